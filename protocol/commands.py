@@ -1,0 +1,282 @@
+"""What people and the engine may ask of an episode: imperatives, one frozen dataclass each.
+
+Every command carries its identity, who asks in which role, and when the thing really happened (aware UTC).
+`expected_revision` is the revision the person saw; leave it out for acts that must never conflict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, TypeAdapter
+
+MAX_FACTS = 120
+MAX_TEXT = 4000
+
+Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
+Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
+Text = Annotated[str, StringConstraints(max_length=MAX_TEXT)]
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT, pattern=r"\S")]
+Choices = Annotated[tuple[Word, ...], Field(max_length=60)]
+FactValue = Text | Annotated[int, Field(ge=-(10**9), le=10**9)] | Choices
+"""yes, no, a choice, a text or a moment as text; a whole number; several choices. `unknown` takes an answer back."""
+Facts = Annotated[Mapping[Word, FactValue], Field(max_length=MAX_FACTS)]
+
+ContactOutcome = Literal[
+    "reached",
+    "no_answer",
+    "voicemail",
+    "message_sent",
+    "message_read",
+    "automatic_message",
+    "wrong_person",
+    "declined_to_talk",
+]
+"""Only `reached` is a contact: a live two-way exchange with the party itself. Everything else is an attempt."""
+
+ContactChannel = Literal["video", "phone", "text", "portal", "in_person", "letter"]
+
+STRICT = ConfigDict(strict=True, extra="forbid")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Command:
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
+    command_id: Identifier
+    actor: Identifier
+    role: Word
+    occurred_at: AwareDatetime
+    expected_revision: Annotated[int, Field(ge=0)] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenEpisode(_Command):
+    """Report a crisis: the first command of every episode."""
+
+    kind: Literal["OpenEpisode"] = "OpenEpisode"
+    episode_id: Identifier
+    client_ref: Identifier
+    owner: Identifier
+    """The person who owns the episode until a hand-over is accepted."""
+    crisis_types: Choices = ()
+    facts: Facts = field(default_factory=dict[str, Any])
+    drill: bool = False
+    """An exercise: marked everywhere, never counted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordFacts(_Command):
+    """Write down what was said or seen, at any time and outside any form."""
+
+    kind: Literal["RecordFacts"] = "RecordFacts"
+    facts: Facts
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompleteStep(_Command):
+    """Finish a step with the answers of its form."""
+
+    kind: Literal["CompleteStep"] = "CompleteStep"
+    step: Word
+    facts: Facts = field(default_factory=dict[str, Any])
+    note: Text = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SkipStep(_Command):
+    """Leave a step out, with a reason; a co-signature is then owed."""
+
+    kind: Literal["SkipStep"] = "SkipStep"
+    step: Word
+    reason: Reason
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoSign(_Command):
+    """A second person signs a skipped step or a decision."""
+
+    kind: Literal["CoSign"] = "CoSign"
+    subject: Word
+    """The name of the skipped step or of the decision."""
+    note: Text = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Advance(_Command):
+    """Go on to the next stage, or to the one named."""
+
+    kind: Literal["Advance"] = "Advance"
+    to: Word | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoBack(_Command):
+    """Return to an earlier stage."""
+
+    kind: Literal["GoBack"] = "GoBack"
+    to: Word
+    reason: Reason
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeclareEmergency(_Command):
+    """Take the emergency path. Any role, any stage, nothing to fill in."""
+
+    kind: Literal["DeclareEmergency"] = "DeclareEmergency"
+    reason: Text = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordCrisisType(_Command):
+    """Add a crisis type to the episode."""
+
+    kind: Literal["RecordCrisisType"] = "RecordCrisisType"
+    crisis_type: Word
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordContact(_Command):
+    """Write down a contact or an attempt, and what it brought."""
+
+    kind: Literal["RecordContact"] = "RecordContact"
+    party: Word
+    channel: ContactChannel
+    outcome: ContactOutcome
+    facts: Facts = field(default_factory=dict[str, Any])
+    note: Text = ""
+    exception: Text = ""
+    """The legal basis when the contact is outside the client's consent."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordDecision(_Command):
+    """Record a decision with its rationale."""
+
+    kind: Literal["RecordDecision"] = "RecordDecision"
+    decision: Word
+    option: Word
+    rationale: Reason
+
+
+@dataclass(frozen=True, kw_only=True)
+class LowerRisk(_Command):
+    """Lower the level after a documented re-assessment."""
+
+    kind: Literal["LowerRisk"] = "LowerRisk"
+    level: Literal["none", "low", "moderate", "high"]
+    reason: Reason
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acknowledge(_Command):
+    """Say "I am on it": silences the ladder for its lease, ends nothing."""
+
+    kind: Literal["Acknowledge"] = "Acknowledge"
+    obligation_id: Identifier
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waive(_Command):
+    """End an obligation without the thing done, with a reason."""
+
+    kind: Literal["Waive"] = "Waive"
+    obligation_id: Identifier
+    reason: Reason
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfferHandover(_Command):
+    """Offer the episode to another person. Nothing changes until they accept."""
+
+    kind: Literal["OfferHandover"] = "OfferHandover"
+    to: Identifier
+    reason: Reason
+
+
+@dataclass(frozen=True, kw_only=True)
+class AcceptHandover(_Command):
+    """Accept an offered episode: the person changes, no deadline does."""
+
+    kind: Literal["AcceptHandover"] = "AcceptHandover"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeclineHandover(_Command):
+    """Decline an offered episode."""
+
+    kind: Literal["DeclineHandover"] = "DeclineHandover"
+    reason: Reason
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddAddendum(_Command):
+    """Add to or correct an earlier entry, which itself stays as it is."""
+
+    kind: Literal["AddAddendum"] = "AddAddendum"
+    refers_to: Annotated[int, Field(ge=1)]
+    """The sequence number of the entry."""
+    text: Reason
+
+
+@dataclass(frozen=True, kw_only=True)
+class CloseEpisode(_Command):
+    """End the episode, once nothing is owed any more."""
+
+    kind: Literal["CloseEpisode"] = "CloseEpisode"
+    outcome: Word
+    reason: Reason
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadlineReached(_Command):
+    """The engine's own: time has come for everything due at or before now."""
+
+    kind: Literal["DeadlineReached"] = "DeadlineReached"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportPage(_Command):
+    """The engine's own: what became of a page. Delivery closes nothing."""
+
+    kind: Literal["ReportPage"] = "ReportPage"
+    page_id: Identifier
+    delivered: bool
+    recipients: Annotated[tuple[Identifier, ...], Field(max_length=50)] = ()
+    detail: Annotated[str, StringConstraints(max_length=300)] = ""
+
+
+HumanCommand = (
+    OpenEpisode
+    | RecordFacts
+    | CompleteStep
+    | SkipStep
+    | CoSign
+    | Advance
+    | GoBack
+    | DeclareEmergency
+    | RecordCrisisType
+    | RecordContact
+    | RecordDecision
+    | LowerRisk
+    | Acknowledge
+    | Waive
+    | OfferHandover
+    | AcceptHandover
+    | DeclineHandover
+    | AddAddendum
+    | CloseEpisode
+)
+SystemCommand = DeadlineReached | ReportPage
+Command = HumanCommand | SystemCommand
+
+SYSTEM_ACTOR = "holdfast"
+SYSTEM_ROLE = "system"
+
+COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="kind")])
+"""Reads and writes any command; strict, closed."""
+HUMAN_COMMAND: TypeAdapter[HumanCommand] = TypeAdapter(Annotated[HumanCommand, Field(discriminator="kind")])
+"""Reads and writes what a person may send."""

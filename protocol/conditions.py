@@ -1,0 +1,274 @@
+"""Three-valued conditions over named values.
+
+A condition is data: names, declared values, `all`, `any`, `not`.
+There is no code and no expression language, so that every condition can be proved.
+Each name reads as one of its declared values or as unknown (`None`).
+
+As written in a protocol::
+
+    when: {risk: {at_least: high}, weapon_present: yes, if_unknown: holds}
+    when:
+      any: [{cssrs_4: yes}, {cssrs_5: yes}]
+      if_unknown: fails
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+Truth = bool | None
+"""True, False, or None for unknown."""
+
+IfUnknown = Literal["holds", "fails"]
+Operator = Literal["is", "at_least", "at_most", "known"]
+
+MAX_DEPTH = 6
+MAX_TERMS = 60
+MAX_LITERAL = 64
+
+
+@dataclass(frozen=True)
+class Test:
+    """One comparison of a named value with declared values."""
+
+    name: str
+    operator: Operator
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AllOf:
+    """Holds when every term holds."""
+
+    terms: tuple[Condition, ...]
+
+
+@dataclass(frozen=True)
+class AnyOf:
+    """Holds when at least one term holds."""
+
+    terms: tuple[Condition, ...]
+
+
+@dataclass(frozen=True)
+class Not:
+    """Holds when the term fails."""
+
+    term: Condition
+
+
+Condition = Test | AllOf | AnyOf | Not
+
+
+@dataclass(frozen=True)
+class Guard:
+    """A condition and the side that counts when it cannot be known.
+
+    `if_unknown` may be left out only where no value it reads can be unknown;
+    the checks of a protocol insist on it everywhere else.
+    """
+
+    condition: Condition
+    if_unknown: IfUnknown | None = None
+
+    def settle(self, truth: Truth) -> bool:
+        """Turn a three-valued result into the decision that counts."""
+        return self.if_unknown == "holds" if truth is None else truth
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            parse_guard,
+            serialization=core_schema.plain_serializer_function_ser_schema(write_guard),
+        )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return GUARD_JSON_SCHEMA
+
+
+_SCALAR: JsonSchemaValue = {"type": ["string", "integer"]}
+GUARD_JSON_SCHEMA: JsonSchemaValue = {
+    "type": "object",
+    "description": (
+        "A condition. Each `name: value` must match (several are joined by `all`). "
+        "A value may be one value, a list of values, {at_least: v}, {at_most: v} or {known: yes}. "
+        "`if_unknown` says which side counts while something is not known."
+    ),
+    "properties": {
+        "all": {"type": "array", "items": {"type": "object"}},
+        "any": {"type": "array", "items": {"type": "object"}},
+        "not": {"type": "object"},
+        "if_unknown": {"enum": ["holds", "fails"]},
+    },
+    "additionalProperties": {
+        "anyOf": [
+            _SCALAR,
+            {"type": "array", "items": _SCALAR, "minItems": 1},
+            {
+                "type": "object",
+                "properties": {"at_least": _SCALAR, "at_most": _SCALAR, "known": {"enum": ["yes", "no"]}},
+                "additionalProperties": False,
+                "minProperties": 1,
+                "maxProperties": 1,
+            },
+        ]
+    },
+    "minProperties": 1,
+}
+
+
+def parse_guard(written: object) -> Guard:
+    """Read a guard as written in a protocol. Raises ValueError with a remedy."""
+    if isinstance(written, Guard):
+        return written
+    terms = _mapping(written)
+    if_unknown = terms.pop("if_unknown", None)
+    if if_unknown not in (None, "holds", "fails"):
+        raise ValueError("if_unknown must be `holds` or `fails`")
+    return Guard(_parse_terms(terms, depth=1), if_unknown)
+
+
+def _mapping(written: object) -> dict[str, Any]:
+    if not isinstance(written, Mapping) or not written:
+        raise ValueError("a condition is a mapping such as {risk: {at_least: high}}")
+    mapping: Mapping[object, Any] = written
+    if not all(isinstance(key, str) for key in mapping):
+        raise ValueError("the names in a condition must be words")
+    if len(mapping) > MAX_TERMS:
+        raise ValueError(f"a condition may have at most {MAX_TERMS} terms")
+    return {str(key): value for key, value in mapping.items()}
+
+
+def _parse(written: object, depth: int) -> Condition:
+    if depth > MAX_DEPTH:
+        raise ValueError(f"a condition may nest at most {MAX_DEPTH} deep; split it into a table")
+    terms = _mapping(written)
+    if "if_unknown" in terms:
+        raise ValueError("if_unknown belongs to the whole condition, not to a part of it")
+    return _parse_terms(terms, depth)
+
+
+def _parse_terms(terms: Mapping[str, Any], depth: int) -> Condition:
+    if not terms:
+        raise ValueError("the condition has no terms beside if_unknown")
+    parsed = tuple(_parse_term(name, value, depth) for name, value in terms.items())
+    return parsed[0] if len(parsed) == 1 else AllOf(parsed)
+
+
+def _parse_term(name: str, value: object, depth: int) -> Condition:
+    if name in ("all", "any"):
+        if not isinstance(value, Sequence) or isinstance(value, str) or not value:
+            raise ValueError(f"`{name}` takes a list of conditions")
+        items: Sequence[object] = value
+        if len(items) > MAX_TERMS:
+            raise ValueError(f"`{name}` may have at most {MAX_TERMS} conditions")
+        parts = tuple(_parse(item, depth + 1) for item in items)
+        return AllOf(parts) if name == "all" else AnyOf(parts)
+    if name == "not":
+        return Not(_parse(value, depth + 1))
+    return _parse_test(name, value)
+
+
+def _parse_test(name: str, value: object) -> Test:
+    if isinstance(value, Mapping):
+        operators: Mapping[object, object] = value
+        if len(operators) != 1:
+            raise ValueError(f"`{name}` takes exactly one of at_least, at_most, known")
+        (operator, operand), *_ = operators.items()
+        if operator == "known":
+            if operand not in ("yes", "no"):
+                raise ValueError(f"`{name}`: known takes yes or no")
+            return Test(name, "known", (str(operand),))
+        if operator == "at_least" or operator == "at_most":
+            return Test(name, operator, (_literal(name, operand),))
+        raise ValueError(f"`{name}`: use at_least, at_most or known, not {str(operator)[:MAX_LITERAL]!r}")
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        items: Sequence[object] = value
+        if not items or len(items) > MAX_TERMS:
+            raise ValueError(f"`{name}` takes one to {MAX_TERMS} values")
+        return Test(name, "is", tuple(_literal(name, item) for item in items))
+    return Test(name, "is", (_literal(name, value),))
+
+
+def _literal(name: str, value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise ValueError(f"`{name}` must be compared with a declared value, such as yes, no or a level")
+    text = str(value)
+    if len(text) > MAX_LITERAL:
+        raise ValueError(f"`{name}` is compared with a value longer than {MAX_LITERAL} characters")
+    return text
+
+
+def write_guard(guard: Guard) -> dict[str, Any]:
+    """The canonical written form; `parse_guard` reads it back to an equal guard."""
+    written = _write(guard.condition)
+    if guard.if_unknown is not None:
+        written["if_unknown"] = guard.if_unknown
+    return written
+
+
+def _write(condition: Condition) -> dict[str, Any]:
+    match condition:
+        case Test(name, "is", values):
+            return {name: values[0] if len(values) == 1 else list(values)}
+        case Test(name, operator, values):
+            return {name: {operator: values[0]}}
+        case AllOf(terms):
+            return {"all": [_write(term) for term in terms]}
+        case AnyOf(terms):
+            return {"any": [_write(term) for term in terms]}
+        case Not(term):
+            return {"not": _write(term)}
+
+
+def tests_in(condition: Condition) -> Iterator[Test]:
+    """Every comparison in a condition, in writing order."""
+    match condition:
+        case Test():
+            yield condition
+        case AllOf(terms) | AnyOf(terms):
+            for term in terms:
+                yield from tests_in(term)
+        case Not(term):
+            yield from tests_in(term)
+
+
+def evaluate(condition: Condition, holds: Callable[[Test], Truth]) -> Truth:
+    """Kleene's three-valued logic: unknown stays unknown unless the rest decides."""
+    match condition:
+        case Test():
+            return holds(condition)
+        case AllOf(terms):
+            return all_of([evaluate(term, holds) for term in terms])
+        case AnyOf(terms):
+            return any_of([evaluate(term, holds) for term in terms])
+        case Not(term):
+            return negate(evaluate(term, holds))
+
+
+def all_of(truths: Sequence[Truth]) -> Truth:
+    """False if any is false, else unknown if any is unknown, else true."""
+    if False in truths:
+        return False
+    return None if None in truths else True
+
+
+def any_of(truths: Sequence[Truth]) -> Truth:
+    """True if any is true, else unknown if any is unknown, else false."""
+    if True in truths:
+        return True
+    return None if None in truths else False
+
+
+def negate(truth: Truth) -> Truth:
+    """Unknown stays unknown."""
+    return None if truth is None else not truth

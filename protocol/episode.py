@@ -1,0 +1,163 @@
+"""The state of one episode: a frozen value that only `evolve` makes anew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar, Literal
+
+from pydantic import ConfigDict, TypeAdapter
+
+from protocol.commands import STRICT
+from protocol.events import FactRecord, LadderSnapshot
+
+Settled = Literal["met", "met_late", "waived", "superseded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A recorded fact: its value, when it was true, and the entry that recorded it."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    value: FactRecord
+    at: datetime
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """What became of a step, most recently."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    status: Literal["done", "skipped"]
+    at: datetime
+    sequence: int
+    by: str = ""
+    """Who skipped it: must not co-sign it."""
+    cosigned: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRecord:
+    """The latest record of a decision; counts only when co-signed where it needs that."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    option: str
+    by: str
+    at: datetime
+    sequence: int
+    cosigned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When something happened and which entry says so."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    at: datetime
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenObligation:
+    """A deadline that somebody owes now."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    obligation_id: str
+    obligation: str
+    owner: str
+    opened_at: datetime
+    sequence: int
+    due_at: datetime
+    ladder: LadderSnapshot
+    rung: int
+    """The rung paged last; -1 before the first page."""
+    next_page_at: datetime
+    """When the next page leaves unless the thing is done; an acknowledgement moves it."""
+    missed: bool = False
+    lease_until: datetime | None = None
+    acknowledged_by: str = ""
+
+    def next_at(self) -> datetime:
+        """When this obligation needs the engine next."""
+        if self.missed or self.next_page_at < self.due_at:
+            return self.next_page_at
+        return self.due_at
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How an obligation ended last, and how often it was opened."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    opened: int
+    last: Settled | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """An offer that is not yet accepted."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    to: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One crisis of one client under one pinned protocol version.
+
+    Its size is bounded by the protocol, not by the length of the episode:
+    what has ended lives in the audit trail.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    episode_id: str
+    client_ref: str
+    protocol: str
+    protocol_version: str
+    protocol_hash: str
+    opened_at: datetime
+    owner: str
+    owner_role: str
+    stage: str
+    stage_entered: Moment
+    risk: str
+    peak_risk: str
+    risk_changed: Moment
+    drill: bool
+    revision: int
+    """How many events have been applied; the sequence of the last one."""
+    edited: int
+    """The revision of the last event that changed what people see and edit."""
+    crisis_types: tuple[str, ...] = ()
+    facts: Mapping[str, Known] = field(default_factory=dict[str, Known])
+    steps: Mapping[str, StepRecord] = field(default_factory=dict[str, StepRecord])
+    decisions: Mapping[str, DecisionRecord] = field(default_factory=dict[str, DecisionRecord])
+    obligations: Mapping[str, OpenObligation] = field(default_factory=dict[str, OpenObligation])
+    """Open ones only, by obligation id, oldest first."""
+    tallies: Mapping[str, Tally] = field(default_factory=dict[str, Tally])
+    contacts: Mapping[str, Moment] = field(default_factory=dict[str, Moment])
+    """The latest live contact with each party."""
+    attempts: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Failed attempts in a row, by party; only a live contact sets one back."""
+    left: Mapping[str, Moment] = field(default_factory=dict[str, Moment])
+    """When each stage was last left."""
+    pages: int = 0
+    """How many pages were requested so far."""
+    pages_open: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Pages whose delivery is not yet reported, with their obligation."""
+    handover: Handover | None = None
+    outcome: str | None = None
+    closed_at: datetime | None = None
+
+
+EPISODE: TypeAdapter[Episode] = TypeAdapter(Episode)
+"""Reads and writes an episode."""
+
+
+def next_deadline(episode: Episode) -> datetime | None:
+    """When the engine must look at the episode again, in UTC; None when nothing is owed."""
+    return min((owed.next_at() for owed in episode.obligations.values()), default=None)
