@@ -28,7 +28,7 @@ test-fast: setup ## The tests that need no server
 lint: setup ## Style, formatting and types
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
-	@$(PY) -m pyright
+	@$(PY) -m pyright --pythonpath $(PY)
 
 format: setup ## Put the code into house style
 	@$(PY) -m ruff check --fix-only --quiet .

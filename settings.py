@@ -6,7 +6,6 @@ A secret may be given by file instead: `HOLDFAST_SMTP_PASSWORD_FILE=/run/secrets
 """
 
 import base64
-import binascii
 import difflib
 import os
 import re
@@ -58,7 +57,7 @@ def parse_keys(text: str) -> tuple[Key, ...]:
             raise ValueError(f"entry {place}: a key is written id:base64, its id in letters, digits, _ . -")
         try:
             secret = base64.b64decode(encoded, validate=True)
-        except binascii.Error:
+        except ValueError:
             raise ValueError(f"entry {place} ({key_id}): what follows the colon is not base64") from None
         if len(secret) != KEY_BYTES:
             raise ValueError(f"entry {place} ({key_id}): {len(secret)} bytes; a key has {KEY_BYTES}")
@@ -76,7 +75,7 @@ def _signing_secret(value: SecretStr) -> SecretStr:
     prefix, _, encoded = value.get_secret_value().partition("_")
     try:
         usable = prefix == "whsec" and len(base64.b64decode(encoded, validate=True)) >= 24
-    except binascii.Error:
+    except ValueError:
         usable = False
     if not usable:
         raise ValueError("a signing secret is whsec_ and the base64 of at least 24 random bytes")

@@ -163,9 +163,7 @@ def test_a_secret_may_come_from_a_file(tmp_path: Path):
 
 def test_no_secret_is_ever_shown():
     whsec = "whsec_" + base64.b64encode(b"w" * 24).decode()
-    found = load(
-        PRODUCTION | {"HOLDFAST_WEBHOOK_URL": "https://p.example/in", "HOLDFAST_WEBHOOK_SECRET": whsec}
-    )
+    found = load(PRODUCTION | {"HOLDFAST_WEBHOOK_URL": "https://p.example/in", "HOLDFAST_WEBHOOK_SECRET": whsec})
     for shown in (repr(found), str(found), repr(found.payload_keys), repr(found.payload_keys[0])):
         for secret in ("hunter2", SECRET, OTHER, whsec, "kkkk", "oooo"):
             assert secret not in shown
@@ -173,16 +171,14 @@ def test_no_secret_is_ever_shown():
 
 @given(st.text(max_size=60), st.sampled_from(["bad:", ",", f"k:{SECRET[:-8]}", "a b:"]))
 def test_an_error_about_keys_repeats_no_key(text: str, wrong: str):
-    with pytest.raises(ValueError, match="entry|same id") as caught:
+    with pytest.raises(ValueError, match=r"entry|same id") as caught:
         parse_keys(f"id1:{SECRET},{wrong}{text}")
     assert SECRET[:-8] not in str(caught.value)
 
 
 def test_secrets_are_the_fields_that_hide_their_value():
     hiding = {
-        name
-        for name, field in Settings.model_fields.items()
-        if "SecretStr" in str(field.annotation) or not field.repr
+        name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation) or not field.repr
     }
     assert hiding == set(SECRETS)
 
