@@ -186,6 +186,9 @@ class Settings(BaseModel):
     webhook_secret: Annotated[SecretStr, AfterValidator(_signing_secret)] | None = None
     """Signing secret of the webhook, `whsec_` and base64."""
 
+    webhook_inside: bool = False
+    """Let webhooks go to private and loopback addresses, for a gateway inside your own network. Refused otherwise."""
+
     base_url: HttpUrl = "http://127.0.0.1:8080"
     """Address that links in pages start with."""
 

@@ -147,9 +147,7 @@ class Rota(_Part):
             raise ValueError("two people have the same id")
         for shift in self.shifts:
             if shift.role not in self._person(shift.person, "a shift").roles:
-                raise ValueError(
-                    f"{shift.person} has a shift as {shift.role} but not that role; add it to `roles`"
-                )
+                raise ValueError(f"{shift.person} has a shift as {shift.role} but lacks the role; add it to `roles`")
         for leave in self.leave:
             self._person(leave.person, "a leave")
             if leave.cover is not None:

@@ -123,9 +123,5 @@ def _unsqueeze(data: bytes) -> bytes:
 
 def sealing_data_converter(keys: Keyring) -> DataConverter:
     """How everything of ours is written for Temporal: pydantic JSON, sealed; failures too."""
-    failures: Callable[[], DefaultFailureConverterWithEncodedAttributes] = (
-        DefaultFailureConverterWithEncodedAttributes
-    )
-    return replace(
-        pydantic_data_converter, payload_codec=SealingCodec(keys), failure_converter_class=failures
-    )
+    failures: Callable[[], DefaultFailureConverterWithEncodedAttributes] = DefaultFailureConverterWithEncodedAttributes
+    return replace(pydantic_data_converter, payload_codec=SealingCodec(keys), failure_converter_class=failures)

@@ -52,9 +52,7 @@ def test_weekly_shifts_follow_the_wall_clock_over_midnight():
     assert names(resolve(staff, "on_call", at("2026-12-01 08:00"))) == ["maya"]
     assert names(resolve(staff, "on_call", at("2026-12-01 20:00"))) == ["sam"]
     assert names(resolve(staff, "on_call", at("2026-12-02 07:59"))) == ["sam"]
-    assert names(resolve(staff, "on_call", at("2026-12-05 03:00"))) == ["sam"], (
-        "Friday's night ends on Saturday"
-    )
+    assert names(resolve(staff, "on_call", at("2026-12-05 03:00"))) == ["sam"], "Friday's night ends on Saturday"
     assert resolve(staff, "on_call", at("2026-12-05 12:00")) == [], "nobody on Saturday"
     assert resolve(staff, "on_call", at("2026-12-07 07:59")) == [], "Sunday's night is nobody's"
 
@@ -89,9 +87,7 @@ def test_the_cover_of_the_owner_is_paged_while_the_owner_is_on_leave():
 def test_leave_counts_in_the_days_of_the_person():
     staff = rota(leave=[{"person": "noor", "first": "2026-12-07", "last": "2026-12-07"}])
     assert names(resolve(staff, "supervisor", at("2026-12-07 20:59"))) == ["ruth"]
-    assert names(resolve(staff, "supervisor", at("2026-12-07 21:00"))) == ["ruth", "noor"], (
-        "midnight in New York"
-    )
+    assert names(resolve(staff, "supervisor", at("2026-12-07 21:00"))) == ["ruth", "noor"], "midnight in New York"
 
 
 def test_nobody_is_found_when_the_owner_is_away_without_cover_or_unknown():
@@ -104,13 +100,9 @@ def test_nobody_is_found_when_the_owner_is_away_without_cover_or_unknown():
 
 def test_covers_on_leave_are_followed_and_a_ring_of_covers_ends():
     days = {"first": "2026-12-07", "last": "2026-12-18"}
-    staff = rota(
-        leave=[{"person": "maya", "cover": "sam", **days}, {"person": "sam", "cover": "ruth", **days}]
-    )
+    staff = rota(leave=[{"person": "maya", "cover": "sam", **days}, {"person": "sam", "cover": "ruth", **days}])
     assert names(resolve(staff, "owner", at("2026-12-08 09:00"), owner="maya")) == ["ruth"]
-    ring = rota(
-        leave=[{"person": "maya", "cover": "sam", **days}, {"person": "sam", "cover": "maya", **days}]
-    )
+    ring = rota(leave=[{"person": "maya", "cover": "sam", **days}, {"person": "sam", "cover": "maya", **days}])
     assert resolve(ring, "owner", at("2026-12-08 09:00"), owner="maya") == []
 
 
@@ -120,9 +112,7 @@ def test_one_person_is_paged_once_even_when_standing_in_for_another():
     assert names(resolve(staff, "supervisor", at("2026-12-08 09:00"))) == ["noor"]
 
 
-@given(
-    st.lists(st.tuples(st.sampled_from(range(4)), st.sampled_from(range(4)), st.integers(0, 20)), max_size=12)
-)
+@given(st.lists(st.tuples(st.sampled_from(range(4)), st.sampled_from(range(4)), st.integers(0, 20)), max_size=12))
 def test_whoever_is_found_is_never_on_leave(leaves: list[tuple[int, int, int]]):
     start = datetime(2026, 12, 1, tzinfo=UTC).date()
     staff = rota(
