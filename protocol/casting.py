@@ -1,0 +1,73 @@
+"""Checks a scenario against its protocol before it is played: every name exists, every time can be."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from difflib import get_close_matches
+from typing import Any, get_args
+
+from protocol import events
+from protocol.scenario import Entry, Expectation, Opening, Scenario
+from protocol.script import Path, ScenarioError, timeline
+from protocol.spec import LEVELS, ProtocolSpec
+from protocol.vocabulary import vocabulary
+
+EVENT_KINDS = frozenset(event.__name__ for event in get_args(events.Event))
+
+
+def problems(spec: ProtocolSpec, scenario: Scenario) -> tuple[ScenarioError, ...]:
+    """Everything that keeps a scenario from being played as it was meant, in the order of the file.
+
+    Names that a command carries are left to the core, which refuses unknown ones: a scenario may want that.
+    """
+    return tuple(_problems(spec, scenario))
+
+
+def _problems(spec: ProtocolSpec, scenario: Scenario) -> Iterator[ScenarioError]:
+    if scenario.protocol != spec.protocol:
+        yield ScenarioError(("protocol",), f"this scenario is for {scenario.protocol}, not for {spec.protocol}")
+    for person, role in scenario.people.items():
+        yield from _known(("people", person), role, spec.roles, "role of the protocol")
+    try:
+        timeline(spec, scenario)
+    except ScenarioError as error:
+        yield error
+    yield from _entry(spec, scenario, ("open",), scenario.open)
+    for place, entry in enumerate(scenario.steps):
+        yield from _entry(spec, scenario, ("steps", place), entry)
+
+
+def _entry(spec: ProtocolSpec, scenario: Scenario, path: Path, entry: Opening | Entry) -> Iterator[ScenarioError]:
+    if entry.by is not None:
+        yield from _known((*path, "by"), entry.by, scenario.people, "person in `people`")
+    if entry.expect is not None:
+        yield from _expectation(spec, (*path, "expect"), entry.expect)
+
+
+def _expectation(spec: ProtocolSpec, path: Path, expect: Expectation) -> Iterator[ScenarioError]:
+    if expect.risk is not None:
+        yield from _known((*path, "risk"), expect.risk, LEVELS, "level")
+    if expect.stage is not None:
+        yield from _known((*path, "stage"), expect.stage, spec.stages, "stage of the protocol")
+    obligations = {"open": expect.open, "not_open": expect.not_open, "ended": expect.ended}
+    pages = {("pages", place): [page.obligation] for place, page in enumerate(expect.pages)}
+    for key, names in {**{(key,): list(names) for key, names in obligations.items()}, **pages}.items():
+        for name in names:
+            yield from _known((*path, *key), name, spec.obligations, "obligation of the protocol")
+    readable = vocabulary(spec)
+    for key, names, known, what in (
+        ("values", expect.values, readable, "name that a condition can read"),
+        ("facts", expect.facts, spec.facts, "fact of the protocol"),
+        ("notices", expect.notices, spec.notices, "notice of the protocol"),
+        ("events", expect.events, EVENT_KINDS, "kind of event"),
+        ("never_events", expect.never_events, EVENT_KINDS, "kind of event"),
+    ):
+        for name in names:
+            yield from _known((*path, key), name, known, what)
+
+
+def _known(path: Path, name: str, known: Collection[Any], what: str) -> Iterator[ScenarioError]:
+    if name not in known:
+        near = get_close_matches(name, known, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        yield ScenarioError(path, f"{name} is no {what}{hint}")

@@ -1,0 +1,111 @@
+"""A scenario's entries as commands at their times: deterministic, so that every player sends the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+from zoneinfo import ZoneInfo
+
+from protocol.answers import read_answers
+from protocol.commands import HumanCommand, OpenEpisode
+from protocol.episode import Episode
+from protocol.local_time import to_utc
+from protocol.scenario import COMMANDS, Entry, Opening, Scenario
+from protocol.spec import ProtocolSpec
+
+NO_OBLIGATION = "none-open"
+"""Stands for an obligation of a kind of which none is open; the core refuses it."""
+NO_ROLE = "nobody"
+"""The role of an actor whom the scenario does not list; the core refuses it."""
+
+Path = tuple[str | int, ...]
+"""A place in a scenario file, such as ("steps", 3, "at")."""
+
+
+class ScenarioError(Exception):
+    """A scenario can't be played: where and why."""
+
+    def __init__(self, path: Path, message: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """An entry with its place and its time (aware UTC)."""
+
+    path: Path
+    entry: Opening | Entry
+    at: datetime
+    number: int
+
+
+def timeline(spec: ProtocolSpec, scenario: Scenario) -> tuple[Cue, ...]:
+    """Every entry with its time. Raises ScenarioError for a time that is none or goes back."""
+    zone = ZoneInfo(spec.time_zone)
+    now = _time(("starts",), scenario.starts, zone, None)
+    cues = [Cue(("open",), scenario.open, now, 0)]
+    for place, entry in enumerate(scenario.steps):
+        at = _time(("steps", place, "at"), entry.at, zone, now)
+        if at < now:
+            raise ScenarioError(
+                ("steps", place, "at"),
+                f"{entry.at} lies before the entry above; write the day as well, such as 2026-12-01 14:05",
+            )
+        cues.append(Cue(("steps", place), entry, at, place + 1))
+        now = at
+    return tuple(cues)
+
+
+def _time(path: Path, written: str, zone: ZoneInfo, reference: datetime | None) -> datetime:
+    try:
+        return to_utc(written, zone, reference)
+    except ValueError as error:
+        raise ScenarioError(path, str(error)) from None
+
+
+def command_of(spec: ProtocolSpec, scenario: Scenario, cue: Cue, episode: Episode | None) -> HumanCommand | None:
+    """The command of an entry in this state of the episode; None when it only waits."""
+    if isinstance(cue.entry, Opening):
+        return _opening(spec, scenario, cue)
+    entry = cue.entry
+    if entry.do is None or entry.by is None:
+        return None
+    own = entry.given()
+    if "facts" in own:
+        own["facts"] = read_answers(spec, own["facts"], ZoneInfo(spec.time_zone), cue.at)
+    if "obligation" in own:
+        own["obligation_id"] = _earliest(episode, own.pop("obligation"))
+    return COMMANDS[entry.do](**own, **_common(spec, scenario, cue, entry.by), expected_revision=entry.revision)
+
+
+def _opening(spec: ProtocolSpec, scenario: Scenario, cue: Cue) -> OpenEpisode:
+    opening = scenario.open
+    return OpenEpisode(
+        episode_id=f"scenario-{scenario.scenario}",
+        client_ref=f"client-{scenario.scenario}",
+        owner=opening.owner or opening.by,
+        crisis_types=opening.crisis_types,
+        facts=read_answers(spec, opening.facts, ZoneInfo(spec.time_zone), cue.at),
+        drill=opening.drill == "yes",
+        **_common(spec, scenario, cue, opening.by),
+    )
+
+
+def _common(spec: ProtocolSpec, scenario: Scenario, cue: Cue, by: str) -> dict[str, Any]:
+    occurred = cue.entry.occurred if isinstance(cue.entry, Entry) else None
+    return {
+        "command_id": str(uuid5(NAMESPACE_URL, f"{scenario.scenario}/{cue.number}")),
+        "actor": by,
+        "role": scenario.people.get(by, NO_ROLE),
+        "occurred_at": cue.at
+        if occurred is None
+        else _time((*cue.path, "occurred"), occurred, ZoneInfo(spec.time_zone), cue.at),
+    }
+
+
+def _earliest(episode: Episode | None, kind: str) -> str:
+    owed = [] if episode is None else [owed for owed in episode.obligations.values() if owed.obligation == kind]
+    return min(owed, key=lambda owed: owed.due_at).obligation_id if owed else NO_OBLIGATION
