@@ -155,6 +155,10 @@ class Settings(BaseModel):
     """SQLAlchemy address of the records: `postgresql+psycopg://…` or `sqlite+aiosqlite:///…`. By default a
     file in the `var` folder."""
 
+    database_application_role: Name | None = None
+    """PostgreSQL role of the workers, for `holdfast migrate`, which runs as the owner of the records: it is
+    given the right to read and append to the trail, and none to change it."""
+
     payload_keys: Keys = ()
     """Keys that seal what Temporal stores: `id:base64,id:base64`, 32 bytes each. The first seals, all open.
     To rotate: add the new key at the end everywhere, then move it to the front."""
@@ -268,6 +272,12 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     except ValidationError as error:
         raise SettingsError(_explain(error)) from None
     return _with_embedded_defaults(settings) if settings.mode == "embedded" else settings
+
+
+def child_environment(settings: Settings, *, ours: bool) -> dict[str, str]:
+    """The environment of a child process: this process's own, with our variables only when the child is `ours`."""
+    kept = {name: value for name, value in os.environ.items() if ours or not name.startswith(PREFIX)}
+    return kept | ({variable("var"): str(settings.var)} if ours else {})
 
 
 def _given(environ: Mapping[str, str]) -> dict[str, str]:
