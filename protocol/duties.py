@@ -166,7 +166,9 @@ class Evidence(Element):
     def _says_something(self) -> Self:
         keys = (self.reached, self.done, self.decided, self.left, self.acknowledged, self.when)
         if all(key is None for key in keys) and not self.refreshed:
-            raise ValueError("evidence needs at least one of reached, done, decided, refreshed, left, acknowledged, when")
+            raise ValueError(
+                "evidence needs at least one of reached, done, decided, refreshed, left, acknowledged, when"
+            )
         if self.options and self.decided is None:
             raise ValueError("`options` goes with `decided`")
         return self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar, Literal
 
 from pydantic import ConfigDict, TypeAdapter
@@ -78,6 +78,13 @@ class OpenObligation:
     missed: bool = False
     lease_until: datetime | None = None
     acknowledged_by: str = ""
+    acknowledged_role: str = ""
+    page_id: str = ""
+    """The page that left last."""
+
+    def ladder_lease(self) -> timedelta:
+        """How long an acknowledgement silences the ladder."""
+        return timedelta(seconds=self.ladder.lease)
 
     def next_at(self) -> datetime:
         """When this obligation needs the engine next."""

@@ -262,6 +262,7 @@ class PageRequested:
     rung: int
     role: str
     channels: tuple[str, ...]
+    due_at: datetime
     next_page_at: datetime
     at: datetime
     kind: Literal["PageRequested"] = "PageRequested"

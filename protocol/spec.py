@@ -238,8 +238,12 @@ class WorkCalendar(Element):
     """Working days for the business clock."""
 
     title: Sentence
-    working_days: Annotated[tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...], Listed, Field(min_length=1)]
-    holidays: Annotated[dict[Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")], Sentence], Field(max_length=400)]
+    working_days: Annotated[
+        tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...], Listed, Field(min_length=1)
+    ]
+    holidays: Annotated[
+        dict[Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")], Sentence], Field(max_length=400)
+    ]
     source: Source
 
 
@@ -263,7 +267,9 @@ class ProtocolSpec(Element):
     version: Annotated[str, StringConstraints(pattern=r"^\d+\.\d+\.\d+$")]
     title: Sentence
     summary: Paragraph
-    time_zone: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]+(/[A-Za-z_+\-0-9]+){0,2}$")] = "America/Los_Angeles"
+    time_zone: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]+(/[A-Za-z_+\-0-9]+){0,2}$")] = (
+        "America/Los_Angeles"
+    )
     references: Annotated[dict[str, Reference], Field(max_length=400)] = {}
     roles: Annotated[dict[Name, Role], Field(min_length=1, max_length=40)]
     facts: Annotated[dict[Name, Fact], Field(max_length=800)]

@@ -301,9 +301,7 @@ def check_link(head: Head, episode_id: str, link: Link) -> Fault | None:
         return Fault(episode_id, expected, Wrong.FOREIGN, f"here stands a row of episode {link.episode_id}")
     if link.sequence != expected:
         if link.sequence > expected:
-            return Fault(
-                episode_id, expected, Wrong.MISSING, f"after row {head.sequence} comes {link.sequence}"
-            )
+            return Fault(episode_id, expected, Wrong.MISSING, f"after row {head.sequence} comes {link.sequence}")
         return Fault(episode_id, link.sequence, Wrong.INSERTED, f"this row stands after row {head.sequence}")
     if link.hash != _hash_of(link):
         return Fault(episode_id, expected, Wrong.EDITED, "the columns do not make the row's hash")

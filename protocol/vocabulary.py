@@ -5,6 +5,7 @@ Besides the declared facts, conditions read:
 - `risk`, `peak_risk`: the unified level and the highest one so far;
 - `stage`: the current stage;
 - `handover`: none or offered;
+- `cosignature`: waiting while a skipped step or a decision still needs a second signature, else none;
 - `crisis.<type>`: yes or no;
 - `attempts.<party>`: 0 to 5 failed attempts in a row, 5 meaning five or more;
 - `contact.<party>`: yes once this party was really reached, else no;
@@ -49,6 +50,7 @@ def vocabulary(spec: ProtocolSpec) -> dict[str, Domain]:
         "peak_risk": Domain(LEVELS, ordered=True),
         "stage": Domain(tuple(spec.stages), ordered=True),
         "handover": Domain(("none", "offered")),
+        "cosignature": Domain(("none", "waiting")),
     }
     for name, fact in spec.facts.items():
         if values := fact.values():

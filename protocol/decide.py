@@ -1,0 +1,140 @@
+"""`decide(spec, episode, command, now)`: what a command brings about. Pure and total.
+
+Any well-formed command in any state gives events or a recorded refusal, never an exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from protocol import acts, closing, duty_acts
+from protocol import commands as c
+from protocol import events as e
+from protocol.acts import Act
+from protocol.answers import Refused, check_facts
+from protocol.effects import Effect, effects_of
+from protocol.episode import Episode
+from protocol.program import Program, program
+from protocol.spec import RANK, ProtocolSpec
+from protocol.turn import Turn
+
+CLOCK_SKEW = timedelta(minutes=5)
+"""How far ahead a person's clock may be: the time is then taken as now; beyond it the command is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class MacroStep:
+    """The full account of one step: the command, when it was decided, what happened, what to tell the world."""
+
+    command: c.Command
+    now: datetime
+    episode: Episode | None
+    """The episode afterwards; None only when an opening was refused."""
+    events: tuple[e.Event, ...]
+    effects: tuple[Effect, ...]
+
+    @property
+    def refusal(self) -> e.CommandRefused | None:
+        """The refusal, if the command was refused."""
+        return next((event for event in self.events if isinstance(event, e.CommandRefused)), None)
+
+
+def decide(spec: ProtocolSpec, episode: Episode | None, command: c.Command, now: datetime) -> MacroStep:
+    """Decide one command at `now` (aware UTC)."""
+    compiled = program(spec)
+    if episode is None:
+        return _decide_opening(compiled, command, now)
+    at = min(command.occurred_at, now)
+    turn = Turn(compiled, episode, at, now)
+    refused = _forbidden(compiled, episode, command, now) or ACTS[type(command)](turn, command)
+    if refused is not None:
+        turn = _refuse(compiled, episode, command, now, refused)
+    turn.settle()
+    events = tuple(turn.events)
+    return MacroStep(command, now, turn.episode, events, effects_of(turn.episode, events, now))
+
+
+def _decide_opening(compiled: Program, command: c.Command, now: datetime) -> MacroStep:
+    if not isinstance(command, c.OpenEpisode):
+        refused = Refused("not_open", "There is no such episode.", "Open the episode first.")
+        return MacroStep(command, now, None, (_refusal(command, refused, now),), ())
+    turn = acts.open_episode(compiled, command, now)
+    if isinstance(turn, Refused):
+        return MacroStep(command, now, None, (_refusal(command, turn, now),), ())
+    turn.settle()
+    events = tuple(turn.events)
+    return MacroStep(command, now, turn.episode, events, effects_of(turn.episode, events, now))
+
+
+def _refusal(command: c.Command, refused: Refused, now: datetime) -> e.CommandRefused:
+    return e.CommandRefused(
+        command.kind, refused.code, refused.message, refused.remedy, refused.missing, min(command.occurred_at, now)
+    )
+
+
+def _refuse(compiled: Program, episode: Episode, command: c.Command, now: datetime, refused: Refused) -> Turn:
+    """A refusal; but a disclosure is never lost because a form was incomplete or stale."""
+    turn = Turn(compiled, episode, min(command.occurred_at, now), now)
+    if refused.code not in UNHEARD:
+        _hear_disclosure(turn, command)
+    turn.emit(_refusal(command, refused, now))
+    return turn
+
+
+UNHEARD = frozenset({"unknown_role", "already_closed", "already_open", "wrong_role"})
+"""Refusals after which nothing of the command is kept: whoever is not authorised is not heard."""
+
+
+def _hear_disclosure(turn: Turn, command: c.Command) -> None:
+    facts: Mapping[str, object] = getattr(command, "facts", {})
+    records = check_facts(turn.program, turn.episode, facts) if facts else None
+    if not records or isinstance(records, Refused):
+        return
+    trial = Turn(turn.program, turn.episode, turn.at, turn.now)
+    trial.emit(e.FactsRecorded(records, trial.at))
+    trial.settle()
+    if RANK[trial.episode.risk] > RANK[turn.episode.risk]:
+        turn.emit(e.FactsRecorded(records, turn.at))
+
+
+def _forbidden(compiled: Program, episode: Episode, command: c.Command, now: datetime) -> Refused | None:
+    """What forbids any command, whatever it asks."""
+    if isinstance(command, c.SystemCommand):
+        return None
+    if command.role not in compiled.spec.roles:
+        known = ", ".join(compiled.spec.roles)
+        return Refused("unknown_role", f"The protocol has no role {command.role}.", f"Act as one of: {known}.")
+    if episode.closed_at is not None and not isinstance(command, c.AddAddendum):
+        return Refused("already_closed", "The episode is closed.", "Add an addendum, or open a new episode.")
+    if command.occurred_at > now + CLOCK_SKEW:
+        return Refused("future_time", "That lies in the future.", "Give the time at which it happened, with its zone.")
+    if command.occurred_at < episode.opened_at - EARLIEST:
+        return Refused(
+            "before_opening",
+            "That lies long before the episode was opened.",
+            "Check the date; write older history into the note.",
+        )
+    return _stale(episode, command)
+
+
+EARLIEST = timedelta(days=1)
+"""How long before its opening something of an episode may have happened (reported the next day)."""
+
+NEVER_STALE = (c.DeclareEmergency, c.RecordContact, c.Acknowledge, c.AddAddendum)
+"""Acts that must never conflict: they add to the record and overwrite nothing."""
+
+
+def _stale(episode: Episode, command: c.HumanCommand) -> Refused | None:
+    expected = command.expected_revision
+    if expected is None or isinstance(command, NEVER_STALE) or episode.edited <= expected <= episode.revision:
+        return None
+    return Refused(
+        "stale_revision",
+        f"The episode has changed since revision {expected}; it is now at {episode.revision}.",
+        "Look at what changed, then send your entry again with the new revision.",
+    )
+
+
+ACTS: dict[type, Act] = {**acts.ACTS, **duty_acts.ACTS, **closing.ACTS}

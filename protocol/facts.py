@@ -1,0 +1,126 @@
+"""Checking what was answered: each fact by its type, scores added up. Pure; refuses in words."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from protocol.elements import Fact
+from protocol.episode import Episode
+from protocol.events import FactRecord
+from protocol.evolve import UNKNOWN
+from protocol.program import Program
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a command is refused and how to mend it."""
+
+    code: str
+    message: str
+    remedy: str
+    missing: tuple[str, ...] = ()
+
+
+def check_facts(
+    program: Program, episode: Episode | None, facts: Mapping[str, object]
+) -> dict[str, FactRecord] | Refused:
+    """The facts as they will be recorded, scores added; or the first refusal."""
+    records: dict[str, FactRecord] = {}
+    declared = program.spec.facts
+    for name, value in facts.items():
+        fact = declared.get(name)
+        if fact is None:
+            return _unknown_fact(program, name)
+        record = value if value == UNKNOWN else read_answer(fact, value)
+        if record is None:
+            return Refused("invalid_fact", f"{name} can't be that", f"Answer {name} with {describe(fact)}.")
+        records[name] = record
+    records.update(_scores(program, episode, records))
+    return records
+
+
+def _unknown_fact(program: Program, name: str) -> Refused:
+    near = difflib.get_close_matches(name, program.spec.facts, n=1)
+    hint = f"Did you mean {near[0]}?" if near else "Use a fact that the protocol declares."
+    return Refused("unknown_fact", f"The protocol has no fact named {name}.", hint)
+
+
+def read_answer(fact: Fact, value: object) -> FactRecord | None:
+    """The answer in its recorded form; None when it does not fit the fact."""
+    if value == "refused":
+        return "refused" if fact.may_refuse else None
+    match fact.type:
+        case "yes_no":
+            return value if isinstance(value, str) and value in ("yes", "no") else None
+        case "choice":
+            return value if isinstance(value, str) and value in fact.choices else None
+        case "several":
+            return _several(fact, value)
+        case "number":
+            return _number(fact, value)
+        case "text":
+            return value if isinstance(value, str) and value.strip() else None
+        case "moment":
+            return _moment(value)
+
+
+def _several(fact: Fact, value: object) -> FactRecord | None:
+    if not isinstance(value, tuple) or not all(one in fact.choices for one in value):
+        return None
+    return tuple(choice for choice in fact.choices if choice in value)
+
+
+def _number(fact: Fact, value: object) -> FactRecord | None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    low, high = fact.minimum, fact.maximum
+    return value if low is not None and high is not None and low <= value <= high else None
+
+
+def _moment(value: object) -> FactRecord | None:
+    """An aware time, kept as RFC 3339 in UTC."""
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+        return moment.astimezone(UTC).isoformat() if moment.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def describe(fact: Fact) -> str:
+    """What may be answered, in words."""
+    words = {
+        "yes_no": "yes or no",
+        "choice": "one of " + ", ".join(fact.choices),
+        "several": "some of " + ", ".join(fact.choices),
+        "number": f"a whole number from {fact.minimum} to {fact.maximum}",
+        "text": "a text that is not empty",
+        "moment": "a date and time with its zone, such as 2026-12-01T14:20:00-08:00",
+    }[fact.type]
+    return f"{words}, or refused" if fact.may_refuse else words
+
+
+def _scores(
+    program: Program, episode: Episode | None, records: Mapping[str, FactRecord]
+) -> dict[str, FactRecord]:
+    """Sums of instruments that these answers complete."""
+    scores: dict[str, FactRecord] = {}
+    for name in records:
+        if name in program.scores:
+            score, items = program.scores[name]
+            values = [_item(episode, records, item) for item, _ in items]
+            numbers = [value for value in values if isinstance(value, int)]
+            if len(numbers) == len(values):
+                scores[score] = sum(numbers)
+    return scores
+
+
+def _item(episode: Episode | None, records: Mapping[str, FactRecord], item: str) -> FactRecord | None:
+    if item in records:
+        return records[item]
+    known = episode.facts.get(item) if episode is not None else None
+    return known.value if known is not None else None

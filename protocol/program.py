@@ -1,0 +1,223 @@
+"""A protocol compiled for stepping: readers, the stage table, and indexes of what each event touches.
+
+Built once a content hash and shared; it holds no episode and never changes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from protocol import machine
+from protocol.duties import Evidence, Obligation
+from protocol.elements import elapsed_seconds
+from protocol.episode import Episode
+from protocol.events import LadderSnapshot, RungSnapshot
+from protocol.readers import Asked, Predicate, Readers
+from protocol.spec import LEVELS, RANK, ProtocolSpec
+
+Key = tuple[str, str]
+"""What happened or what changed: ("entered", stage), ("changed", name), ("event", happening) …"""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A trigger of an obligation."""
+
+    obligation: str
+    options: tuple[str, ...]
+    holds: Predicate
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Evidence with its condition compiled."""
+
+    evidence: Evidence
+    holds: Predicate
+
+    def is_only_leaving(self) -> bool:
+        """Whether leaving a stage is all it asks for."""
+        one = self.evidence
+        parts = (one.reached, one.done, one.decided, one.acknowledged, one.when)
+        return not one.refreshed and all(part is None for part in parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A risk rule."""
+
+    number: int
+    rank: int
+    level: str
+    because: str
+    holds: Predicate
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A step in a stage and whether it belongs there now."""
+
+    step: str
+    required: bool
+    applies: Predicate
+
+
+class Program:
+    """Everything `decide` looks up."""
+
+    def __init__(self, spec: ProtocolSpec) -> None:
+        self.spec = spec
+        self.zone = ZoneInfo(spec.time_zone)
+        self.readers = Readers(spec)
+        self.emergency_rank = RANK[spec.emergency.at]
+        self.ladders = {name: self._snapshot(name) for name in spec.ladders}
+        self.asked = {name: self.readers.asked(one) for name, one in spec.instruments.items()}
+        self.scores = self._scores()
+        self.placed = {name: self._placed(name) for name in spec.stages}
+        self.may_leave = {name: self.readers.predicate(stage.leave_when) for name, stage in spec.stages.items()}
+        self.stages = machine.compile_table(machine.build(spec, self._ready()))
+        self.rules = self._rules()
+        self.lowering = self.readers.predicate(spec.risk.lowering.requires)
+        self.openings, self.becoming = self._openings()
+        self.proofs = {name: self._proofs(one) for name, one in spec.obligations.items()}
+        self.ended_by = self._ended_by()
+        self.permitted = {name: self.readers.predicate(party.permitted) for name, party in spec.parties.items()}
+        self.waivable = {name: self.readers.predicate(one.waived_when) for name, one in spec.obligations.items()}
+        self.notices = self._notices()
+        self.phrases = [(name, phrase.lower()) for name, notice in spec.notices.items() for phrase in notice.mentions]
+        self.refusals = [
+            (name, refusal, self.readers.predicate(refusal.act.when)) for name, refusal in spec.refusals.items()
+        ]
+        self.requirements = {name: self.readers.predicate(one.when) for name, one in spec.closing.requires.items()}
+
+    def missing_steps(self, episode: Episode) -> list[str]:
+        """Required steps of the current stage that are neither done nor skipped."""
+        return [
+            placed.step
+            for placed in self.placed[episode.stage]
+            if placed.required and placed.step not in episode.steps and placed.applies(episode)
+        ]
+
+    def floor(self, episode: Episode) -> str:
+        """The highest level that a risk rule asks for now."""
+        held = [rule for rules in self.rules.values() for rule in rules if rule.holds(episode)]
+        return max(held, key=lambda rule: rule.rank).level if held else LEVELS[0]
+
+    def _ready(self) -> dict[str, Predicate]:
+        def ready(stage: str) -> Predicate:
+            may_leave = self.may_leave[stage]
+            return lambda episode: not self.missing_steps(episode) and may_leave(episode)
+
+        return {name: ready(name) for name in self.spec.stages}
+
+    def _snapshot(self, name: str) -> LadderSnapshot:
+        ladder = self.spec.ladders[name]
+        rungs = tuple(RungSnapshot(r.page, tuple(r.channels), elapsed_seconds(r.wait)) for r in ladder.rungs)
+        return LadderSnapshot(name, rungs, elapsed_seconds(ladder.repeat), elapsed_seconds(ladder.lease))
+
+    def _scores(self) -> dict[str, tuple[str, tuple[Asked, ...]]]:
+        """Item fact → (score fact, items), for instruments whose items are all numbers."""
+        facts = self.spec.facts
+        scores: dict[str, tuple[str, tuple[Asked, ...]]] = {}
+        for name, instrument in self.spec.instruments.items():
+            numbers = all(facts[item.fact].type == "number" for item in instrument.items)
+            if instrument.score is not None and numbers:
+                for item in instrument.items:
+                    scores[item.fact] = (instrument.score, tuple(self.asked[name]))
+        return scores
+
+    def _placed(self, stage: str) -> tuple[Placed, ...]:
+        own = [
+            Placed(one.step, one.required, self.readers.predicate(one.when)) for one in self.spec.stages[stage].steps
+        ]
+        return (*own, *self._added(stage))
+
+    def _added(self, stage: str) -> Iterable[Placed]:
+        for name, crisis_type in self.spec.crisis_types.items():
+            for step in crisis_type.adds.get(stage, ()):
+                yield Placed(step, True, _is_of_type(name))
+
+    def _rules(self) -> Mapping[str, tuple[Rule, ...]]:
+        """Name → the risk rules that depend on it, highest first."""
+        by_name: defaultdict[str, list[Rule]] = defaultdict(list)
+        for number, rule in enumerate(self.spec.risk.rules):
+            compiled = Rule(number, RANK[rule.level], rule.level, rule.because, self.readers.predicate(rule.when))
+            for name in self.readers.bases(rule.when):
+                by_name[name].append(compiled)
+        return {name: tuple(sorted(rules, key=lambda rule: -rule.rank)) for name, rules in by_name.items()}
+
+    def _openings(self) -> tuple[Mapping[Key, list[Opening]], Mapping[str, list[Opening]]]:
+        """Openings by event, and by the names whose change may make their condition true."""
+        by_event: defaultdict[Key, list[Opening]] = defaultdict(list)
+        by_name: defaultdict[str, list[Opening]] = defaultdict(list)
+        for name, obligation in self.spec.obligations.items():
+            for trigger in obligation.opens:
+                opening = Opening(name, trigger.options, self.readers.predicate(trigger.when))
+                for key in trigger.happenings():
+                    by_event[key].append(opening)
+                if not trigger.happenings():
+                    for base in self.readers.bases(trigger.when):
+                        by_name[base].append(opening)
+        return dict(by_event), dict(by_name)
+
+    def _proofs(self, obligation: Obligation) -> tuple[Proof, ...]:
+        return tuple(Proof(one, self.readers.predicate(one.when)) for one in obligation.met_by)
+
+    def _ended_by(self) -> Mapping[Key, frozenset[str]]:
+        """What happens or changes → the obligations whose evidence it may complete."""
+        kinds: defaultdict[Key, set[str]] = defaultdict(set)
+        for name, obligation in self.spec.obligations.items():
+            for evidence in obligation.met_by:
+                for key in self._evidence_keys(evidence):
+                    kinds[key].add(name)
+        return {key: frozenset(names) for key, names in kinds.items()}
+
+    def _evidence_keys(self, evidence: Evidence) -> Iterable[Key]:
+        for key in ("reached", "done", "decided", "left"):
+            if (name := getattr(evidence, key)) is not None:
+                yield key, name
+        if evidence.acknowledged is not None:
+            yield "event", "acknowledged"
+        for name in self.refreshed_facts(evidence):
+            yield "changed", name
+        for name in self.readers.bases(evidence.when):
+            yield "changed", name
+
+    def refreshed_facts(self, evidence: Evidence) -> list[str]:
+        """The facts behind `refreshed`, instruments spelled out into their items."""
+        return [
+            fact
+            for name in evidence.refreshed
+            for fact in ([item for item, _ in self.asked[name]] if name in self.asked else [name])
+        ]
+
+    def _notices(self) -> Mapping[str, list[tuple[str, Predicate]]]:
+        by_name: defaultdict[str, list[tuple[str, Predicate]]] = defaultdict(list)
+        for name, notice in self.spec.notices.items():
+            if notice.when is not None:
+                holds = self.readers.predicate(notice.when)
+                for base in self.readers.bases(notice.when):
+                    by_name[base].append((name, holds))
+        return dict(by_name)
+
+
+def _is_of_type(crisis_type: str) -> Predicate:
+    return lambda episode: crisis_type in episode.crisis_types
+
+
+_PROGRAMS: dict[str, Program] = {}
+MOST_PROGRAMS = 64
+
+
+def program(spec: ProtocolSpec) -> Program:
+    """The compiled form of a protocol; compiled once a content hash and kept for the latest few."""
+    compiled = _PROGRAMS.get(spec.content_hash)
+    if compiled is None:
+        compiled = Program(spec)
+        if len(_PROGRAMS) >= MOST_PROGRAMS:
+            del _PROGRAMS[next(iter(_PROGRAMS))]
+        _PROGRAMS[spec.content_hash] = compiled
+    return compiled

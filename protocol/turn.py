@@ -1,0 +1,289 @@
+"""One macro step under way: events are emitted, folded at once, and reacted to until nothing more follows.
+
+Reactions to one event come in a fixed order: obligations end, the risk rises, obligations open, notices are raised.
+At the end everything that is due by now fires, so after every macro step the next deadline lies in the future.
+An obligation opens at most once a macro step, and each page moves its next page into the future: a turn always ends.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+from protocol import events as e
+from protocol.clocks import due_at
+from protocol.duties import DueMoment, DueTable, Obligation
+from protocol.elements import elapsed_seconds
+from protocol.episode import Episode, OpenObligation
+from protocol.evolve import evolve
+from protocol.happenings import happenings
+from protocol.machine import EMERGENCY
+from protocol.program import Key, Opening, Program, Proof
+from protocol.readers import Predicate
+from protocol.spec import RANK
+
+MOST_INSTANCES = 3
+"""Open instances of one obligation; with so many already owed and escalating, one more would add nothing."""
+
+
+class Turn:
+    """Collects the events of one macro step."""
+
+    __slots__ = ("at", "episode", "events", "now", "opened", "program", "queue")
+
+    def __init__(self, program: Program, episode: Episode, at: datetime, now: datetime) -> None:
+        self.program = program
+        self.episode = episode
+        self.at = at
+        """When the thing happened (aware UTC)."""
+        self.now = now
+        self.events: list[e.Event] = []
+        self.queue: deque[tuple[Episode, e.Event, Episode]] = deque()
+        self.opened: set[str] = set()
+
+    def begin(self, opened: e.EpisodeOpened) -> None:
+        """Record the event that made the episode; before it nothing was true."""
+        self.events.append(opened)
+        self.queue.append((self.episode, opened, self.episode))
+
+    def emit(self, event: e.Event) -> None:
+        """Record an event; reactions to it follow in `settle`."""
+        before = self.episode
+        self.episode = evolve(before, event)
+        self.events.append(event)
+        self.queue.append((before, event, self.episode))
+
+    def settle(self) -> None:
+        """React until nothing follows, then fire what is due by now."""
+        self._react_to_all()
+        while self._fire_next():
+            self._react_to_all()
+
+    def _react_to_all(self) -> None:
+        while self.queue:
+            before, event, after = self.queue.popleft()
+            keys = happenings(event)
+            self._end_obligations(event, keys)
+            self._raise_risk(keys)
+            self._open_obligations(before, event, after, keys)
+            self._raise_notices(before, event, after, keys)
+
+    # Ending obligations
+
+    def _end_obligations(self, event: e.Event, keys: Iterable[Key]) -> None:
+        ended_by = self.program.ended_by
+        touched = [ended_by[key] for key in keys if key in ended_by]
+        if not touched:
+            return
+        for owed in list(self.episode.obligations.values()):
+            if any(owed.obligation in kinds for kinds in touched):
+                self._end_if_done(owed, event)
+
+    def _end_if_done(self, owed: OpenObligation, event: e.Event) -> None:
+        for proof in self.program.proofs[owed.obligation]:
+            done_at = self._done_at(owed, proof, event)
+            if done_at is not None:
+                late = done_at > owed.due_at
+                self.emit(e.ObligationMet(owed.obligation_id, owed.obligation, late, done_at))
+                return
+
+    def _done_at(self, owed: OpenObligation, proof: Proof, event: e.Event) -> datetime | None:
+        """When the last part of the evidence came about; None while a part is missing."""
+        moments = self._evidence_moments(proof, event, owed)
+        for moment in moments:
+            if moment is None or moment[1] <= owed.sequence or moment[0] < owed.opened_at:
+                return None
+        if not proof.holds(self.episode):
+            return None
+        return max([moment[0] for moment in moments if moment], default=max(event.at, owed.opened_at))
+
+    def _evidence_moments(
+        self, proof: Proof, event: e.Event, owed: OpenObligation
+    ) -> list[tuple[datetime, int] | None]:
+        """When and by which entry each part of the evidence came about."""
+        evidence, episode = proof.evidence, self.episode
+        moments: list[tuple[datetime, int] | None] = []
+        if evidence.reached is not None:
+            contact = episode.contacts.get(evidence.reached)
+            moments.append(contact and (contact.at, contact.sequence))
+        if evidence.done is not None:
+            step = episode.steps.get(evidence.done)
+            moments.append((step.at, step.sequence) if step is not None and step.status == "done" else None)
+        if evidence.decided is not None:
+            moments.append(self._decided(evidence.decided, evidence.options))
+        if evidence.left is not None:
+            left = episode.left.get(evidence.left)
+            moments.append(left and (left.at, left.sequence))
+        if evidence.acknowledged is not None:
+            by_role = owed.acknowledged_role == evidence.acknowledged
+            moments.append((max(event.at, owed.opened_at), episode.revision) if by_role else None)
+        for fact in self.program.refreshed_facts(evidence):
+            known = episode.facts.get(fact)
+            moments.append(known and (known.at, known.sequence))
+        return moments
+
+    def _decided(self, decision: str, options: tuple[str, ...]) -> tuple[datetime, int] | None:
+        record = self.episode.decisions.get(decision)
+        if record is None or not record.cosigned or (options and record.option not in options):
+            return None
+        return record.at, record.sequence
+
+    # Risk
+
+    def _raise_risk(self, keys: Iterable[Key]) -> None:
+        rank = RANK[self.episode.risk]
+        best = None
+        for kind, name in keys:
+            if kind != "changed":
+                continue
+            for rule in self.program.rules.get(name, ()):
+                if rule.rank <= rank:
+                    break
+                if rule.holds(self.episode):
+                    best, rank = rule, rule.rank
+                    break
+        if best is not None:
+            self.raise_risk_to(best.level, best.because, best.number)
+
+    def raise_risk_to(self, level: str, because: str, rule: int) -> None:
+        """Raise the level; the emergency level opens the emergency stage by itself."""
+        self.emit(e.RiskRaised(level, self.episode.risk, because, rule, self.at))
+        if RANK[level] >= self.program.emergency_rank:
+            self.enter_emergency(because)
+
+    def enter_emergency(self, reason: str) -> None:
+        """Enter the emergency stage, unless the episode is in it already."""
+        for arrow in self.program.stages.get((self.episode.stage, EMERGENCY), ()):
+            self.emit(e.StageEntered(arrow.to, self.episode.stage, reason, self.at))
+
+    # Opening obligations
+
+    def _open_obligations(self, before: Episode, event: e.Event, after: Episode, keys: Iterable[Key]) -> None:
+        for key in keys:
+            if key[0] == "changed":
+                for opening in self.program.becoming.get(key[1], ()):
+                    if _became(opening.holds, before, after):
+                        self._open(opening.obligation, event.at)
+            else:
+                for opening in self.program.openings.get(key, ()):
+                    if _option_fits(opening, key[1], after) and opening.holds(after):
+                        self._open(opening.obligation, event.at)
+
+    def _open(self, kind: str, at: datetime) -> None:
+        spec = self.program.spec.obligations[kind]
+        tally = self.episode.tallies.get(kind)
+        number = (tally.opened if tally else 0) + 1
+        if kind in self.opened or (spec.at_most is not None and number > spec.at_most):
+            return
+        same = [owed for owed in self.episode.obligations.values() if owed.obligation == kind]
+        pending = [owed for owed in same if not owed.missed]
+        if (spec.reopening == "keep" and same) or (not pending and len(same) >= MOST_INSTANCES):
+            return
+        self.opened.add(kind)
+        obligation_id = f"{kind}-{number}"
+        self.emit(self._opened_event(kind, spec, obligation_id, at))
+        for owed in pending:
+            self.emit(e.ObligationSuperseded(owed.obligation_id, kind, obligation_id, at))
+
+    def _opened_event(self, kind: str, spec: Obligation, obligation_id: str, at: datetime) -> e.ObligationOpened:
+        due = self._due(spec, at)
+        ladder = self.program.spec.ladders[spec.ladder]
+        first_page = due
+        if ladder.starts == "at_opening":
+            first_page = at
+        elif ladder.lead is not None:
+            first_page = max(at, due - timedelta(seconds=elapsed_seconds(ladder.lead)))
+        snapshot = self.program.ladders[spec.ladder]
+        return e.ObligationOpened(obligation_id, kind, spec.owner, due, first_page, snapshot, at)
+
+    def _due(self, spec: Obligation, at: datetime) -> datetime:
+        due, calendar, zone = spec.due, self.program.spec.calendar, self.program.zone
+        if isinstance(due, DueMoment):
+            return self._due_moment(due, at)
+        if isinstance(due, DueTable):
+            value = self.program.readers.reader(due.by)(self.episode)
+            duration = due.values.get(value or "", due.otherwise)
+            # A value that the table forgot falls to its shortest duration: when unsure, sooner.
+            if duration is None:
+                return min(due_at(one, at, zone, calendar) for one in due.values.values())
+            return due_at(duration, at, zone, calendar)
+        return due_at(due, at, zone, calendar)
+
+    def _due_moment(self, due: DueMoment, at: datetime) -> datetime:
+        ceiling = at + timedelta(seconds=elapsed_seconds(due.ceiling))
+        known = self.episode.facts.get(due.moment)
+        if known is None or not isinstance(known.value, str):
+            return ceiling
+        plus = timedelta(seconds=elapsed_seconds(due.plus)) if due.plus else timedelta(0)
+        moment = datetime.fromisoformat(known.value) + plus
+        return max(at, min(moment, ceiling))
+
+    # Notices
+
+    def _raise_notices(self, before: Episode, event: e.Event, after: Episode, keys: Iterable[Key]) -> None:
+        for kind, name in keys:
+            if kind == "changed":
+                for notice, holds in self.program.notices.get(name, ()):
+                    if _became(holds, before, after):
+                        self.notice(notice)
+        if isinstance(event, e.FactsRecorded) and self.program.phrases:
+            self._notice_mentions(event.facts)
+
+    def _notice_mentions(self, facts: Mapping[str, e.FactRecord]) -> None:
+        texts = [value.lower() for value in facts.values() if isinstance(value, str)]
+        for notice, phrase in self.program.phrases:
+            if any(phrase in text for text in texts):
+                self.notice(notice)
+
+    def notice(self, name: str) -> None:
+        """Raise a declared notice, once a macro step."""
+        text = self.program.spec.notices[name].text
+        if not any(isinstance(event, e.NoticeRaised) and event.notice == name for event in self.events):
+            self.emit(e.NoticeRaised(name, text, self.at))
+
+    # What is due
+
+    def _fire_next(self) -> bool:
+        """Fire the obligation that is due first, if any is due by now."""
+        due = [owed for owed in self.episode.obligations.values() if owed.next_at() <= self.now]
+        if not due:
+            return False
+        owed = min(due, key=lambda one: (one.next_at(), one.sequence))
+        if not owed.missed and owed.due_at <= self.now and owed.due_at <= owed.next_page_at:
+            self.emit(e.DeadlineMissed(owed.obligation_id, owed.obligation, owed.due_at, self.now))
+        else:
+            self._page(owed)
+        return True
+
+    def _page(self, owed: OpenObligation) -> None:
+        rungs = owed.ladder.rungs
+        rung = min(owed.rung + 1, len(rungs) - 1)
+        wait = owed.ladder.repeat if rung == owed.rung else rungs[rung].wait
+        role = owed.owner if rungs[rung].page == "owner" else rungs[rung].page
+        self.emit(
+            e.PageRequested(
+                page_id=f"{self.episode.episode_id}-p{self.episode.pages + 1}",
+                obligation_id=owed.obligation_id,
+                obligation=owed.obligation,
+                rung=rung,
+                role=role,
+                channels=rungs[rung].channels,
+                due_at=owed.due_at,
+                next_page_at=self.now + timedelta(seconds=wait),
+                at=self.now,
+            )
+        )
+
+
+def _became(holds: Predicate, before: Episode, after: Episode) -> bool:
+    """Whether the condition turned true; before its opening nothing was true of an episode."""
+    return holds(after) and (before is after or not holds(before))
+
+
+def _option_fits(opening: Opening, decision: str, episode: Episode) -> bool:
+    """Whether the decision that was made is one the opening waits for."""
+    if not opening.options:
+        return True
+    record = episode.decisions.get(decision)
+    return record is not None and record.option in opening.options
