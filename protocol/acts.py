@@ -11,8 +11,8 @@ from typing import Any
 
 from protocol import commands as c
 from protocol import events as e
-from protocol.answers import Refused, check_facts
 from protocol.evolve import evolve
+from protocol.facts import Refused, check_facts
 from protocol.machine import ADVANCE, BACK
 from protocol.program import Program
 from protocol.spec import RANK

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from protocol.elements import SECONDS_OF_UNIT, parse_duration
@@ -28,8 +28,8 @@ def due_at(duration: str, start: datetime, zone: ZoneInfo, calendar: WorkCalenda
 
 def _end_of_local_day(start: datetime, days: int, zone: ZoneInfo) -> datetime:
     local = start.astimezone(zone)
-    midnight = datetime(local.year, local.month, local.day) + timedelta(days=days + 1)
-    return _earlier_instant(midnight, zone)
+    day = local.date() + timedelta(days=days + 1)
+    return _earlier_instant(datetime.combine(day, time.min), zone)
 
 
 def _working_days_later(start: datetime, days: int, zone: ZoneInfo, calendar: WorkCalendar | None) -> datetime:

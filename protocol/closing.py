@@ -5,7 +5,7 @@ from __future__ import annotations
 from protocol import commands as c
 from protocol import events as e
 from protocol.acts import Act, may_act
-from protocol.answers import Refused
+from protocol.facts import Refused
 from protocol.machine import CLOSE
 from protocol.readers import waits_for_signature
 from protocol.turn import Turn

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
@@ -138,7 +138,7 @@ def parse_guard(written: object) -> Guard:
 def _mapping(written: object) -> dict[str, Any]:
     if not isinstance(written, Mapping) or not written:
         raise ValueError("a condition is a mapping such as {risk: {at_least: high}}")
-    mapping: Mapping[object, Any] = written
+    mapping = cast(Mapping[object, Any], written)
     if not all(isinstance(key, str) for key in mapping):
         raise ValueError("the names in a condition must be words")
     if len(mapping) > MAX_TERMS:
@@ -164,9 +164,9 @@ def _parse_terms(terms: Mapping[str, Any], depth: int) -> Condition:
 
 def _parse_term(name: str, value: object, depth: int) -> Condition:
     if name in ("all", "any"):
-        if not isinstance(value, Sequence) or isinstance(value, str) or not value:
+        items = _listed(value)
+        if not items:
             raise ValueError(f"`{name}` takes a list of conditions")
-        items: Sequence[object] = value
         if len(items) > MAX_TERMS:
             raise ValueError(f"`{name}` may have at most {MAX_TERMS} conditions")
         parts = tuple(_parse(item, depth + 1) for item in items)
@@ -178,7 +178,7 @@ def _parse_term(name: str, value: object, depth: int) -> Condition:
 
 def _parse_test(name: str, value: object) -> Test:
     if isinstance(value, Mapping):
-        operators: Mapping[object, object] = value
+        operators = cast(Mapping[object, object], value)
         if len(operators) != 1:
             raise ValueError(f"`{name}` takes exactly one of at_least, at_most, known")
         (operator, operand), *_ = operators.items()
@@ -187,14 +187,20 @@ def _parse_test(name: str, value: object) -> Test:
                 raise ValueError(f"`{name}`: known takes yes or no")
             return Test(name, "known", (str(operand),))
         if operator == "at_least" or operator == "at_most":
-            return Test(name, operator, (_literal(name, operand),))
+            return Test(name, cast(Operator, operator), (_literal(name, operand),))
         raise ValueError(f"`{name}`: use at_least, at_most or known, not {str(operator)[:MAX_LITERAL]!r}")
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        items: Sequence[object] = value
+    items = _listed(value)
+    if items is not None:
         if not items or len(items) > MAX_TERMS:
             raise ValueError(f"`{name}` takes one to {MAX_TERMS} values")
         return Test(name, "is", tuple(_literal(name, item) for item in items))
     return Test(name, "is", (_literal(name, value),))
+
+
+def _listed(value: object) -> Sequence[object] | None:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return cast(Sequence[object], value)
+    return None
 
 
 def _literal(name: str, value: object) -> str:

@@ -13,9 +13,9 @@ from protocol import acts, closing, duty_acts
 from protocol import commands as c
 from protocol import events as e
 from protocol.acts import Act
-from protocol.answers import Refused, check_facts
 from protocol.effects import Effect, effects_of
 from protocol.episode import Episode
+from protocol.facts import Refused, check_facts
 from protocol.program import Program, program
 from protocol.spec import RANK, ProtocolSpec
 from protocol.turn import Turn

@@ -54,7 +54,8 @@ class Rung(Element):
     """Whom to page, how, and how long to wait for an acknowledgement before the next rung."""
 
     page: Name
-    """A role of the protocol, or `owner`: the person who owns the episode (or their cover)."""
+    """A role of the protocol, `owner` (the person who owns the episode, or their cover) or `addressee` (the person to
+    whom a hand-over is offered)."""
     channels: Annotated[tuple[Channel, ...], Listed, Field(min_length=1)]
     wait: Elapsed
 
@@ -147,6 +148,8 @@ class Evidence(Element):
 
     reached: Name | None = None
     """A live contact with this party. An attempt, a voicemail or a receipt is never one."""
+    attempted: Name | None = None
+    """An attempt or a contact with this party was recorded: for duties to try, never for a contact obligation."""
     done: Name | None = None
     """This step was completed."""
     decided: Name | None = None
@@ -164,10 +167,13 @@ class Evidence(Element):
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        keys = (self.reached, self.done, self.decided, self.left, self.acknowledged, self.when)
+        keys = (
+            *(self.reached, self.attempted, self.done, self.decided),
+            *(self.left, self.acknowledged, self.when),
+        )
         if all(key is None for key in keys) and not self.refreshed:
             raise ValueError(
-                "evidence needs at least one of reached, done, decided, refreshed, left, acknowledged, when"
+                "evidence needs at least one of reached, attempted, done, decided, refreshed, left, acknowledged, when"
             )
         if self.options and self.decided is None:
             raise ValueError("`options` goes with `decided`")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from protocol import commands as c
 from protocol import events as e
 from protocol.acts import Act, clinical_refusal, may_act
-from protocol.answers import Refused, check_facts
 from protocol.episode import DecisionRecord, StepRecord
 from protocol.events import FactRecord
+from protocol.facts import Refused, check_facts
 from protocol.spec import Decision
 from protocol.turn import Turn
 

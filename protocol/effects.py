@@ -25,8 +25,8 @@ class Page:
     obligation_id: str
     obligation: str
     role: str
-    owner: str
-    """The person who owns the episode, for the role `owner`."""
+    person: str
+    """For the roles `owner` and `addressee`: the person meant; else empty."""
     channels: tuple[str, ...]
     due_at: datetime
     requested_at: datetime
@@ -78,6 +78,12 @@ def effects_of(episode: Episode, events: Iterable[e.Event], now: datetime) -> tu
     return tuple(effects)
 
 
+def _person(episode: Episode, role: str) -> str:
+    if role == "owner":
+        return episode.owner
+    return episode.handover.to if role == "addressee" and episode.handover else ""
+
+
 def _page(episode: Episode, event: e.PageRequested) -> Page:
     return Page(
         page_id=event.page_id,
@@ -85,7 +91,7 @@ def _page(episode: Episode, event: e.PageRequested) -> Page:
         obligation_id=event.obligation_id,
         obligation=event.obligation,
         role=event.role,
-        owner=episode.owner,
+        person=_person(episode, event.role),
         channels=event.channels,
         due_at=event.due_at,
         requested_at=event.at,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
@@ -36,7 +36,7 @@ class Element(BaseModel):
 
 
 def _as_tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
+    return tuple(cast(list[object], value)) if isinstance(value, list) else value
 
 
 Listed = BeforeValidator(_as_tuple)
@@ -79,7 +79,8 @@ class Source(Element):
     """Where a number or rule comes from."""
 
     grade: Literal["A", "B", "C", "P"]
-    """A official or primary text, B reputable secondary text, C check the primary, P program policy: needs clinical sign-off."""
+    """A official or primary text, B reputable secondary text, C check the primary text,
+    P program policy: needs clinical sign-off."""
     refs: Annotated[tuple[str, ...], Listed] = ()
     """Keys of the protocol's `references`."""
     note: Sentence | None = None
@@ -100,7 +101,8 @@ class Fact(Element):
     ask: Sentence
     """The question or label a person sees."""
     type: Literal["yes_no", "choice", "number", "text", "several", "moment"]
-    """`several` is a list of choices; `moment` a date and time with zone. Conditions read yes_no, choice and number with bands."""
+    """`several` is a list of choices; `moment` a date and time with zone.
+    Conditions read yes_no, choice and number with bands."""
     choices: Names = ()
     ordered: bool = False
     """The choices go from least to most, so that at_least and at_most may be used."""
@@ -164,8 +166,8 @@ class Item(Element):
 class Instrument(Element):
     """A screening instrument: items with skip logic, and a score where it has one.
 
-    Gives conditions `<name>.status` (not_started, unfinished, complete) and, with `score`, the bands of that number fact.
-    An asked item that is missing or refused leaves the instrument unfinished; unfinished counts as positive by a risk rule.
+    Gives conditions `<name>.status` (not_started, unfinished, complete) and, with `score`, the bands of that fact.
+    An asked item that is missing or refused leaves the instrument unfinished; a risk rule makes that count as positive.
     """
 
     title: Sentence

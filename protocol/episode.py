@@ -148,6 +148,8 @@ class Episode:
     tallies: Mapping[str, Tally] = field(default_factory=dict[str, Tally])
     contacts: Mapping[str, Moment] = field(default_factory=dict[str, Moment])
     """The latest live contact with each party."""
+    tries: Mapping[str, Moment] = field(default_factory=dict[str, Moment])
+    """The latest contact or attempt with each party."""
     attempts: Mapping[str, int] = field(default_factory=dict[str, int])
     """Failed attempts in a row, by party; only a live contact sets one back."""
     left: Mapping[str, Moment] = field(default_factory=dict[str, Moment])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeVar
 
 from protocol import events as e
@@ -132,14 +132,19 @@ def _crisis_type_recorded(episode: Episode, event: e.CrisisTypeRecorded, revisio
 
 
 def _contact_made(episode: Episode, event: e.ContactMade, revision: int) -> Changes:
+    moment = Moment(event.at, revision)
     return {
-        "contacts": _put(episode.contacts, event.party, Moment(event.at, revision)),
+        "contacts": _put(episode.contacts, event.party, moment),
+        "tries": _put(episode.tries, event.party, moment),
         "attempts": _put(episode.attempts, event.party, 0),
     }
 
 
 def _contact_attempted(episode: Episode, event: e.ContactAttempted, revision: int) -> Changes:
-    return {"attempts": _put(episode.attempts, event.party, event.number)}
+    return {
+        "tries": _put(episode.tries, event.party, Moment(event.at, revision)),
+        "attempts": _put(episode.attempts, event.party, event.number),
+    }
 
 
 def _decision_recorded(episode: Episode, event: e.DecisionRecorded, revision: int) -> Changes:

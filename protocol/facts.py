@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import cast
 
 from protocol.elements import Fact
 from protocol.episode import Episode
@@ -34,7 +35,7 @@ def check_facts(
         fact = declared.get(name)
         if fact is None:
             return _unknown_fact(program, name)
-        record = value if value == UNKNOWN else read_answer(fact, value)
+        record = UNKNOWN if value == UNKNOWN else _read(fact, value)
         if record is None:
             return Refused("invalid_fact", f"{name} can't be that", f"Answer {name} with {describe(fact)}.")
         records[name] = record
@@ -48,7 +49,7 @@ def _unknown_fact(program: Program, name: str) -> Refused:
     return Refused("unknown_fact", f"The protocol has no fact named {name}.", hint)
 
 
-def read_answer(fact: Fact, value: object) -> FactRecord | None:
+def _read(fact: Fact, value: object) -> FactRecord | None:
     """The answer in its recorded form; None when it does not fit the fact."""
     if value == "refused":
         return "refused" if fact.may_refuse else None
@@ -68,9 +69,10 @@ def read_answer(fact: Fact, value: object) -> FactRecord | None:
 
 
 def _several(fact: Fact, value: object) -> FactRecord | None:
-    if not isinstance(value, tuple) or not all(one in fact.choices for one in value):
+    if not isinstance(value, tuple):
         return None
-    return tuple(choice for choice in fact.choices if choice in value)
+    chosen = set(cast(tuple[object, ...], value))
+    return tuple(choice for choice in fact.choices if choice in chosen) if chosen <= set(fact.choices) else None
 
 
 def _number(fact: Fact, value: object) -> FactRecord | None:
@@ -104,9 +106,7 @@ def describe(fact: Fact) -> str:
     return f"{words}, or refused" if fact.may_refuse else words
 
 
-def _scores(
-    program: Program, episode: Episode | None, records: Mapping[str, FactRecord]
-) -> dict[str, FactRecord]:
+def _scores(program: Program, episode: Episode | None, records: Mapping[str, FactRecord]) -> dict[str, FactRecord]:
     """Sums of instruments that these answers complete."""
     scores: dict[str, FactRecord] = {}
     for name in records:

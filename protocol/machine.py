@@ -7,7 +7,7 @@ so no model is ever added: the guards bound to its transitions are read out once
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,11 +38,11 @@ class Arrow:
 Table = Mapping[tuple[str, str], tuple[Arrow, ...]]
 
 
-def build(spec: ProtocolSpec, ready: Mapping[str, Predicate]) -> Machine:
+def build(spec: ProtocolSpec, ready: Mapping[str, Predicate]) -> Any:
     """The machine as `transitions` sees it; `ready` says for each stage when it may be left forward."""
     kinds = {name: stage.kind for name, stage in spec.stages.items()}
-    machine = Machine(model=None, states=list(spec.stages), initial=spec.initial, auto_transitions=False)
-    add: Callable[..., Any] = machine.add_transition
+    machine: Any = Machine(model=None, states=list(spec.stages), initial=spec.initial, auto_transitions=False)
+    add = machine.add_transition
     for name, stage in spec.stages.items():
         if kinds[name] == "closed":
             continue
@@ -66,11 +66,10 @@ def closed_stage(spec: ProtocolSpec) -> str:
     raise ValueError("the protocol has no stage of kind `closed`")
 
 
-def compile_table(machine: Machine) -> Table:
+def compile_table(machine: Any) -> Table:
     """Every (stage, trigger) with its arrows, in the order of declaration."""
     table: dict[tuple[str, str], tuple[Arrow, ...]] = {}
-    events: Mapping[str, Any] = machine.events
-    for trigger, event in events.items():
+    for trigger, event in machine.events.items():
         for source, transitions in event.transitions.items():
             table[source, trigger] = tuple(
                 Arrow(transition.dest, tuple(condition.func for condition in transition.conditions))

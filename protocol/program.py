@@ -41,7 +41,7 @@ class Proof:
     def is_only_leaving(self) -> bool:
         """Whether leaving a stage is all it asks for."""
         one = self.evidence
-        parts = (one.reached, one.done, one.decided, one.acknowledged, one.when)
+        parts = (one.reached, one.attempted, one.done, one.decided, one.acknowledged, one.when)
         return not one.refreshed and all(part is None for part in parts)
 
 
@@ -179,6 +179,9 @@ class Program:
         for key in ("reached", "done", "decided", "left"):
             if (name := getattr(evidence, key)) is not None:
                 yield key, name
+        if evidence.attempted is not None:
+            yield "reached", evidence.attempted
+            yield "not_reached", evidence.attempted
         if evidence.acknowledged is not None:
             yield "event", "acknowledged"
         for name in self.refreshed_facts(evidence):

@@ -107,6 +107,9 @@ class Turn:
         if evidence.reached is not None:
             contact = episode.contacts.get(evidence.reached)
             moments.append(contact and (contact.at, contact.sequence))
+        if evidence.attempted is not None:
+            tried = episode.tries.get(evidence.attempted)
+            moments.append(tried and (tried.at, tried.sequence))
         if evidence.done is not None:
             step = episode.steps.get(evidence.done)
             moments.append((step.at, step.sequence) if step is not None and step.status == "done" else None)
@@ -260,14 +263,13 @@ class Turn:
         rungs = owed.ladder.rungs
         rung = min(owed.rung + 1, len(rungs) - 1)
         wait = owed.ladder.repeat if rung == owed.rung else rungs[rung].wait
-        role = owed.owner if rungs[rung].page == "owner" else rungs[rung].page
         self.emit(
             e.PageRequested(
                 page_id=f"{self.episode.episode_id}-p{self.episode.pages + 1}",
                 obligation_id=owed.obligation_id,
                 obligation=owed.obligation,
                 rung=rung,
-                role=role,
+                role=rungs[rung].page,
                 channels=rungs[rung].channels,
                 due_at=owed.due_at,
                 next_page_at=self.now + timedelta(seconds=wait),
