@@ -1,0 +1,286 @@
+"""The small and safe part of YAML 1.2 that documents are written in.
+
+Mappings, lists, words, whole numbers, `true` and `false`.
+`yes`, `no`, `on` and `12:30` stay words. Keys are always words. An empty value is an error.
+Anchors, aliases, tags, merge keys, duplicate keys and several documents are errors.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, cast
+
+from ruamel.yaml import cyaml, events
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from protocol.findings import Finding
+from protocol_specs.located import Located, SpecErrors
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How large a document may be."""
+
+    size: int = 1_000_000
+    """Bytes."""
+    depth: int = 40
+    nodes: int = 100_000
+    """Keys, values and list items together."""
+    findings: int = 100
+    """Errors reported for one document."""
+
+
+LIMITS = Limits()
+
+
+def _nothing_inside() -> dict[str | int, Mark]:
+    return {}
+
+
+@dataclass(slots=True)
+class Mark:
+    """Where a value stands, where its key stands, and the marks of what is inside; counted from 0."""
+
+    line: int
+    column: int
+    key_line: int
+    key_column: int
+    inner: dict[str | int, Mark] = field(default_factory=_nothing_inside)
+
+
+_PARSER = cast("Any", cyaml.CParser)  # pyright: ignore[reportPrivateImportUsage, reportUnknownMemberType]
+"""libyaml's own parser: twenty times faster than one written in Python."""
+
+_WHOLE_NUMBER = re.compile(r"0|-?[1-9][0-9]{0,17}")
+_TRUTHS = {"true": True, "false": False}
+_NOTHING = ("", "~", "null", "Null", "NULL")
+_UNPRINTABLE = re.compile(
+    "[^\t\n\r\x20-\x7e\x85\xa0-\u200a\u2010-\u2029\u202f-\u205f\u2070-\ud7ff\ue000-\ufefe\uff00-\ufffd"
+    "\U00010000-\U0010ffff]"
+)
+"""Control characters, and the invisible ones that make a text look different from what it says."""
+
+_SYNTAX = {
+    "mapping values are not allowed in this context": (
+        "a colon stands where none is expected",
+        "put a text that contains `: ` in quotes, and check the indentation of this line and the one above",
+    ),
+    "did not find expected key": (
+        "this line does not fit the lines above it",
+        "indent it like its neighbours; put a text that begins with a quote wholly in quotes",
+    ),
+    "did not find expected ',' or '}'": ("this `{` is not closed", "add the missing `,` or `}`"),
+    "did not find expected ',' or ']'": ("this `[` is not closed", "add the missing `,` or `]`"),
+    "did not find expected node content": (
+        "something is missing here",
+        "close the `[` or `{`, or write the value",
+    ),
+    "did not find expected '-' indicator": (
+        "this line does not continue the list above it",
+        "begin it with `- `, indented like the other items",
+    ),
+    "could not find expected ':'": ("a key without its colon", "write `key: value`"),
+    "found character that cannot start any token": (
+        "a text can't begin with this character",
+        "put the text in quotes; indent with spaces, never with tabs",
+    ),
+    "found a tab character that violates indentation": ("a tab", "indent with spaces"),
+    "found unexpected ':'": (
+        "a colon inside a text between `{ }` or `[ ]`",
+        "put the text in quotes, such as an address or a time of day",
+    ),
+    "found unexpected end of stream": ("this quote is never closed", "add the missing quote"),
+    "found undefined tag handle": ("tags (`!…`) are not allowed", "put the text in quotes"),
+}
+
+_UNCLOSED = (
+    "did not find expected ',' or '}'",
+    "did not find expected ',' or ']'",
+    "found unexpected end of stream",
+)
+"""These are told where the bracket or quote was opened."""
+
+
+def parse(text: str | bytes, file: str, limits: Limits = LIMITS) -> tuple[Any, Mark]:
+    """Plain data of the only document in a text, and where each part stands.
+
+    Raises SpecErrors with every error found; takes time and memory proportional to the limits.
+    """
+    return _Reader(file, limits).read(text)
+
+
+def _end_of(text: str) -> tuple[int, int]:
+    return text.count("\n"), len(text) - text.rfind("\n") - 1
+
+
+class _Reader:
+    """Builds data and marks from parser events, counting as it goes."""
+
+    def __init__(self, file: str, limits: Limits) -> None:
+        self._file = file
+        self._limits = limits
+        self._found: list[Located] = []
+        self._nodes = 0
+
+    def read(self, text: str | bytes) -> tuple[Any, Mark]:
+        clean = self._decode(text)
+        try:
+            result = self._document(_PARSER(clean))
+        except MarkedYAMLError as error:
+            self._stop(*_broken(error))
+        except YAMLError as error:
+            self._stop((0, 0), "this is not YAML", str(error)[:200])
+        if self._found:
+            raise SpecErrors(self._found)
+        return result
+
+    def _note(self, place: tuple[int, int], message: str, remedy: str) -> None:
+        """Remember an error and read on, so that the author sees all of them."""
+        line, column = place
+        self._found.append(Located(self._file, line + 1, column + 1, Finding((), message, remedy)))
+        if len(self._found) >= self._limits.findings:
+            raise SpecErrors(self._found)
+
+    def _stop(self, place: tuple[int, int], message: str, remedy: str) -> NoReturn:
+        """Remember an error after which reading on makes no sense."""
+        self._note(place, message, remedy)
+        raise SpecErrors(self._found)
+
+    def _decode(self, text: str | bytes) -> str:
+        if len(text) > self._limits.size:
+            self._stop(
+                (0, 0), f"the file is larger than {self._limits.size} bytes", "split it or shorten its texts"
+            )
+        if isinstance(text, bytes):
+            try:
+                text = text.decode("utf-8-sig")
+            except UnicodeDecodeError as error:
+                before = text[: error.start].decode("utf-8", "replace")
+                self._stop(_end_of(before), "this is not UTF-8 text", "save the file with the encoding UTF-8")
+        if (match := _UNPRINTABLE.search(text)) is not None:
+            place = _end_of(text[: match.start()])
+            message = f"the invisible character U+{ord(match[0]):04X} is not allowed"
+            self._stop(place, message, "delete it; it often comes in with pasted text")
+        return text
+
+    def _document(self, parser: Any) -> tuple[Any, Mark]:
+        parser.get_event()
+        start = parser.get_event()
+        if isinstance(start, events.StreamEndEvent):
+            self._stop((0, 0), "the file is empty", "write the document")
+        result = self._value(parser, parser.get_event(), 1, None)
+        parser.get_event()
+        end = parser.get_event()
+        if not isinstance(end, events.StreamEndEvent):
+            self._stop(
+                _place(end), "a second document begins here", "keep one document a file: remove this `---`"
+            )
+        return result
+
+    def _value(self, parser: Any, event: Any, depth: int, key: tuple[int, int] | None) -> tuple[Any, Mark]:
+        place = _place(event)
+        self._count(place, depth)
+        mark = Mark(*place, *(key or place))
+        match event:
+            case events.ScalarEvent():
+                self._plain(event, place)
+                return self._scalar(event, place), mark
+            case events.MappingStartEvent():
+                self._plain(event, place)
+                return self._mapping(parser, mark, depth), mark
+            case events.SequenceStartEvent():
+                self._plain(event, place)
+                return self._list(parser, mark, depth), mark
+            case _:
+                message = f"`*{event.anchor}` is an alias, which is not allowed"
+                return self._stop(place, message, "write the value out")
+
+    def _count(self, place: tuple[int, int], depth: int) -> None:
+        self._nodes += 1
+        if self._nodes > self._limits.nodes:
+            self._stop(place, f"more than {self._limits.nodes} keys and values", "split the document")
+        if depth > self._limits.depth:
+            self._stop(
+                place,
+                f"nested more than {self._limits.depth} deep",
+                "a document is never so deep; check the brackets",
+            )
+
+    def _plain(self, event: Any, place: tuple[int, int]) -> None:
+        if event.anchor is not None:
+            self._note(
+                place,
+                f"`&{event.anchor}` is an anchor, which is not allowed",
+                "remove it and write values out",
+            )
+        if event.tag is not None:
+            self._note(
+                place, f"the tag `{str(event.tag)[:40]}` is not allowed", "remove it; put a text in quotes"
+            )
+
+    def _scalar(self, event: Any, place: tuple[int, int]) -> str | int | bool:
+        text: str = event.value
+        if event.style:
+            return text
+        if text in _NOTHING:
+            self._note(
+                place,
+                "nothing is written here",
+                "write a value or delete the line; put a word like null in quotes",
+            )
+        if _WHOLE_NUMBER.fullmatch(text):
+            return int(text)
+        return _TRUTHS.get(text, text)
+
+    def _list(self, parser: Any, mark: Mark, depth: int) -> list[Any]:
+        items: list[Any] = []
+        while not isinstance(event := parser.get_event(), events.SequenceEndEvent):
+            item, mark.inner[len(items)] = self._value(parser, event, depth + 1, None)
+            items.append(item)
+        return items
+
+    def _mapping(self, parser: Any, mark: Mark, depth: int) -> dict[str, Any]:
+        mapping: dict[str, Any] = {}
+        while not isinstance(event := parser.get_event(), events.MappingEndEvent):
+            place = _place(event)
+            key = self._key(event, place, depth)
+            value, inner = self._value(parser, parser.get_event(), depth + 1, place)
+            if key in mapping:
+                first = mark.inner[key].key_line + 1
+                self._note(
+                    place,
+                    f"`{key[:40]}` is written twice; first in line {first}",
+                    "delete or rename one of them",
+                )
+            mapping[key], mark.inner[key] = value, inner
+        return mapping
+
+    def _key(self, event: Any, place: tuple[int, int], depth: int) -> str:
+        self._count(place, depth)
+        if not isinstance(event, events.ScalarEvent):
+            remedy = "write `name: value`; put a text with brackets in quotes"
+            self._stop(place, "a key must be one word", remedy)
+        self._plain(event, place)
+        key, style = _scalar_of(event)
+        if key == "<<" and not style:
+            self._note(place, "merging with `<<` is not allowed", "write the keys out")
+        return key
+
+
+def _scalar_of(event: Any) -> tuple[str, str]:
+    return event.value, event.style
+
+
+def _place(event: Any) -> tuple[int, int]:
+    return event.start_mark.line, event.start_mark.column
+
+
+def _broken(error: Any) -> tuple[tuple[int, int], str, str]:
+    """Place, message and remedy of a syntax error."""
+    problem = str(error.problem or error.context)
+    marks = (error.problem_mark, error.context_mark)
+    first, second = reversed(marks) if problem in _UNCLOSED else marks
+    mark: Any = first or second
+    message, remedy = _SYNTAX.get(problem, (problem, "the guide shows how a document is written"))
+    return (mark.line, mark.column) if mark else (0, 0), message, remedy
