@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
@@ -45,6 +46,7 @@ Listed = BeforeValidator(_as_tuple)
 Names = Annotated[tuple[Name, ...], Listed, Field(max_length=200)]
 
 
+@lru_cache(maxsize=4096)
 def parse_duration(text: str) -> tuple[int, Unit]:
     """Split `24h` into (24, "h"). Raises ValueError with the remedy."""
     match = _DURATION.match(text)

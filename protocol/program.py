@@ -91,6 +91,7 @@ class Program:
         self.refusals = [
             (name, refusal, self.readers.predicate(refusal.act.when)) for name, refusal in spec.refusals.items()
         ]
+        self.awaited = self._awaited()
         self.requirements = {name: self.readers.predicate(one.when) for name, one in spec.closing.requires.items()}
 
     def missing_steps(self, episode: Episode) -> list[str]:
@@ -196,6 +197,12 @@ class Program:
             for name in evidence.refreshed
             for fact in ([item for item, _ in self.asked[name]] if name in self.asked else [name])
         ]
+
+    def _awaited(self) -> frozenset[Key]:
+        """Every key that a trigger, an evidence, a risk rule or a notice waits for; nothing else needs a look."""
+        texts = [name for name, fact in self.spec.facts.items() if fact.type == "text"] if self.phrases else []
+        names = {*self.rules, *self.becoming, *self.notices, *texts}
+        return frozenset({*self.openings, *self.ended_by, *(("changed", name) for name in names)})
 
     def _notices(self) -> Mapping[str, list[tuple[str, Predicate]]]:
         by_name: defaultdict[str, list[tuple[str, Predicate]]] = defaultdict(list)

@@ -57,13 +57,16 @@ class Turn:
     def settle(self) -> None:
         """React until nothing follows, then fire what is due by now."""
         self._react_to_all()
-        while self._fire_next():
+        while (owed := self._due_now()) is not None:
+            self._fire(owed)
             self._react_to_all()
 
     def _react_to_all(self) -> None:
         while self.queue:
             before, event, after = self.queue.popleft()
-            keys = happenings(event)
+            keys = [key for key in happenings(event) if key in self.program.awaited]
+            if not keys:
+                continue
             self._end_obligations(event, keys)
             self._raise_risk(keys)
             self._open_obligations(before, event, after, keys)
@@ -247,17 +250,16 @@ class Turn:
 
     # What is due
 
-    def _fire_next(self) -> bool:
-        """Fire the obligation that is due first, if any is due by now."""
+    def _due_now(self) -> OpenObligation | None:
+        """The obligation that is due first, of those due by now."""
         due = [owed for owed in self.episode.obligations.values() if owed.next_at() <= self.now]
-        if not due:
-            return False
-        owed = min(due, key=lambda one: (one.next_at(), one.sequence))
+        return min(due, key=lambda owed: (owed.next_at(), owed.sequence)) if due else None
+
+    def _fire(self, owed: OpenObligation) -> None:
         if not owed.missed and owed.due_at <= self.now and owed.due_at <= owed.next_page_at:
             self.emit(e.DeadlineMissed(owed.obligation_id, owed.obligation, owed.due_at, self.now))
         else:
             self._page(owed)
-        return True
 
     def _page(self, owed: OpenObligation) -> None:
         rungs = owed.ladder.rungs
