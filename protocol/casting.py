@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from difflib import get_close_matches
 from typing import Any, get_args
 
 from protocol import events
+from protocol.findings import Finding, Path, did_you_mean
 from protocol.scenario import Entry, Expectation, Opening, Scenario
-from protocol.script import Path, ScenarioError, timeline
+from protocol.script import ScenarioError, timeline
 from protocol.spec import LEVELS, ProtocolSpec
 from protocol.vocabulary import vocabulary
 
 EVENT_KINDS = frozenset(event.__name__ for event in get_args(events.Event))
 
 
-def problems(spec: ProtocolSpec, scenario: Scenario) -> tuple[ScenarioError, ...]:
+def problems(spec: ProtocolSpec, scenario: Scenario) -> tuple[Finding, ...]:
     """Everything that keeps a scenario from being played as it was meant, in the order of the file.
 
     Names that a command carries are left to the core, which refuses unknown ones: a scenario may want that.
@@ -23,28 +23,29 @@ def problems(spec: ProtocolSpec, scenario: Scenario) -> tuple[ScenarioError, ...
     return tuple(_problems(spec, scenario))
 
 
-def _problems(spec: ProtocolSpec, scenario: Scenario) -> Iterator[ScenarioError]:
+def _problems(spec: ProtocolSpec, scenario: Scenario) -> Iterator[Finding]:
     if scenario.protocol != spec.protocol:
-        yield ScenarioError(("protocol",), f"this scenario is for {scenario.protocol}, not for {spec.protocol}")
+        message = f"this scenario is for {scenario.protocol}, not for {spec.protocol}"
+        yield Finding(("protocol",), message, "play it against its own protocol, or change the name here")
     for person, role in scenario.people.items():
         yield from _known(("people", person), role, spec.roles, "role of the protocol")
     try:
         timeline(spec, scenario)
     except ScenarioError as error:
-        yield error
+        yield error.finding
     yield from _entry(spec, scenario, ("open",), scenario.open)
     for place, entry in enumerate(scenario.steps):
         yield from _entry(spec, scenario, ("steps", place), entry)
 
 
-def _entry(spec: ProtocolSpec, scenario: Scenario, path: Path, entry: Opening | Entry) -> Iterator[ScenarioError]:
+def _entry(spec: ProtocolSpec, scenario: Scenario, path: Path, entry: Opening | Entry) -> Iterator[Finding]:
     if entry.by is not None:
         yield from _known((*path, "by"), entry.by, scenario.people, "person in `people`")
     if entry.expect is not None:
         yield from _expectation(spec, (*path, "expect"), entry.expect)
 
 
-def _expectation(spec: ProtocolSpec, path: Path, expect: Expectation) -> Iterator[ScenarioError]:
+def _expectation(spec: ProtocolSpec, path: Path, expect: Expectation) -> Iterator[Finding]:
     if expect.risk is not None:
         yield from _known((*path, "risk"), expect.risk, LEVELS, "level")
     if expect.stage is not None:
@@ -66,8 +67,6 @@ def _expectation(spec: ProtocolSpec, path: Path, expect: Expectation) -> Iterato
             yield from _known((*path, key), name, known, what)
 
 
-def _known(path: Path, name: str, known: Collection[Any], what: str) -> Iterator[ScenarioError]:
+def _known(path: Path, name: str, known: Collection[Any], what: str) -> Iterator[Finding]:
     if name not in known:
-        near = get_close_matches(name, known, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        yield ScenarioError(path, f"{name} is no {what}{hint}")
+        yield Finding(path, f"`{name}` is no {what}", did_you_mean(name, known))

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from protocol.answers import read_answers
 from protocol.commands import HumanCommand, OpenEpisode
 from protocol.episode import Episode
+from protocol.findings import Finding, Path, dotted
 from protocol.local_time import to_utc
 from protocol.scenario import COMMANDS, Entry, Opening, Scenario
 from protocol.spec import ProtocolSpec
@@ -20,16 +21,13 @@ NO_OBLIGATION = "none-open"
 NO_ROLE = "nobody"
 """The role of an actor whom the scenario does not list; the core refuses it."""
 
-Path = tuple[str | int, ...]
-"""A place in a scenario file, such as ("steps", 3, "at")."""
-
 
 class ScenarioError(Exception):
-    """A scenario can't be played: where and why."""
+    """A scenario can't be played; `finding` says where, why and what to write instead."""
 
-    def __init__(self, path: Path, message: str) -> None:
-        super().__init__(message)
-        self.path = path
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(f"{dotted(finding.path)}: {finding.message}; {finding.remedy}")
+        self.finding = finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +48,8 @@ def timeline(spec: ProtocolSpec, scenario: Scenario) -> tuple[Cue, ...]:
     for place, entry in enumerate(scenario.steps):
         at = _time(("steps", place, "at"), entry.at, zone, now)
         if at < now:
-            raise ScenarioError(
-                ("steps", place, "at"),
-                f"{entry.at} lies before the entry above; write the day as well, such as 2026-12-01 14:05",
-            )
+            message = f"{entry.at} lies before the entry above"
+            raise ScenarioError(Finding(("steps", place, "at"), message, "write the day too, such as 2026-12-01 14:05"))
         cues.append(Cue(("steps", place), entry, at, place + 1))
         now = at
     return tuple(cues)
@@ -63,7 +59,8 @@ def _time(path: Path, written: str, zone: ZoneInfo, reference: datetime | None) 
     try:
         return to_utc(written, zone, reference)
     except ValueError as error:
-        raise ScenarioError(path, str(error)) from None
+        message, _, remedy = str(error).partition("; ")
+        raise ScenarioError(Finding(path, message, remedy)) from None
 
 
 def command_of(spec: ProtocolSpec, scenario: Scenario, cue: Cue, episode: Episode | None) -> HumanCommand | None:

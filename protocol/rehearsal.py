@@ -1,0 +1,103 @@
+"""Plays scenarios on the pure core: a virtual clock, and pages that are answered at once by the rota."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Sequence
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from protocol.chronicle import Happened, chronicle, unrecorded
+from protocol.commands import SYSTEM_ACTOR, SYSTEM_ROLE, HumanCommand, ReportPage
+from protocol.directory import Directory
+from protocol.effects import Page
+from protocol.engine import Engine
+from protocol.episode import Episode
+from protocol.play import Report, play
+from protocol.program import program
+from protocol.rota import OWNER, Person, Rota, resolve
+from protocol.scenario import Scenario
+from protocol.spec import ProtocolSpec
+
+SALT_KEY = bytes(32)
+"""A rehearsal's trail is thrown away, so its salts need not be secret."""
+
+T = TypeVar("T")
+
+
+def rehearse(spec: ProtocolSpec, scenario: Scenario, directory: Directory | None = None) -> Report:
+    """Play a scenario on the pure core. Raises ScenarioError when it can't be played."""
+    return _run(play(program(spec), scenario, VirtualStage(spec, scenario), directory))
+
+
+def _run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that never waits."""
+    try:
+        coroutine.send(None)
+    except StopIteration as finished:
+        return finished.value
+    raise AssertionError("the virtual stage never waits")
+
+
+def rota_of(spec: ProtocolSpec, scenario: Scenario) -> Rota:
+    """The people of a scenario as a rota, in the protocol's time zone."""
+    people = tuple(
+        Person(
+            id=name,
+            name=name.capitalize(),
+            roles=(role,),
+            email=f"{name}@clinic.example",
+            licensed=role in spec.roles and spec.roles[role].licensed,
+        )
+        for name, role in scenario.people.items()
+    )
+    return Rota(time_zone=spec.time_zone, people=people, shifts=scenario.rota.shifts, leave=scenario.rota.leave)
+
+
+class VirtualStage:
+    """A driver on the pure engine. Time jumps from deadline to deadline."""
+
+    tolerance = timedelta(0)
+
+    def __init__(self, spec: ProtocolSpec, scenario: Scenario) -> None:
+        self._rota = rota_of(spec, scenario)
+        self._engine = Engine(spec, f"scenario-{scenario.scenario}", SALT_KEY)
+        self._now: datetime | None = None
+
+    async def advance_to(self, at: datetime) -> Sequence[Happened]:
+        """Sweep every deadline at its very moment."""
+        while (due := self._engine.next_deadline()) is not None and due <= at:
+            self._engine.sweep(due)
+            self._deliver(due)
+        self._now = at
+        return chronicle(self._engine.take_rows())
+
+    async def submit(self, command: HumanCommand) -> Sequence[Happened]:
+        """Submit at the present time and deliver the pages that follow."""
+        now = self._now or command.occurred_at
+        receipt = self._engine.submit(command, now)
+        self._deliver(now)
+        return chronicle(self._engine.take_rows()) or unrecorded(command, receipt, now)
+
+    async def episode(self) -> Episode | None:
+        """The engine's episode."""
+        return self._engine.episode
+
+    def _deliver(self, now: datetime) -> None:
+        """Report each page; one that reaches nobody may call for the next rung at once."""
+        while effects := self._engine.take_effects():
+            for page in effects:
+                if isinstance(page, Page):
+                    self._engine.submit(self._report(page, now), now)
+
+    def _report(self, page: Page, now: datetime) -> ReportPage:
+        people = resolve(self._rota, OWNER if page.person else page.role, now, page.person)
+        return ReportPage(
+            command_id=f"report-{page.page_id}",
+            actor=SYSTEM_ACTOR,
+            role=SYSTEM_ROLE,
+            occurred_at=now,
+            page_id=page.page_id,
+            delivered=bool(people),
+            recipients=tuple(person.id for person in people),
+            detail="" if people else "nobody is on shift",
+        )
