@@ -138,19 +138,26 @@ class Turn:
     # Risk
 
     def _raise_risk(self, keys: Iterable[Key]) -> None:
-        rank = RANK[self.episode.risk]
+        """Raise the level to the highest rule that this event touched and that holds.
+
+        At the emergency level already, a rule that holds anew enters the emergency stage again:
+        a second disclosure must not pass unheard because the level can't rise further.
+        """
+        rank, emergency = RANK[self.episode.risk], self.program.emergency_rank
+        lowest = min(rank + 1, emergency)
         best = None
         for kind, name in keys:
-            if kind != "changed":
-                continue
-            for rule in self.program.rules.get(name, ()):
-                if rule.rank <= rank:
+            for rule in self.program.rules.get(name, ()) if kind == "changed" else ():
+                if rule.rank < lowest:
                     break
-                if rule.holds(self.episode):
-                    best, rank = rule, rule.rank
-                    break
-        if best is not None:
+                if (best is None or rule.rank > best.rank) and rule.holds(self.episode):
+                    best = rule
+        if best is None:
+            return
+        if best.rank > rank:
             self.raise_risk_to(best.level, best.because, best.number)
+        else:
+            self.enter_emergency(best.because)
 
     def raise_risk_to(self, level: str, because: str, rule: int) -> None:
         """Raise the level; the emergency level opens the emergency stage by itself."""
@@ -221,9 +228,11 @@ class Turn:
         known = self.episode.facts.get(due.moment)
         if known is None or not isinstance(known.value, str):
             return ceiling
+        moment = datetime.fromisoformat(known.value)
+        if moment >= ceiling:
+            return ceiling
         plus = timedelta(seconds=elapsed_seconds(due.plus)) if due.plus else timedelta(0)
-        moment = datetime.fromisoformat(known.value) + plus
-        return max(at, min(moment, ceiling))
+        return max(at, min(moment + plus, ceiling))
 
     # Notices
 
