@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,12 +14,9 @@ from hypothesis import strategies as st
 
 from protocol.duties import Ladder, Obligation
 from protocol.elements import Fact
-from protocol_specs.loader import load, read_yaml
+from protocol_specs.loader import load, load_protocol, read_yaml
 from protocol_specs.located import Located, SpecErrors
 from protocol_specs.yaml_text import Limits
-
-if TYPE_CHECKING:
-    import pathlib
 
 OBLIGATION = """\
 title: Call the client back
@@ -44,10 +42,7 @@ def errors(text: str | bytes, model: type[Any] | None = None, limits: Limits | N
 
     with pytest.raises(SpecErrors) as caught:
         read()
-    return [
-        f"{each.line}:{each.column} {each.finding.message} → {each.finding.remedy}"
-        for each in caught.value.found
-    ]
+    return [f"{each.line}:{each.column} {each.finding.message} → {each.finding.remedy}" for each in caught.value.found]
 
 
 def test_words_stay_words() -> None:
@@ -172,9 +167,7 @@ def test_a_missing_key_says_what_it_means() -> None:
 def test_only_the_kind_that_fits_best_is_reported() -> None:
     """`due` may be a duration, a table or a moment: an error in a table is not told three times."""
     table = "due: {by: risk, values: {high: x}}"
-    found = errors(
-        OBLIGATION.replace("due: {by: risk, values: {high: 24h}, otherwise: 24h}", table), Obligation
-    )
+    found = errors(OBLIGATION.replace("due: {by: risk, values: {high: 24h}, otherwise: 24h}", table), Obligation)
     assert len(found) == 1
 
 
@@ -186,7 +179,7 @@ def test_a_wrong_key_is_marked_at_the_key() -> None:
     ]
 
 
-def test_missing_file(tmp_path: pathlib.Path) -> None:
+def test_missing_file(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none.yaml"):
         with pytest.raises(SpecErrors, match="there is no such file"):
             load(path, Ladder)
@@ -244,9 +237,7 @@ def test_a_hostile_document_ends_in_an_error(name: str) -> None:
 @pytest.mark.full
 def test_a_hostile_document_takes_little_memory() -> None:
     for name, bomb in BOMBS.items():
-        run = subprocess.run(
-            [sys.executable, "-c", MEASURE], input=bomb.encode(), capture_output=True, check=True
-        )
+        run = subprocess.run([sys.executable, "-c", MEASURE], input=bomb.encode(), capture_output=True, check=True)
         seconds, kilobytes, found = run.stdout.split()
         assert float(seconds) < 2, name
         assert int(kilobytes) < 500_000, name
@@ -268,9 +259,7 @@ def test_any_bytes_are_read_or_refused(content: bytes) -> None:
 
 @given(
     st.recursive(
-        st.sampled_from(
-            ["a: b", "[x, y]", "{a: 1}", "- x", "'q'", "&a x", "*a", "!t", "? k", "yes", "|\n  t"]
-        ),
+        st.sampled_from(["a: b", "[x, y]", "{a: 1}", "- x", "'q'", "&a x", "*a", "!t", "? k", "yes", "|\n  t"]),
         lambda inner: st.builds(
             lambda a, b, c: f"{a}{b}{c}", inner, st.sampled_from(["\n", "\n  ", ": ", ", "]), inner
         ),
@@ -289,3 +278,7 @@ def test_places() -> None:
     assert document.place(("a", "b", 1)) == (2, 10)
     assert document.place(("a", "b")) == (2, 3)
     assert document.place(("a", "missing")) == (1, 1)
+
+
+def test_the_minimal_protocol_loads() -> None:
+    assert load_protocol(Path(__file__).parent.parent / "specs" / "minimal.yaml").protocol == "minimal"
