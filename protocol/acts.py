@@ -6,7 +6,7 @@ Each act emits its own events into the turn, or says why it is refused.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from protocol import commands as c
@@ -20,6 +20,11 @@ from protocol.turn import Turn
 
 Act = Callable[[Turn, Any], Refused | None]
 
+CLOCK_SKEW = timedelta(minutes=5)
+"""How far ahead a person's clock may be: the time is then taken as now."""
+OLDEST_REPORT = timedelta(days=30)
+"""How long ago a crisis may have been noticed when it is reported."""
+
 
 def open_episode(program: Program, command: c.OpenEpisode, now: datetime) -> Turn | Refused:
     """The first turn of an episode. `EpisodeOpened` carries `at` = when the crisis was reported, never after now."""
@@ -30,7 +35,8 @@ def open_episode(program: Program, command: c.OpenEpisode, now: datetime) -> Tur
     for crisis_type in command.crisis_types:
         if crisis_type not in spec.crisis_types:
             return _unknown_crisis_type(program, crisis_type)
-    records = check_facts(program, None, command.facts)
+    refused = wrong_time(command.occurred_at, now - OLDEST_REPORT, now)
+    records = refused or check_facts(program, None, command.facts)
     if isinstance(records, Refused):
         return records
     at = min(command.occurred_at, now)
@@ -54,6 +60,19 @@ def open_episode(program: Program, command: c.OpenEpisode, now: datetime) -> Tur
     if records:
         turn.emit(e.FactsRecorded(records, at))
     return turn
+
+
+def wrong_time(occurred_at: datetime, earliest: datetime, now: datetime) -> Refused | None:
+    """Refuses what lies in the future (beyond the skew of a person's clock) or too long ago."""
+    if occurred_at > now + CLOCK_SKEW:
+        return Refused("future_time", "That lies in the future.", "Give the time at which it happened, with its zone.")
+    if occurred_at < earliest:
+        return Refused(
+            "before_opening",
+            "That lies long before the episode was opened.",
+            "Check the date; write older history into the note.",
+        )
+    return None
 
 
 def already_open(turn: Turn, command: c.OpenEpisode) -> Refused | None:

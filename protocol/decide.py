@@ -12,16 +12,13 @@ from datetime import datetime, timedelta
 from protocol import acts, closing, duty_acts
 from protocol import commands as c
 from protocol import events as e
-from protocol.acts import Act
+from protocol.acts import Act, wrong_time
 from protocol.effects import Effect, effects_of
 from protocol.episode import Episode
 from protocol.facts import Refused, check_facts
 from protocol.program import Program, program
 from protocol.spec import RANK, ProtocolSpec
 from protocol.turn import Turn
-
-CLOCK_SKEW = timedelta(minutes=5)
-"""How far ahead a person's clock may be: the time is then taken as now; beyond it the command is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +43,18 @@ def decide(spec: ProtocolSpec, episode: Episode | None, command: c.Command, now:
     compiled = program(spec)
     if episode is None:
         return _decide_opening(compiled, command, now)
-    at = min(command.occurred_at, now)
-    turn = Turn(compiled, episode, at, now)
+    turn = Turn(compiled, episode, _moment(episode, command, now), now)
     refused = _forbidden(compiled, episode, command, now) or ACTS[type(command)](turn, command)
     if refused is not None:
         turn = _refuse(compiled, episode, command, now, refused)
     turn.settle()
     events = tuple(turn.events)
     return MacroStep(command, now, turn.episode, events, effects_of(turn.episode, events, now))
+
+
+def _moment(episode: Episode, command: c.Command, now: datetime) -> datetime:
+    """When it happened, as far as it can be believed: never after now, never long before the opening."""
+    return min(max(command.occurred_at, episode.opened_at - EARLIEST), now)
 
 
 def _decide_opening(compiled: Program, command: c.Command, now: datetime) -> MacroStep:
@@ -76,7 +77,7 @@ def _refusal(command: c.Command, refused: Refused, now: datetime) -> e.CommandRe
 
 def _refuse(compiled: Program, episode: Episode, command: c.Command, now: datetime, refused: Refused) -> Turn:
     """A refusal; but a disclosure is never lost because a form was incomplete or stale."""
-    turn = Turn(compiled, episode, min(command.occurred_at, now), now)
+    turn = Turn(compiled, episode, _moment(episode, command, now), now)
     if refused.code not in UNHEARD:
         _hear_disclosure(turn, command)
     turn.emit(_refusal(command, refused, now))
@@ -101,25 +102,17 @@ def _hear_disclosure(turn: Turn, command: c.Command) -> None:
 
 def _forbidden(compiled: Program, episode: Episode, command: c.Command, now: datetime) -> Refused | None:
     """What forbids any command, whatever it asks."""
-    if type(command) in SYSTEM:
+    if isinstance(command, (c.DeadlineReached, c.ReportPage)):
         return None
     if command.role not in compiled.spec.roles:
         known = ", ".join(compiled.spec.roles)
         return Refused("unknown_role", f"The protocol has no role {command.role}.", f"Act as one of: {known}.")
     if episode.closed_at is not None and not isinstance(command, c.AddAddendum):
         return Refused("already_closed", "The episode is closed.", "Add an addendum, or open a new episode.")
-    if command.occurred_at > now + CLOCK_SKEW:
-        return Refused("future_time", "That lies in the future.", "Give the time at which it happened, with its zone.")
-    if command.occurred_at < episode.opened_at - EARLIEST:
-        return Refused(
-            "before_opening",
-            "That lies long before the episode was opened.",
-            "Check the date; write older history into the note.",
-        )
-    return _stale(episode, command)
+    if isinstance(command, c.DeclareEmergency):
+        return None
+    return wrong_time(command.occurred_at, episode.opened_at - EARLIEST, now) or _stale(episode, command)
 
-
-SYSTEM = frozenset({c.DeadlineReached, c.ReportPage})
 
 EARLIEST = timedelta(days=1)
 """How long before its opening something of an episode may have happened (reported the next day)."""
