@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from protocol.episode import Episode, OpenObligation, next_deadline
+from protocol.spec import ProtocolSpec
+
 
 @dataclass(frozen=True, slots=True)
 class ObligationSummary:
@@ -75,3 +78,41 @@ class PageSummary:
     """None until reported."""
     recipients: tuple[str, ...]
     detail: str
+
+
+def summarise(spec: ProtocolSpec, episode: Episode) -> EpisodeSummary:
+    """The snapshot of an episode as it is now."""
+    return EpisodeSummary(
+        episode_id=episode.episode_id,
+        client_ref=episode.client_ref,
+        protocol=episode.protocol,
+        protocol_version=episode.protocol_version,
+        protocol_hash=episode.protocol_hash,
+        revision=episode.revision,
+        stage=episode.stage,
+        risk=episode.risk,
+        peak_risk=episode.peak_risk,
+        owner=episode.owner,
+        opened_at=episode.opened_at,
+        closed_at=episode.closed_at,
+        next_deadline=next_deadline(episode),
+        obligations=tuple(_owed(spec, episode, owed) for owed in episode.obligations.values()),
+        drill=episode.drill,
+    )
+
+
+def _owed(spec: ProtocolSpec, episode: Episode, owed: OpenObligation) -> ObligationSummary:
+    return ObligationSummary(
+        obligation_id=owed.obligation_id,
+        kind=owed.obligation,
+        title=spec.obligations[owed.obligation].title,
+        status="overdue" if owed.missed else "open",
+        owner_role=owed.owner,
+        owner=episode.owner if owed.owner == "owner" else "",
+        opened_at=owed.opened_at,
+        due_at=owed.due_at,
+        missed=owed.missed,
+        rung=owed.rung,
+        next_page_at=owed.next_page_at,
+        lease_until=owed.lease_until,
+    )
