@@ -1,15 +1,26 @@
-"""The `holdfast` command."""
+"""The `holdfast` command: its groups, and the one place where errors end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
 
 import typer
+from typer.exceptions import TyperException
 
-from settings import Settings, SettingsError, load
+from cli import protocol
+from cli.configuration import settings
+from cli.output import DONE, FOUND, UNEXPECTED, USAGE, Trouble, complain, say
+from protocol_specs.located import SpecErrors
+from settings import SettingsError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(protocol.app, name="protocol")
 
 
 @app.callback()
 def holdfast() -> None:
-    """A durable engine for crisis protocols."""
+    """A durable engine for crisis protocols. It never diagnoses and never calls an emergency number by itself."""
 
 
 @app.command()
@@ -18,9 +29,9 @@ def up() -> None:
     from cli.up import CannotStart, ChildFailed, NoTemporal, run  # heavy: other commands need none of it
 
     try:
-        run(_settings(), typer.echo)
+        run(settings(), say)
     except (CannotStart, ChildFailed, NoTemporal) as error:
-        raise _failure(error) from None
+        raise Trouble(str(error), "change what is said above and start again; `var/log` has the rest") from None
 
 
 @app.command()
@@ -28,26 +39,55 @@ def migrate() -> None:
     """Bring the records database to the newest form; safe to run again and from many places at once."""
     from audit.migrate import upgrade
 
-    settings = _settings()
-    upgrade(settings.database_url.get_secret_value(), settings.database_application_role)
-    typer.echo("The records are up to date.")
+    upgrade(settings().database_url.get_secret_value(), settings().database_application_role)
+    say("The records are up to date.")
 
 
-def _settings() -> Settings:
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line; the exit code. Whatever goes wrong ends in a sentence, never in a traceback."""
+    settings.cache_clear()
     try:
-        return load()
+        code = app(args=arguments, prog_name="holdfast", standalone_mode=False)
+    except Trouble as trouble:
+        complain(trouble)
+        return trouble.code
+    except TyperException as error:
+        if message := error.format_message():  # empty: the help was shown instead
+            complain(Trouble(message, "add --help to the command to see what it takes"))
+        return USAGE
+    except SpecErrors as errors:
+        say("\n".join(map(str, errors.found)))
+        return FOUND
     except SettingsError as error:
-        raise _failure(error) from None
+        complain(Trouble(str(error), "set the variable; docs/settings.md lists them all"))
+        return FOUND
+    except (typer.Abort, KeyboardInterrupt):
+        return FOUND
+    except BrokenPipeError:
+        return DONE
+    except Exception as error:
+        if _debugging():
+            raise
+        complain(
+            Trouble(
+                f"{type(error).__name__}: {error}",
+                "this should not happen: run it with HOLDFAST_LOG_LEVEL=debug and report it",
+            )
+        )
+        return UNEXPECTED
+    return code if isinstance(code, int) else DONE
 
 
-def _failure(error: Exception) -> typer.Exit:
-    typer.echo(f"holdfast: {error}", err=True)
-    return typer.Exit(1)
+def _debugging() -> bool:
+    try:
+        return settings().log_level == "debug"
+    except SettingsError:
+        return False
 
 
 def main() -> None:
     """Entry point."""
-    app()
+    sys.exit(run())
 
 
 if __name__ == "__main__":

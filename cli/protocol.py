@@ -1,0 +1,62 @@
+"""`holdfast protocol …`: what clinical operations do with the documents they own."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.configuration import settings
+from cli.output import FOUND, AsJson, Trouble, say_json, table
+from cli.shelf import find_protocol, protocol_files, read_directory, scenario_files
+from protocol_specs.loader import load_protocol
+
+app = typer.Typer(no_args_is_help=True, help="Write, check and try protocols.")
+
+Spec = Annotated[str, typer.Argument(help="A protocol's name, or the path of its file.", show_default=False)]
+
+
+@app.command("list")
+def list_protocols(as_json: AsJson = False) -> None:
+    """List the protocols that may be opened."""
+    specs = [load_protocol(path) for path in protocol_files(settings().protocols)]
+    found = [
+        {
+            "protocol": spec.protocol,
+            "version": spec.version,
+            "title": spec.title,
+            "hash": spec.content_hash,
+            "stages": len(spec.stages),
+            "obligations": len(spec.obligations),
+        }
+        for spec in specs
+    ]
+    if as_json:
+        say_json(found)
+        return
+    rows = [(spec.protocol, spec.version, spec.title, spec.content_hash[:12]) for spec in specs]
+    table("", ("Protocol", "Version", "Title", "Hash"), rows, f"There is no protocol in {settings().protocols}.")
+
+
+@app.command("test")
+def play_scenarios(
+    spec: Spec,
+    scenarios: Annotated[list[str] | None, typer.Argument(help="Names or paths; all of them when left out.")] = None,
+    tell: Annotated[bool, typer.Option("--tell", help="Print each scenario as a story.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Play the scenarios of a protocol."""
+    from cli.testing import show, try_all
+    from protocol.rehearsal import rehearse
+
+    file = find_protocol(spec, settings().protocols)
+    document = load_protocol(file)
+    directory = read_directory(settings())
+    files = scenario_files(file, scenarios or [])
+    if not files:
+        folder = file.parent / "scenarios" / file.stem
+        raise Trouble(f"{document.protocol} has no scenarios", f"write one and put it into {folder}")
+    results = try_all(document, files, lambda scenario: rehearse(document, scenario, directory))
+    show(results, as_json=as_json, tell=tell)
+    if not all(result.passed for result in results):
+        raise typer.Exit(FOUND)

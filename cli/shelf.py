@@ -1,0 +1,93 @@
+"""The protocols, scenarios, rota and directory of this installation, found by name or by path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cli.output import USAGE, Trouble
+from protocol.directory import Directory
+from protocol.findings import did_you_mean
+from protocol.rota import Person, Rota
+from protocol.scenario import Scenario
+from protocol.spec import ProtocolSpec
+from protocol_specs.loader import Document, load, load_protocol, read_file, read_yaml
+from settings import Settings, variable
+
+NOT_PROTOCOLS = ("directory", "rota")
+"""Documents that lie beside the protocols."""
+
+
+def protocol_files(folder: Path) -> list[Path]:
+    """The protocols of a folder, by name."""
+    return sorted(path for path in folder.glob("*.yaml") if path.stem not in NOT_PROTOCOLS)
+
+
+def find_protocol(named: str, folder: Path) -> Path:
+    """The file of a protocol given by path or by name. Raises Trouble."""
+    path = Path(named)
+    if path.is_file():
+        return path
+    known = {path.stem: path for path in protocol_files(folder)}
+    if named in known:
+        return known[named]
+    raise Trouble(f"there is no protocol {named}", did_you_mean(named, known), USAGE)
+
+
+def read_protocol(named: str, folder: Path) -> ProtocolSpec:
+    """A protocol given by path or by name. Raises Trouble, or SpecErrors with every error."""
+    return load_protocol(find_protocol(named, folder))
+
+
+def scenario_files(protocol_file: Path, named: list[str]) -> list[Path]:
+    """The scenarios beside a protocol, in `scenarios/<protocol>/`: all, or those given by path or by name."""
+    beside = {
+        path.stem: path for path in sorted((protocol_file.parent / "scenarios" / protocol_file.stem).glob("*.yaml"))
+    }
+    return [_scenario(name, beside) for name in named] if named else list(beside.values())
+
+
+def _scenario(named: str, beside: dict[str, Path]) -> Path:
+    path = Path(named)
+    if path.is_file():
+        return path
+    if named in beside:
+        return beside[named]
+    raise Trouble(f"there is no scenario {named}", did_you_mean(named, beside), USAGE)
+
+
+def read_scenario(path: Path) -> tuple[Document, Scenario]:
+    """A scenario with the places of its parts. Raises SpecErrors."""
+    document = read_file(path)
+    return document, document.validate(Scenario)
+
+
+def read_directory(settings: Settings) -> Directory:
+    """The emergency resources. Raises SpecErrors."""
+    return load(settings.directory, Directory)
+
+
+def read_rota(settings: Settings) -> Rota:
+    """Staff, shifts and leave. Raises SpecErrors."""
+    return load(settings.rota, Rota)
+
+
+def find_person(rota: Rota, name: str, role: str | None, spec: ProtocolSpec) -> tuple[Person, str]:
+    """Who acts, and in which role of the protocol. Raises Trouble for somebody unknown or an unclear role."""
+    person = rota.by_id.get(name)
+    if person is None:
+        mend = f"{did_you_mean(name, rota.by_id)} The staff is listed in the rota, {variable('rota')}."
+        raise Trouble(f"{name} is not on the staff", mend, USAGE)
+    usable = [one for one in person.roles if one in spec.roles]
+    if role is not None:
+        if role not in person.roles:
+            raise Trouble(f"{name} is no {role}", f"use one of their roles: {', '.join(usable)}", USAGE)
+        return person, role
+    if not usable:
+        roles = ", ".join(spec.roles)
+        raise Trouble(f"{name} has no role in {spec.protocol}", f"it has the roles {roles}; add one in the rota", USAGE)
+    return person, usable[0]
+
+
+def spec_of(canonical: str) -> ProtocolSpec:
+    """A protocol from its canonical form, as an episode carries it."""
+    return read_yaml(canonical, "the episode's protocol").validate(ProtocolSpec)

@@ -1,0 +1,86 @@
+"""`holdfast protocol …` and the manners that every command shares."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cli.main import run
+
+ROOT = Path(__file__).parent.parent.parent
+LOOKOUT = str(ROOT / "tests/scenarios/lookout.yaml")
+LATE = str(ROOT / "tests/scenarios/call_back_is_late.yaml")
+
+Out = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def _settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOLDFAST_VAR", str(tmp_path / "var"))
+
+
+def test_scenarios_that_pass_end_with_zero(capsys: Out) -> None:
+    assert run(["protocol", "test", LOOKOUT, LATE]) == 0
+    assert "1 scenarios: all passed" in capsys.readouterr().out
+
+
+def test_a_failed_expectation_is_shown_with_its_line(capsys: Out, tmp_path: Path) -> None:
+    text = Path(LATE).read_text(encoding="utf-8").replace("risk: low", "risk: high")
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(text, encoding="utf-8")
+    assert run(["protocol", "test", LOOKOUT, str(wrong)]) == 1
+    said = capsys.readouterr().out
+    line = next(number for number, one in enumerate(text.splitlines(), start=1) if "risk: high" in one)
+    assert f"wrong.yaml:{line}:" in said
+    assert "risk: expected high, got low" in said
+
+
+def test_a_scenario_that_cannot_be_read_is_a_finding_like_any_other(capsys: Out, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("scenario: half\ntitle: [", encoding="utf-8")
+    assert run(["protocol", "test", "--json", LOOKOUT, str(wrong), LATE]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert [one["passed"] for one in told["scenarios"]] == [False, True]
+    assert told["scenarios"][0]["findings"][0]["line"] == 2
+
+
+def test_a_story_is_told_where_asked(capsys: Out) -> None:
+    assert run(["protocol", "test", "--tell", LOOKOUT, LATE]) == 0
+    assert "Sol, Supervisor, says “I am on it”" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["protocol", "test", "no_such_protocol"], "there is no protocol no_such_protocol"),
+        (["protocol", "test", LOOKOUT, "no_such_scenario"], "there is no scenario"),
+        (["protocol", "test"], "Missing argument"),
+        (["protocol", "tset"], "No such command"),
+        (["protocol", "test", LOOKOUT, "--surprise"], "No such option"),
+    ],
+)
+def test_wrong_use_is_said_in_one_style(arguments: list[str], message: str, capsys: Out) -> None:
+    assert run(arguments) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert "\nmend:  " in said
+    assert message in said
+
+
+def test_a_protocol_without_scenarios_is_no_success(capsys: Out) -> None:
+    assert run(["protocol", "test", LOOKOUT]) == 1
+    assert "has no scenarios" in capsys.readouterr().err
+
+
+def test_a_wrong_setting_is_said_in_the_same_style(capsys: Out, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOLDFAST_SURPRISE", "1")
+    assert run(["protocol", "list"]) == 1
+    assert "error: HOLDFAST_SURPRISE" in capsys.readouterr().err
+
+
+def test_the_protocols_that_ship_are_listed(capsys: Out) -> None:
+    assert run(["protocol", "list", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert "withdrawal_monitoring" in [one["protocol"] for one in listed]
+    assert run(["protocol", "list"]) == 0
+    assert "\x1b[" not in capsys.readouterr().out
