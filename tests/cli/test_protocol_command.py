@@ -37,11 +37,11 @@ def test_a_failed_expectation_is_shown_with_its_line(capsys: Out, tmp_path: Path
 
 def test_a_scenario_that_cannot_be_read_is_a_finding_like_any_other(capsys: Out, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.yaml"
-    wrong.write_text("scenario: half\ntitle: [", encoding="utf-8")
+    wrong.write_text("scenario: half\nsurprise: yes\n", encoding="utf-8")
     assert run(["protocol", "test", "--json", LOOKOUT, str(wrong), LATE]) == 1
     told = json.loads(capsys.readouterr().out)
     assert [one["passed"] for one in told["scenarios"]] == [False, True]
-    assert told["scenarios"][0]["findings"][0]["line"] == 2
+    assert 2 in [finding["line"] for finding in told["scenarios"][0]["findings"]]
 
 
 def test_a_story_is_told_where_asked(capsys: Out) -> None:
