@@ -121,6 +121,7 @@ class Wrong(StrEnum):
 
     EDITED = "edited"  #: the row is not what its hash says
     CONTENT = "content"  #: the payload is not what the row's commitment says
+    SEAL = "seal"  #: the sealed payload, its key, or the time of writing was changed
     UNLINKED = "unlinked"  #: the row is whole in itself but continues another chain: rewritten from here on
     MISSING = "missing"  #: a row was deleted
     REORDERED = "reordered"  #: the row stands in the wrong place
@@ -247,13 +248,16 @@ def disclose(row: TrailRow, withhold: Callable[[str], bool]) -> DisclosedRow:
     )
 
 
-def verify(rows: Iterable[AnyRow], episode_id: str, expected_head: Head | None = None) -> Fault | None:
+def verify(
+    rows: Iterable[AnyRow], episode_id: str, expected_head: Head | None = None, start: Head | None = None
+) -> Fault | None:
     """The first bad row of an episode's chain, or None. Rows come in the order of their sequence.
 
     Without `expected_head`, known from outside the records, a cut-off end and a chain rewritten to its end
-    cannot be seen: nothing inside the records tells them from the truth.
+    cannot be seen: nothing inside the records tells them from the truth. `start` is the row before the first
+    one given, when that is not the beginning.
     """
-    head = genesis(episode_id)
+    head = start or genesis(episode_id)
     coming = iter(rows)
     for row in coming:
         fault = check_link(head, episode_id, link_of(row)) or _check_content(row)

@@ -1,0 +1,73 @@
+"""Bring the records' schema up to date, and give the application no more rights than it needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from audit.database import connect_sync
+
+_LOCK = 0x484F4C44  # any number, the same for every process that migrates
+
+#: What the application may do on PostgreSQL. On the trail and the protocols: read and append.
+RIGHTS = {
+    "trail": "SELECT, INSERT",
+    "protocols": "SELECT, INSERT",
+    "client_keys": "SELECT, INSERT",
+    "episodes": "SELECT, INSERT, UPDATE",
+    "obligations": "SELECT, INSERT, UPDATE, DELETE",
+    "pages": "SELECT, INSERT, UPDATE",
+    "alembic_version": "SELECT",
+}
+
+
+def upgrade(url: str, application_role: str | None = None) -> None:
+    """Run every migration that the records lack; safe to call from many processes at once.
+
+    On PostgreSQL, `application_role` names the login of the workers: an existing role, not the one of `url`.
+    It is given `RIGHTS` and nothing else. Raises ValueError when the role is the owner itself.
+    """
+    engine = connect_sync(url)
+    try:
+        with engine.execution_options(holdfast_writes=True).begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            command.upgrade(_config(connection), "head")
+            if application_role is not None and connection.dialect.name == "postgresql":
+                _grant(connection, application_role)
+    finally:
+        engine.dispose()
+
+
+def is_current(url: str) -> bool:
+    """Whether the records have the schema that this code expects."""
+    engine = connect_sync(url)
+    try:
+        with engine.connect() as connection:
+            present = MigrationContext.configure(connection).get_current_revision()
+            return present == ScriptDirectory.from_config(_config(connection)).get_current_head()
+    finally:
+        engine.dispose()
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _grant(connection: Connection, role: str) -> None:
+    if role == connection.scalar(text("SELECT current_user")):
+        raise ValueError(f"{role} owns the records: the application needs a role of its own")
+    name = connection.dialect.identifier_preparer.quote(role)
+    schema = connection.dialect.identifier_preparer.quote(str(connection.scalar(text("SELECT current_schema()"))))
+    connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA {schema} TO {name}")
+    for table, rights in RIGHTS.items():
+        connection.exec_driver_sql(f"REVOKE ALL ON {table} FROM {name}, PUBLIC")
+        connection.exec_driver_sql(f"GRANT {rights} ON {table} TO {name}")

@@ -1,0 +1,210 @@
+"""Reading the records: lists from the projections, histories from the trail. Everything comes as frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, RowMapping, and_, exists, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from audit.keys import wrapped_keys
+from audit.sealing import ClientKey, Keyring, Place
+from audit.tables import episodes, obligations, pages, protocols, trail
+from protocol.canonical import rfc3339
+from protocol.spec import LEVELS
+from protocol.summary import EpisodeSummary, ObligationSummary, PageSummary
+from protocol.trail import TrailRow
+
+MOST = 1_000
+"""The longest list that one query returns."""
+
+_OBLIGATION = [obligations.c[field.name] for field in fields(ObligationSummary)]
+_PAGE = [pages.c[field.name] for field in fields(PageSummary)]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which episodes to list; None means whichever."""
+
+    open: bool | None = None
+    owner: str | None = None
+    client_ref: str | None = None
+    risk_at_least: str | None = None
+    overdue_at: datetime | None = None
+    """Only those that owe something that was due by then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """An open obligation with the episode it belongs to."""
+
+    episode_id: str
+    risk: str
+    stage: str
+    obligation: ObligationSummary
+
+
+@dataclass(frozen=True, slots=True)
+class StoredProtocol:
+    """A protocol as it was when an episode was opened under it."""
+
+    hash: str
+    name: str
+    version: str
+    document: str
+    first_seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much is going on."""
+
+    open_episodes: int
+    closed_episodes: int
+    open_obligations: int
+    overdue_obligations: int
+    unreported_pages: int
+
+
+class Queries:
+    """The reading side of the records."""
+
+    def __init__(self, engine: AsyncEngine, ring: Keyring) -> None:
+        self._engine = engine
+        self._ring = ring
+
+    async def list_episodes(self, which: Filter, limit: int = 100) -> tuple[EpisodeSummary, ...]:
+        """Episodes by next deadline, those without one last. Raises ValueError for an unknown risk level."""
+        query = select(episodes).where(*_conditions(which)).limit(min(limit, MOST))
+        order = (episodes.c.next_deadline.is_(None), episodes.c.next_deadline, episodes.c.episode_id)
+        async with self._engine.connect() as connection:
+            rows = (await connection.execute(query.order_by(*order))).mappings().all()
+            owed = await _owed_by(connection, [row["episode_id"] for row in rows])
+        return tuple(_episode(row, owed.get(row["episode_id"], ())) for row in rows)
+
+    async def get_episode(self, episode_id: str) -> EpisodeSummary | None:
+        """One episode, None when the records do not have it (yet)."""
+        async with self._engine.connect() as connection:
+            query = select(episodes).where(episodes.c.episode_id == episode_id)
+            row = (await connection.execute(query)).mappings().one_or_none()
+            if row is None:
+                return None
+            owed = await _owed_by(connection, [episode_id])
+        return _episode(row, owed.get(episode_id, ()))
+
+    async def open_obligations(
+        self, owner: str | None = None, due_by: datetime | None = None, limit: int = 100
+    ) -> tuple[Owed, ...]:
+        """What is owed, most urgent first; of one person, or due by a moment."""
+        query = select(episodes.c.episode_id, episodes.c.risk, episodes.c.stage, *_OBLIGATION)
+        query = query.join(obligations, obligations.c.episode_id == episodes.c.episode_id)
+        if owner is not None:
+            query = query.where(obligations.c.owner == owner)
+        if due_by is not None:
+            query = query.where(obligations.c.due_at <= due_by)
+        order = (obligations.c.due_at, obligations.c.episode_id, obligations.c.obligation_id)
+        async with self._engine.connect() as connection:
+            rows = await connection.execute(query.order_by(*order).limit(min(limit, MOST)))
+            return tuple(
+                Owed(row["episode_id"], row["risk"], row["stage"], _obligation(row)) for row in rows.mappings()
+            )
+
+    async def pages(self, episode_id: str | None = None, limit: int = 100) -> tuple[PageSummary, ...]:
+        """Pages, latest first; of one episode or of all."""
+        query = select(*_PAGE)
+        if episode_id is not None:
+            query = query.where(pages.c.episode_id == episode_id)
+        order = (pages.c.requested_at.desc(), pages.c.episode_id, pages.c.page_id)
+        async with self._engine.connect() as connection:
+            rows = await connection.execute(query.order_by(*order).limit(min(limit, MOST)))
+            return tuple(_page(row) for row in rows.mappings())
+
+    async def trail_rows(self, episode_id: str, after: int = 0, limit: int = MOST) -> tuple[TrailRow, ...]:
+        """The opened trail of an episode, from the row after `after`. Payloads of a destroyed key are None.
+
+        Raises SealingError when a payload was tampered with; `audit.verify` says where.
+        """
+        query = select(trail).where(trail.c.episode_id == episode_id, trail.c.sequence > after)
+        async with self._engine.connect() as connection:
+            rows = (await connection.execute(query.order_by(trail.c.sequence).limit(limit))).all()
+            wrapped = await wrapped_keys(connection, {row.key_id for row in rows})
+        keys = {name: None if key.destroyed else key.unwrap(self._ring) for name, key in wrapped.items()}
+        return tuple(_opened(row, keys[row.key_id]) for row in rows)
+
+    async def get_protocol(self, content_hash: str) -> StoredProtocol | None:
+        """The protocol with this hash, None when no episode was ever opened under it."""
+        async with self._engine.connect() as connection:
+            row = (await connection.execute(select(protocols).where(protocols.c.hash == content_hash))).one_or_none()
+        return None if row is None else StoredProtocol(*row)
+
+    async def counts(self, now: datetime) -> Counts:
+        """Totals at a moment."""
+        overdue = func.count().filter(or_(obligations.c.missed, obligations.c.due_at <= now))
+        async with self._engine.connect() as connection:
+            closed = (await connection.execute(select(func.count(), func.count(episodes.c.closed_at)))).one()
+            owed = (await connection.execute(select(func.count(), overdue).select_from(obligations))).one()
+            unreported = await connection.scalar(
+                select(func.count()).select_from(pages).where(pages.c.reported_at.is_(None))
+            )
+        return Counts(closed[0] - closed[1], closed[1], owed[0], owed[1], unreported or 0)
+
+
+def _conditions(which: Filter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if which.open is not None:
+        found.append(episodes.c.closed_at.is_(None) if which.open else episodes.c.closed_at.is_not(None))
+    if which.owner is not None:
+        found.append(episodes.c.owner == which.owner)
+    if which.client_ref is not None:
+        found.append(episodes.c.client_ref == which.client_ref)
+    if which.risk_at_least is not None:
+        found.append(episodes.c.risk.in_(_levels_from(which.risk_at_least)))
+    if which.overdue_at is not None:
+        due = or_(obligations.c.missed, obligations.c.due_at <= which.overdue_at)
+        found.append(exists().where(and_(obligations.c.episode_id == episodes.c.episode_id, due)))
+    return found
+
+
+def _levels_from(level: str) -> Sequence[str]:
+    for place, known in enumerate(LEVELS):
+        if known == level:
+            return LEVELS[place:]
+    raise ValueError(f"there is no risk level {level!r}; the levels are {', '.join(LEVELS)}")
+
+
+async def _owed_by(connection: AsyncConnection, episode_ids: Sequence[str]) -> dict[str, tuple[ObligationSummary, ...]]:
+    query = select(obligations.c.episode_id, *_OBLIGATION).where(obligations.c.episode_id.in_(episode_ids))
+    rows = await connection.execute(query.order_by(obligations.c.due_at, obligations.c.obligation_id))
+    found: dict[str, tuple[ObligationSummary, ...]] = {}
+    for row in rows.mappings():
+        found[row["episode_id"]] = (*found.get(row["episode_id"], ()), _obligation(row))
+    return found
+
+
+def _obligation(row: RowMapping) -> ObligationSummary:
+    return ObligationSummary(**{column.name: row[column.name] for column in _OBLIGATION})
+
+
+def _episode(row: RowMapping, owed: tuple[ObligationSummary, ...]) -> EpisodeSummary:
+    return EpisodeSummary(**row, obligations=owed)
+
+
+def _page(row: RowMapping) -> PageSummary:
+    values: dict[str, Any] = dict(row)
+    for name in ("channels", "recipients"):
+        values[name] = tuple(values[name])
+    return PageSummary(**values)
+
+
+def _opened(row: Row[Any], key: ClientKey | None) -> TrailRow:
+    payload = salt = None
+    if key is not None:
+        place = Place(row.episode_id, row.sequence, row.hash, row.key_id, rfc3339(row.written_at))
+        payload, salt = key.open(row.sealed, place)
+    return TrailRow(
+        *(row.episode_id, row.sequence, row.occurred_at, row.recorded_at, row.actor, row.role),
+        *(row.command_id, row.kind, payload, salt, row.commitment, row.previous_hash, row.hash),
+    )

@@ -1,0 +1,192 @@
+"""Checking the trail: chains, seals and, on request, contents. Names the first bad row of each episode.
+
+What this cannot see from inside the database: a chain cut off, or rewritten to its end by somebody who has the
+keys too. For that, give the head that the workflow, or a checkpoint kept elsewhere, remembers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, Text, func, select, tuple_, type_coerce
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from audit.keys import wrapped_keys
+from audit.sealing import ClientKey, Keyring, Place, SealingError, UnknownKeyError
+from audit.tables import episodes, trail
+from protocol.trail import Fault, Head, Link, Wrong, check_end, check_link, commit, genesis
+
+CHUNK = 2_000
+"""Rows read in one transaction: on SQLite, writers wait no longer than that takes."""
+
+
+_LINK = len(fields(Link))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was found in the trail of one episode."""
+
+    episode_id: str
+    rows: int
+    """How many rows are good, up to the first bad one."""
+    unreadable: int
+    """How many of them have a destroyed key: only their place in the chain could be checked."""
+    head: Head
+    """The last good row."""
+    fault: Fault | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """A data key as far as it could be had: neither key nor problem when it was destroyed."""
+
+    client_ref: str
+    key: ClientKey | None = None
+    problem: str | None = None
+
+
+_NO_KEY = _Key("", problem="its key is not in the records")
+
+
+class Verifier:
+    """Reads trails and judges them.
+
+    Without `contents`, payloads are unsealed but not compared with their commitments: three times faster, and
+    still finds every change made without the keys. Methods raise UnknownKeyError when this process lacks a
+    key-encryption key.
+    """
+
+    def __init__(self, engine: AsyncEngine, ring: Keyring, contents: bool = True) -> None:
+        self._engine = engine
+        self._ring = ring
+        self._contents = contents
+
+    async def episode(self, episode_id: str, expected_head: Head | None = None) -> Verdict:
+        """The verdict on one episode."""
+        check = _Check(episode_id, self._contents)
+        async for rows, keys in self._chunks(episode_id):
+            for row in rows:
+                check.take(row, keys.get(row.key_id, _NO_KEY))
+        return check.verdict(expected_head)
+
+    async def all(self) -> AsyncIterator[Verdict]:
+        """The verdict on each episode: first those that lost their whole trail, then by episode id."""
+        for episode_id in await self._without_trail():
+            lost = Fault(episode_id, 1, Wrong.TRUNCATED, "the episode is listed but has no trail")
+            yield Verdict(episode_id, 0, 0, genesis(episode_id), lost)
+        check: _Check | None = None
+        async for rows, keys in self._chunks():
+            for row in rows:
+                if check is None or row.episode_id != check.episode_id:
+                    if check is not None:
+                        yield check.verdict()
+                    check = _Check(row.episode_id, self._contents)
+                check.take(row, keys.get(row.key_id, _NO_KEY))
+        if check is not None:
+            yield check.verdict()
+
+    async def _chunks(self, only: str | None = None) -> AsyncIterator[tuple[Sequence[Row[Any]], dict[str, _Key]]]:
+        last = (only or "", 0)
+        while True:
+            async with self._engine.connect() as connection:
+                rows = (await connection.execute(_next_rows(connection, last, only))).all()
+                keys = await self._keys(connection, {row.key_id for row in rows})
+            if rows:
+                yield rows, keys
+            if len(rows) < CHUNK:
+                return
+            last = (rows[-1].episode_id, rows[-1].sequence)
+
+    async def _keys(self, connection: AsyncConnection, ids: set[str]) -> dict[str, _Key]:
+        keys: dict[str, _Key] = {}
+        for name, wrapped in (await wrapped_keys(connection, ids)).items():
+            try:
+                key = None if wrapped.destroyed else wrapped.unwrap(self._ring)
+                keys[name] = _Key(wrapped.client_ref, key)
+            except UnknownKeyError:
+                raise
+            except SealingError as error:
+                keys[name] = _Key(wrapped.client_ref, problem=str(error))
+        return keys
+
+    async def _without_trail(self) -> Sequence[str]:
+        query = select(episodes.c.episode_id).outerjoin(trail, trail.c.episode_id == episodes.c.episode_id)
+        async with self._engine.connect() as connection:
+            rows = await connection.scalars(query.where(trail.c.episode_id.is_(None)))
+            return sorted(rows)
+
+
+class _Check:
+    """The chain of one episode as it is read, row by row."""
+
+    def __init__(self, episode_id: str, contents: bool) -> None:
+        self.episode_id = episode_id
+        self._contents = contents
+        self._head = genesis(episode_id)
+        self._unreadable = 0
+        self._client_ref: str | None = None
+        self._fault: Fault | None = None
+
+    def take(self, row: Row[Any], key: _Key) -> None:
+        """Judge the next row, unless one before it was bad."""
+        if self._fault is not None:
+            return
+        link = Link(*row[:_LINK])
+        self._fault = check_link(self._head, self.episode_id, link) or self._seal_fault(row, key)
+        if self._fault is None:
+            self._head = Head(link.sequence, link.hash)
+            self._unreadable += key.key is None
+
+    def verdict(self, expected_head: Head | None = None) -> Verdict:
+        """What was found."""
+        fault = self._fault
+        if fault is None and expected_head is not None:
+            fault = check_end(self._head, self.episode_id, expected_head)
+        return Verdict(self.episode_id, self._head.sequence, self._unreadable, self._head, fault)
+
+    def _seal_fault(self, row: Row[Any], key: _Key) -> Fault | None:
+        problem = key.problem
+        if problem is None and key.client_ref != (self._client_ref or key.client_ref):
+            problem = "its key is of another client than the rows before"
+        if problem is None and key.key is None and self._unreadable < self._head.sequence:
+            problem = "its key was destroyed, but not that of the rows before"
+        if problem is None:
+            self._client_ref = key.client_ref
+            return None if key.key is None else self._content_fault(row, key.key)
+        return Fault(self.episode_id, row.sequence, Wrong.SEAL, problem)
+
+    def _content_fault(self, row: Row[Any], key: ClientKey) -> Fault | None:
+        place = Place(row.episode_id, row.sequence, row.hash, row.key_id, row.written_at)
+        try:
+            if not self._contents:
+                key.unseal(row.sealed, place)
+                return None
+            payload, salt = key.open(row.sealed, place)
+        except SealingError:
+            detail = "the sealed payload, its key id or the time of writing was changed"
+            return Fault(self.episode_id, row.sequence, Wrong.SEAL, detail)
+        if commit(payload, salt) == row.commitment:
+            return None
+        detail = "the payload is not what the row committed to"
+        return Fault(self.episode_id, row.sequence, Wrong.CONTENT, detail)
+
+
+def _next_rows(connection: AsyncConnection, last: tuple[str, int], only: str | None) -> Select[Any]:
+    """Rows in order of episode and sequence, times as the hash has them."""
+    names = [field.name for field in fields(Link)] + ["sealed", "key_id", "written_at"]
+    columns = [_as_hashed(trail.c[name], name, connection.dialect.name) for name in names]
+    query = select(*columns).order_by(trail.c.episode_id, trail.c.sequence).limit(CHUNK)
+    if only is not None:
+        return query.where(trail.c.episode_id == only, trail.c.sequence > last[1])
+    return query.where(tuple_(trail.c.episode_id, trail.c.sequence) > last)
+
+
+def _as_hashed(column: ColumnElement[Any], name: str, dialect: str) -> ColumnElement[Any]:
+    if not name.endswith("_at"):
+        return column
+    if dialect == "sqlite":
+        return type_coerce(column, Text()).label(name)
+    return func.to_char(column, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"').label(name)

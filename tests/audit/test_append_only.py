@@ -1,0 +1,115 @@
+"""What is recorded cannot be changed by the application, not even by mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from audit.database import connect, connect_sync
+from audit.keys import destroy
+from audit.migrate import upgrade
+from audit.queries import Queries
+from audit.store import Store
+from tests.audit.records import RING, START, fill, rows, summary
+
+DOCUMENT = "{}"
+DOCUMENT_HASH = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
+
+CHANGES = [
+    "UPDATE trail SET actor = 'somebody else'",
+    "UPDATE trail SET sealed = sealed WHERE sequence = 1",
+    "DELETE FROM trail",
+    "DELETE FROM trail WHERE sequence = 2",
+    "UPDATE protocols SET document = '{ }'",
+    "DELETE FROM protocols",
+    "DELETE FROM client_keys",
+]
+REPLACING = [f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}" for table in ("trail", "protocols", "client_keys")]
+TRUNCATING = ["TRUNCATE trail CASCADE", "TRUNCATE protocols", "TRUNCATE client_keys CASCADE"]
+
+
+@pytest.mark.parametrize("change", [*CHANGES, *REPLACING, *TRUNCATING])
+async def test_the_database_refuses_changes(store: Store, engine: AsyncEngine, queries: Queries, change: str):
+    only_on = "sqlite" if change in REPLACING else "postgresql" if change in TRUNCATING else engine.dialect.name
+    if engine.dialect.name != only_on:
+        pytest.skip(f"{only_on} alone has this statement")
+    made = await fill(store, 2)
+    await store.save_protocol(DOCUMENT_HASH, "p", "1", DOCUMENT)
+    with pytest.raises(DBAPIError, match=r"append-only|never deleted"):
+        async with engine.begin() as connection:
+            await connection.execute(text(change))
+    assert await queries.trail_rows("ep-1") == tuple(made)
+    assert await queries.get_protocol(DOCUMENT_HASH) is not None
+
+
+@pytest.fixture
+def application_url(postgresql: str) -> Iterator[str]:
+    """PostgreSQL as the application sees it: through a role of its own, without the owner's rights."""
+    name, role = f"records_{uuid4().hex}", f"app_{uuid4().hex}"
+    admin = create_engine(make_url(postgresql).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+        connection.execute(text(f"CREATE ROLE {role} LOGIN"))
+    owner = admin.url.set(database=name)
+    for _ in range(2):
+        upgrade(owner.render_as_string(hide_password=False), role)
+    yield owner.set(username=role).render_as_string(hide_password=False)
+    with admin.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+        connection.execute(text(f"DROP ROLE {role}"))
+    admin.dispose()
+
+
+@pytest.mark.full
+async def test_the_application_can_do_its_work(application_url: str):
+    engine = connect(application_url)
+    store = Store(engine, RING)
+    made = await fill(store, 3)
+    await store.append(rows(2, head=made[-1].head), summary(5, obligations=()))
+    await store.save_protocol(DOCUMENT_HASH, "p", "1", DOCUMENT)
+    assert len(await Queries(engine, RING).trail_rows("ep-1")) == 5
+    await engine.dispose()
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    "act",
+    [
+        *CHANGES,
+        "TRUNCATE trail",
+        "TRUNCATE protocols",
+        "DROP TABLE trail",
+        "ALTER TABLE trail DISABLE TRIGGER ALL",
+        "ALTER TABLE trail ADD COLUMN more TEXT",
+        "DROP TRIGGER trail_append_only ON trail",
+        "SET session_replication_role = replica",
+        "UPDATE client_keys SET kek_id = kek_id",
+        "CREATE TABLE more (id INTEGER)",
+        "UPDATE alembic_version SET version_num = '0'",
+    ],
+)
+async def test_the_application_has_no_other_rights(application_url: str, act: str):
+    engine = connect_sync(application_url)
+    with pytest.raises(DBAPIError, match=r"permission denied|must be owner"), engine.begin() as connection:
+        connection.execute(text(act))
+    engine.dispose()
+
+
+@pytest.mark.full
+async def test_the_application_cannot_destroy_a_key(application_url: str):
+    engine = connect(application_url)
+    await fill(Store(engine, RING), 1)
+    with pytest.raises(DBAPIError, match="permission denied"):
+        await destroy(engine, "client-1", START)
+    await engine.dispose()
+
+
+@pytest.mark.full
+def test_the_owner_is_not_the_application(postgresql: str):
+    with pytest.raises(ValueError, match="needs a role of its own"):
+        upgrade(postgresql, "postgres")
