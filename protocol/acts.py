@@ -173,9 +173,15 @@ def _form(turn: Turn, command: c.CompleteStep) -> Refused | None:
 def clinical_refusal(turn: Turn, act: str, name: str) -> Refused | None:
     """The first clinical rule that refuses this act, seen with the answers that came with it."""
     for _, refusal, holds in turn.program.refusals:
-        if (act, name) in refusal.act.happenings() and holds(turn.episode):
+        named = (act, name) in refusal.act.happenings() and _option_fits(turn, refusal.act.options, name)
+        if named and holds(turn.episode):
             return Refused("clinical_refusal", refusal.because, refusal.remedy)
     return None
+
+
+def _option_fits(turn: Turn, options: tuple[str, ...], decision: str) -> bool:
+    """Whether the decision just made is one of these options; no options mean any."""
+    return not options or turn.episode.decisions[decision].option in options
 
 
 def skip_step(turn: Turn, command: c.SkipStep) -> Refused | None:

@@ -185,17 +185,18 @@ class Program:
             yield "not_reached", evidence.attempted
         if evidence.acknowledged is not None:
             yield "event", "acknowledged"
-        for name in self.refreshed_facts(evidence):
-            yield "changed", name
+        for name in evidence.refreshed:
+            for fact in [item for item, _ in self.asked[name]] if name in self.asked else [name]:
+                yield "changed", fact
         for name in self.readers.bases(evidence.when):
             yield "changed", name
 
-    def refreshed_facts(self, evidence: Evidence) -> list[str]:
-        """The facts behind `refreshed`, instruments spelled out into their items."""
+    def refreshed_facts(self, evidence: Evidence, episode: Episode) -> list[str]:
+        """The facts behind `refreshed`; of an instrument the items that its skip logic asks now."""
         return [
             fact
             for name in evidence.refreshed
-            for fact in ([item for item, _ in self.asked[name]] if name in self.asked else [name])
+            for fact in ([item for item, asked in self.asked[name] if asked(episode)] if name in self.asked else [name])
         ]
 
     def _awaited(self) -> frozenset[Key]:

@@ -124,7 +124,7 @@ class Turn:
         if evidence.acknowledged is not None:
             by_role = owed.acknowledged_role == evidence.acknowledged
             moments.append((max(event.at, owed.opened_at), episode.revision) if by_role else None)
-        for fact in self.program.refreshed_facts(evidence):
+        for fact in self.program.refreshed_facts(evidence, episode):
             known = episode.facts.get(fact)
             moments.append(known and (known.at, known.sequence))
         return moments
