@@ -27,7 +27,7 @@ class Located:
         )
 
 
-class SpecErrors(Exception):
+class SpecErrors(Exception):  # noqa: N818  (it holds many)
     """A document that can't be used, with everything that is wrong with it."""
 
     def __init__(self, found: Iterable[Located]) -> None:
