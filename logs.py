@@ -76,7 +76,7 @@ def withhold(_logger: object, _method: str, line: MutableMapping[str, Any]) -> M
     for name, value in line.items():
         if name in ("exc_info", "exception", "stack_info"):
             told |= _exception(value)
-        elif name.startswith("_"):
+        elif name in ("_record", "_from_structlog") and isinstance(value, logging.LogRecord | bool):
             told[name] = value  # structlog's own, removed before anything is written
         elif name in SAYABLE and isinstance(value, _PLAIN):
             told[name] = value[:_LONGEST] if isinstance(value, str) else value

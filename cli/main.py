@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import sys
+import asyncio
+import socket
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 import typer
 from typer.exceptions import TyperException
 
 from cli import protocol
 from cli.configuration import settings
+from cli.leaving import run_and_leave
 from cli.output import DONE, FOUND, UNEXPECTED, USAGE, Trouble, complain, say
 from protocol_specs.located import SpecErrors
 from settings import SettingsError
@@ -41,6 +44,17 @@ def migrate() -> None:
 
     upgrade(settings().database_url.get_secret_value(), settings().database_application_role)
     say("The records are up to date.")
+
+
+@app.command()
+def health() -> None:
+    """Exit with 0 when a worker of this host has asked Temporal for work within the last three minutes."""
+    from cli.health import worker_polls
+
+    since = datetime.now(UTC) - timedelta(minutes=3)
+    if not asyncio.run(worker_polls(settings(), since, socket.gethostname())):
+        raise Trouble("No worker of this host asks Temporal for work", "see the worker's log")
+    say("A worker of this host asks Temporal for work.")
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -87,7 +101,7 @@ def _debugging() -> bool:
 
 def main() -> None:
     """Entry point."""
-    sys.exit(run())
+    run_and_leave(run)
 
 
 if __name__ == "__main__":

@@ -8,12 +8,7 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 
-from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, DescribeTaskQueueRequest
-from temporalio.client import Client
-from temporalio.service import RPCError
-
+from cli.health import temporal_serves, worker_polls
 from cli.processes import Child
 from settings import Settings, child_environment, variable
 
@@ -44,7 +39,7 @@ def temporal_server(settings: Settings) -> Child:
         name="temporal",
         command=(str(temporal_binary(settings)), *options),
         environment=child_environment(settings, ours=False) | {"GOGC": "400"},
-        ready=lambda: _namespace_serves(settings),
+        ready=lambda: temporal_serves(settings),
         grace_seconds=_GRACE_SECONDS,
     )
 
@@ -101,33 +96,6 @@ def temporal_binary(settings: Settings) -> Path:
             f"Install Temporal's command line and set {variable('temporal_binary')} to its path"
         )
     return Path(found)
-
-
-async def worker_polls(settings: Settings, since: datetime) -> bool:
-    """True when a worker has asked Temporal for work on our task queue since then."""
-    try:
-        client = await Client.connect(settings.temporal_address, namespace=settings.temporal_namespace)
-        answer = await client.workflow_service.describe_task_queue(
-            DescribeTaskQueueRequest(
-                namespace=settings.temporal_namespace,
-                task_queue=TaskQueue(name=settings.temporal_task_queue),
-                task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
-            )
-        )
-    except (RPCError, RuntimeError):
-        return False
-    return any(poller.last_access_time.ToDatetime(tzinfo=UTC) >= since for poller in answer.pollers)
-
-
-async def _namespace_serves(settings: Settings) -> bool:
-    try:
-        client = await Client.connect(settings.temporal_address, namespace=settings.temporal_namespace)
-        await client.workflow_service.describe_namespace(
-            DescribeNamespaceRequest(namespace=settings.temporal_namespace)
-        )
-    except (RPCError, RuntimeError):  # the client raises RuntimeError while nothing listens
-        return False
-    return True
 
 
 def _python(settings: Settings) -> dict[str, str]:

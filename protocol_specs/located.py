@@ -27,7 +27,7 @@ class Located:
         )
 
 
-class SpecErrors(Exception):  # noqa: N818  (it holds many)
+class SpecErrors(Exception):
     """A document that can't be used, with everything that is wrong with it."""
 
     def __init__(self, found: Iterable[Located]) -> None:

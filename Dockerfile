@@ -1,0 +1,22 @@
+# The image of the worker and of the one-shot that migrates the records.
+FROM python:3.11-slim
+
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=/app PIP_NO_CACHE_DIR=1
+
+WORKDIR /app
+COPY requirements.lock ./
+RUN pip install --require-hashes -r requirements.lock
+
+COPY settings.py logs.py worker.py ./
+COPY protocol/ protocol/
+COPY protocol_specs/ protocol_specs/
+COPY workflows/ workflows/
+COPY activities/ activities/
+COPY audit/ audit/
+COPY cli/ cli/
+
+RUN useradd --system --uid 10001 --no-create-home holdfast
+USER 10001
+
+ENTRYPOINT ["python"]
+CMD ["worker.py"]
