@@ -53,7 +53,7 @@ class Paging:
         Says at once when there is nobody, so that the ladder climbs.
         """
         rota = await self._rota.current()
-        people = resolve(rota, order.role, order.at, order.owner)[:MOST_PEOPLE]
+        people = resolve(rota, order.role, order.at, order.person)[:MOST_PEOPLE]
         if not people:
             return PageReport(delivered=False, recipients=(), detail=f"nobody answers for {order.role} now")
         sends = list(_sends(order, people, self._notifiers))

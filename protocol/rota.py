@@ -21,8 +21,8 @@ from pydantic import StringConstraints as Constraints
 
 from protocol.elements import Listed, Name, Sentence
 
-OWNER = "owner"
-"""The role of a rung that pages whoever owns the episode."""
+PERSONAL = frozenset({"owner", "addressee"})
+"""Roles of a rung that mean one person: who owns the episode, who was offered it."""
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -178,19 +178,19 @@ class Rota(_Part):
         return ZoneInfo(person.time_zone or self.time_zone)
 
 
-def resolve(rota: Rota, role: str, at: datetime, owner: str | None = None) -> list[Person]:
+def resolve(rota: Rota, role: str, at: datetime, person: str = "") -> list[Person]:
     """The people who answer for a role at a moment (aware); empty when there is nobody.
 
-    `owner` is the person who owns the episode, asked for with the role "owner".
+    `person` is the one meant by a personal role, such as the owner of the episode.
     Whoever is on leave is replaced by their cover, and left out without one.
     """
-    asked = _owner(rota, owner) if role == OWNER else _on_shift(rota, role, at)
-    present = [there for person in asked if (there := present_for(rota, person, at)) is not None]
-    return list({person.id: person for person in present}.values())
+    asked = _named(rota, person) if role in PERSONAL else _on_shift(rota, role, at)
+    present = [there for one in asked if (there := present_for(rota, one, at)) is not None]
+    return list({one.id: one for one in present}.values())
 
 
-def _owner(rota: Rota, owner: str | None) -> Sequence[Person]:
-    person = rota.by_id.get(owner or "")
+def _named(rota: Rota, person_id: str) -> Sequence[Person]:
+    person = rota.by_id.get(person_id)
     return () if person is None else (person,)
 
 

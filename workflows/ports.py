@@ -5,12 +5,25 @@ Imported by workflow code and by the activities; knows neither SQL nor any provi
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
+
+from protocol.summary import EpisodeSummary
+from protocol.trail import TrailRow
 
 DELIVER_PAGE = "deliver_page"
 REQUEST_REFERRAL = "request_referral"
 APPEND_ROWS = "append_rows"
+
+EPISODE_WORKFLOW = "EpisodeWorkflow"
+SUBMIT = "submit"
+VIEW = "view"
+TOO_LARGE = "TooLarge"
+ENGINE_FAULT = "EngineFault"
+OPENING_REFUSED = "OpeningRefused"
 
 PAGE_ATTEMPTS = 5
 PAGE_FIRST_RETRY = timedelta(seconds=1)
@@ -19,6 +32,21 @@ PAGE_ATTEMPT_LIMIT = timedelta(seconds=25)
 """One attempt: the providers' own time limits and a little."""
 PAGE_LIMIT = timedelta(seconds=90)
 """From the request to the last word about its delivery; then the ladder climbs."""
+
+REFERRAL_ATTEMPT_LIMIT = timedelta(seconds=30)
+REFERRAL_LIMIT = timedelta(days=1)
+RECORD_ATTEMPT_LIMIT = timedelta(seconds=60)
+LONGEST_RETRY = timedelta(seconds=30)
+"""How long after an outage ends the waiting activities at most notice it."""
+LINGER = timedelta(seconds=1)
+EPISODE_URGENCY = 2
+DRILL_URGENCY = 4
+LATER = 5
+"""Task-queue priorities, 1 first; `LATER` is for what nobody waits for."""
+
+MOST_ROWS = 200
+LARGEST_BATCH = 512 * 1024
+"""Characters of payload in a batch; a single larger row travels alone."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +59,14 @@ class PageOrder:
     """Title of the obligation, from the protocol."""
     due_at: datetime
     role: str
-    owner: str
-    """The person who owns the episode, for the role `owner`."""
+    person: str
+    """The person meant by a personal role, such as `owner`; else empty."""
     channels: tuple[str, ...]
     at: datetime
     """When the page was requested: the rota is asked for this moment."""
     drill: bool = False
+    urgency: int = 3
+    """Task-queue priority, 1 first."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +78,9 @@ class PageReport:
     detail: str
 
 
+NO_ANSWER = PageReport(delivered=False, recipients=(), detail="no worker delivered it in time")
+
+
 @dataclass(frozen=True)
 class ReferralOrder:
     """A request for a place, by reference only; what the service may know is told by a person."""
@@ -57,3 +90,26 @@ class ReferralOrder:
     service: str
     at: datetime
     drill: bool = False
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows to append, in order and without a gap, with the episode as it stands after them."""
+
+    rows: tuple[TrailRow, ...]
+    summary: EpisodeSummary
+    linger: timedelta
+    """How long to stay after writing, so that what comes meanwhile travels in one batch."""
+    protocol: str | None = None
+    """The protocol's canonical document, with the first rows of an episode."""
+
+
+def batch_length(rows: Iterable[TrailRow]) -> int:
+    """How many of the first rows fit into one batch; at least one."""
+    length, size = 0, 0
+    for row in islice(rows, MOST_ROWS):
+        size += len(json.dumps(row.payload))
+        if length and size > LARGEST_BATCH:
+            break
+        length += 1
+    return length

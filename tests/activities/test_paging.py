@@ -47,7 +47,7 @@ def order(**changes: Any) -> PageOrder:
         "obligation": "First follow-up contact",
         "due_at": AT + timedelta(minutes=15),
         "role": "supervisor",
-        "owner": "maya",
+        "person": "maya",
         "channels": ("email",),
         "at": AT,
     }

@@ -78,10 +78,14 @@ def test_a_shift_once_begins_and_ends_on_the_moment():
 
 def test_the_cover_of_the_owner_is_paged_while_the_owner_is_on_leave():
     staff = rota(leave=[{"person": "maya", "first": "2026-12-07", "last": "2026-12-18", "cover": "sam"}])
-    assert names(resolve(staff, "owner", at("2026-12-06 23:59"), owner="maya")) == ["maya"]
-    assert names(resolve(staff, "owner", at("2026-12-07 00:00"), owner="maya")) == ["sam"]
-    assert names(resolve(staff, "owner", at("2026-12-18 23:59"), owner="maya")) == ["sam"]
-    assert names(resolve(staff, "owner", at("2026-12-19 00:00"), owner="maya")) == ["maya"]
+    assert names(resolve(staff, "owner", at("2026-12-06 23:59"), person="maya")) == ["maya"]
+    assert names(resolve(staff, "owner", at("2026-12-07 00:00"), person="maya")) == ["sam"]
+    assert names(resolve(staff, "owner", at("2026-12-18 23:59"), person="maya")) == ["sam"]
+    assert names(resolve(staff, "owner", at("2026-12-19 00:00"), person="maya")) == ["maya"]
+
+
+def test_whoever_was_offered_the_episode_is_paged_like_the_owner():
+    assert names(resolve(rota(), "addressee", at("2026-12-08 09:00"), person="sam")) == ["sam"]
 
 
 def test_leave_counts_in_the_days_of_the_person():
@@ -92,8 +96,8 @@ def test_leave_counts_in_the_days_of_the_person():
 
 def test_nobody_is_found_when_the_owner_is_away_without_cover_or_unknown():
     staff = rota(leave=[{"person": "maya", "first": "2026-12-07", "last": "2026-12-18"}])
-    assert resolve(staff, "owner", at("2026-12-08 09:00"), owner="maya") == []
-    assert resolve(staff, "owner", at("2026-12-08 09:00"), owner="nobody") == []
+    assert resolve(staff, "owner", at("2026-12-08 09:00"), person="maya") == []
+    assert resolve(staff, "owner", at("2026-12-08 09:00"), person="nobody") == []
     assert resolve(staff, "owner", at("2026-12-08 09:00")) == []
     assert resolve(staff, "no_such_role", at("2026-12-08 09:00")) == []
 
@@ -101,9 +105,9 @@ def test_nobody_is_found_when_the_owner_is_away_without_cover_or_unknown():
 def test_covers_on_leave_are_followed_and_a_ring_of_covers_ends():
     days = {"first": "2026-12-07", "last": "2026-12-18"}
     staff = rota(leave=[{"person": "maya", "cover": "sam", **days}, {"person": "sam", "cover": "ruth", **days}])
-    assert names(resolve(staff, "owner", at("2026-12-08 09:00"), owner="maya")) == ["ruth"]
+    assert names(resolve(staff, "owner", at("2026-12-08 09:00"), person="maya")) == ["ruth"]
     ring = rota(leave=[{"person": "maya", "cover": "sam", **days}, {"person": "sam", "cover": "maya", **days}])
-    assert resolve(ring, "owner", at("2026-12-08 09:00"), owner="maya") == []
+    assert resolve(ring, "owner", at("2026-12-08 09:00"), person="maya") == []
 
 
 def test_one_person_is_paged_once_even_when_standing_in_for_another():

@@ -57,9 +57,7 @@ async def test_rotation_add_everywhere_then_promote():
 
 
 async def test_an_unknown_key_is_named_with_the_remedy():
-    with pytest.raises(
-        SealError, match="'new', which this process does not have; add it to HOLDFAST_PAYLOAD_KEYS"
-    ):
+    with pytest.raises(SealError, match="'new', which this process does not have; add it to HOLDFAST_PAYLOAD_KEYS"):
         await codec(OLD).decode([await sealed(NEW)])
 
 

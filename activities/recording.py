@@ -1,0 +1,73 @@
+"""The trail's rows go to the records; retried by Temporal for as long as the records are away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Protocol
+
+import structlog
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from audit.store import AppendError
+from protocol.summary import EpisodeSummary
+from protocol.trail import Head, TrailRow
+from workflows.ports import APPEND_ROWS, Batch
+
+log = structlog.get_logger()
+
+
+class Records(Protocol):
+    """Where rows are kept: each once, in order, with the projections in the same transaction."""
+
+    async def append(self, rows: Sequence[TrailRow], summary: EpisodeSummary) -> Head:
+        """Append what is new of a batch; the head of the trail then."""
+        ...
+
+    async def save_protocol(self, content_hash: str, name: str, version: str, document: str) -> None:
+        """Keep a protocol's canonical document; known ones are left as they are."""
+        ...
+
+
+class Recording:
+    """The activity `append_rows` with what it needs."""
+
+    def __init__(self, records: Records, at_once: int) -> None:
+        self._records = records
+        self._turn = asyncio.Semaphore(at_once)
+        """No more writers than the records have connections: waiting here costs no time limit of theirs."""
+
+    @activity.defn(name=APPEND_ROWS)
+    async def append_rows(self, batch: Batch) -> None:
+        """Write the batch, then stay a moment: what comes meanwhile travels in the next one."""
+        try:
+            await self._write(batch)
+        except AppendError as error:
+            log.error(
+                "the trail refuses a batch: it needs a person", episode_id=batch.summary.episode_id, exc_info=error
+            )
+            raise ApplicationError("the trail refuses the batch", type=type(error).__name__) from None
+        except Exception as error:
+            log.warning("records not written", error_type=type(error).__name__, attempt=activity.info().attempt)
+            raise ApplicationError("the records can't be written now", type="RecordsAway") from None
+        await _linger(batch.linger)
+
+    async def _write(self, batch: Batch) -> None:
+        told = batch.summary
+        async with self._turn:
+            if batch.protocol is not None:
+                await self._records.save_protocol(
+                    told.protocol_hash, told.protocol, told.protocol_version, batch.protocol
+                )
+            await self._records.append(batch.rows, told)
+
+
+async def _linger(time: timedelta) -> None:
+    """Wait, but not when the worker is to stop."""
+    try:
+        async with asyncio.timeout(time.total_seconds()):
+            await activity.wait_for_worker_shutdown()
+    except TimeoutError:
+        return

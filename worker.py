@@ -1,0 +1,222 @@
+"""The Temporal worker: reads the settings, connects, serves episodes until told to stop. Wires and decides nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
+from temporalio.client import Client
+from temporalio.service import RPCError
+from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker, WorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+import logs
+from activities.mail import Mailer
+from activities.notices import Notifier
+from activities.paging import Paging
+from activities.recording import Recording
+from activities.referring import Referring
+from activities.webhook import WebhookSender
+from audit import database, migrate, sealing, store
+from protocol_specs.loader import SpecErrors
+from protocol_specs.rota_file import RotaFile
+from settings import Settings, SettingsError, load
+from workflows.connection import connect
+from workflows.episode_workflow import EpisodeWorkflow
+
+log = structlog.get_logger()
+
+CONNECTIONS = 5
+MOST_ACTIVITIES = 1_000
+"""At once; most of them only wait: for a provider, or for company in a batch."""
+STICKY = timedelta(seconds=2)
+"""How long an episode waits for the worker that knows it, before any other replays it."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
+PASSED_THROUGH = ("protocol", "workflows", "pydantic", "pydantic_core", "transitions", "annotated_types")
+REFUSED_SERVERS = (((1, 29, 0), (1, 29, 4)), ((1, 30, 0), (1, 30, 2)))
+"""From and to, both included: Temporal servers with CVE-2026-5199."""
+
+
+class CannotStartError(Exception):
+    """The worker must not start; the message says what to change."""
+
+
+def workflow_runner(*, sandbox: bool) -> WorkflowRunner:
+    """In the sandbox, forbidden calls of workflow code raise; the pure core is passed through."""
+    if not sandbox:
+        return UnsandboxedWorkflowRunner()
+    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
+
+
+def notifiers(settings: Settings) -> Mapping[str, Notifier]:
+    """The channels that the settings provide."""
+    found: dict[str, Notifier] = {"email": Mailer(settings)}
+    if settings.webhook_url is not None:
+        found["webhook"] = WebhookSender(settings)
+    return found
+
+
+def activities(settings: Settings) -> list[Callable[..., Any]]:
+    """Every activity with what it needs. Raises CannotStartError when the rota can't be read."""
+    channels = notifiers(settings)
+    try:
+        rota = RotaFile(settings.rota)
+    except SpecErrors as error:
+        raise CannotStartError(f"the rota can't be read:\n{error}") from None
+    engine = database.connect(settings.database_url.get_secret_value(), pool_size=CONNECTIONS)
+    records = store.Store(engine, sealing.Keyring((key.id, key.secret) for key in settings.record_keys))
+    return [
+        Paging(rota, channels, settings.base_url).deliver_page,
+        Referring(channels.get("webhook"), settings.base_url).request_referral,
+        Recording(records, at_once=CONNECTIONS).append_rows,
+    ]
+
+
+def episode_worker(client: Client, settings: Settings, serving: list[Callable[..., Any]]) -> Worker:
+    """The worker, not yet running."""
+    return Worker(
+        client,
+        task_queue=settings.temporal_task_queue,
+        workflows=[EpisodeWorkflow],
+        activities=serving,
+        workflow_runner=workflow_runner(sandbox=settings.worker_sandbox),
+        max_cached_workflows=settings.worker_cache,
+        max_concurrent_activities=MOST_ACTIVITIES,
+        sticky_queue_schedule_to_start_timeout=STICKY,
+        graceful_shutdown_timeout=timedelta(seconds=settings.drain_seconds),
+        **_pollers(settings),
+    )
+
+
+def _pollers(settings: Settings) -> dict[str, Any]:
+    """Pollers that follow the load; without a cache every poller must serve the one shared queue."""
+    if settings.worker_cache == 0:
+        return {"max_concurrent_workflow_task_polls": 1}
+    return {
+        "workflow_task_poller_behavior": PollerBehaviorAutoscaling(),
+        "activity_task_poller_behavior": PollerBehaviorAutoscaling(),
+    }
+
+
+def check_keys(settings: Settings) -> None:
+    """Raises CannotStartError when a key is missing."""
+    for name in ("payload_keys", "record_keys"):
+        if not getattr(settings, name):
+            raise CannotStartError(f"no key: set HOLDFAST_{name.upper()} to id:base64 of 32 random bytes")
+
+
+def check_records(settings: Settings) -> None:
+    """Raises CannotStartError when the schema is not the one of this code.
+
+    Records that are away are no reason to stay down: pages and commands go on without them.
+    """
+    try:
+        current = migrate.is_current(settings.database_url.get_secret_value())
+    except (SQLAlchemyError, OSError) as error:
+        log.warning("the records are away; the trail will catch up", error_type=type(error).__name__)
+        return
+    if not current:
+        raise CannotStartError("the records' schema is not the one of this version; run: holdfast migrate")
+
+
+async def check_server(client: Client) -> None:
+    """Raises CannotStartError for a Temporal server that is known to be unsafe."""
+    told = await client.workflow_service.get_system_info(GetSystemInfoRequest())
+    if is_refused(told.server_version):
+        raise CannotStartError(
+            f"Temporal server {told.server_version} has a known hole (CVE-2026-5199); use 1.29.5, 1.30.3 or newer"
+        )
+
+
+def is_refused(version: str) -> bool:
+    """True for a server version in one of the refused ranges."""
+    found = re.match(r"v?(\d+)\.(\d+)\.(\d+)", version)
+    if found is None:
+        return False
+    number = tuple(int(part) for part in found.groups())
+    return any(first <= number <= last for first, last in REFUSED_SERVERS)
+
+
+async def reach(settings: Settings, stop: asyncio.Event) -> Client | None:
+    """A client, however long it takes; None when told to stop before."""
+    pause, attempt = FIRST_PAUSE, 0
+    while not stop.is_set():
+        attempt += 1
+        try:
+            client = await connect(settings)
+            await check_server(client)
+        except (RuntimeError, RPCError) as error:
+            log.warning(
+                "Temporal does not answer; trying again",
+                address=settings.temporal_address,
+                attempt=attempt,
+                delay_seconds=pause,
+                error_type=type(error).__name__,
+            )
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+        else:
+            return client
+    return None
+
+
+async def serve(settings: Settings, stop: asyncio.Event) -> None:
+    """Serve until told to stop, then finish what was begun. Raises CannotStartError."""
+    check_keys(settings)
+    await asyncio.to_thread(check_records, settings)
+    serving = activities(settings)
+    client = await reach(settings, stop)
+    if client is None:
+        return
+    async with episode_worker(client, settings, serving):
+        log.info("worker ready", address=settings.temporal_address, task_queue=settings.temporal_task_queue)
+        await stop.wait()
+        log.info("worker stops", delay_seconds=settings.drain_seconds)
+    log.info("worker stopped")
+
+
+async def _serve_until_signalled(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await serve(settings, stop)
+
+
+def main(environ: Mapping[str, str] | None = None) -> int:
+    """Run the worker; the exit code: 0 stopped, 2 wrong settings, 3 must not start."""
+    try:
+        settings = load(environ)
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    logs.configure(settings.log_level, settings.log_format)
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_serve_until_signalled(settings))
+    except CannotStartError as error:
+        sys.stderr.write(f"{error}\n")
+        return 3
+    return 0
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+if __name__ == "__main__":
+    sys.exit(main())

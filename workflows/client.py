@@ -1,0 +1,180 @@
+"""The way to an episode for everybody outside the worker: open it, send commands, look."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import TypeVar
+
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowExecutionStatus,
+    WorkflowQueryFailedError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from protocol.commands import HumanCommand, OpenEpisode
+from protocol.engine import Receipt
+from protocol.spec import ProtocolSpec
+from workflows import ports
+from workflows.episode_workflow import EpisodeWorkflow
+from workflows.messages import EpisodeInput, EpisodeView, Submission
+
+T = TypeVar("T")
+
+PATIENCE = timedelta(seconds=30)
+ATTEMPT = timedelta(seconds=10)
+PAUSE_SECONDS = 0.2
+
+PASSING = frozenset(
+    {
+        RPCStatusCode.UNAVAILABLE,
+        RPCStatusCode.DEADLINE_EXCEEDED,
+        RPCStatusCode.CANCELLED,
+        RPCStatusCode.RESOURCE_EXHAUSTED,
+        RPCStatusCode.ABORTED,
+        RPCStatusCode.UNKNOWN,
+        RPCStatusCode.INTERNAL,
+        RPCStatusCode.FAILED_PRECONDITION,
+    }
+)
+"""Answers after which the same call may succeed. All of ours may be repeated: a command has its own id."""
+
+
+class EpisodeError(Exception):
+    """An episode could not be reached or did not take a command. The message says what to do."""
+
+
+class EpisodeUnknownError(EpisodeError):
+    """There is no such episode."""
+
+
+class EpisodeOverError(EpisodeError):
+    """The episode is closed and takes no more commands."""
+
+
+class EngineUnavailableError(EpisodeError):
+    """No answer in time. The command may have been taken: send it again with the same command id."""
+
+
+class MalformedCommandError(EpisodeError):
+    """The command was refused for its form and left no trace."""
+
+
+class EngineFaultError(EpisodeError):
+    """The engine failed on the command. The command was not taken, the episode lives on; somebody must look."""
+
+
+def workflow_id(episode_id: str) -> str:
+    """The id of an episode's workflow."""
+    return f"episode-{episode_id}"
+
+
+class EpisodeClient:
+    """Speaks to episodes; repeats a call that got no answer, with the same id, for as long as its patience."""
+
+    def __init__(self, client: Client, task_queue: str, patience: timedelta = PATIENCE) -> None:
+        self._client = client
+        self._task_queue = task_queue
+        self._patience = patience
+
+    async def open(self, spec: ProtocolSpec, command: OpenEpisode) -> Receipt:
+        """Begin an episode under this protocol. Repeated with the same command, it answers the same.
+
+        Raises EpisodeOverError when an episode of this id existed and is closed; else like `submit`.
+        """
+        told = EpisodeInput(command.episode_id, spec.canonical(), secrets.token_hex(32))
+
+        async def call() -> Receipt:
+            start = WithStartWorkflowOperation(
+                EpisodeWorkflow.run,
+                told,
+                id=workflow_id(command.episode_id),
+                task_queue=self._task_queue,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+                priority=Priority(priority_key=ports.DRILL_URGENCY if command.drill else ports.EPISODE_URGENCY),
+            )
+            return await self._client.execute_update_with_start_workflow(  # pyright: ignore[reportUnknownMemberType]
+                EpisodeWorkflow.submit,
+                Submission(command),
+                id=command.command_id,
+                start_workflow_operation=start,
+            )
+
+        return await self._patiently(command.episode_id, call)
+
+    async def submit(self, episode_id: str, command: HumanCommand) -> Receipt:
+        """Send a command. The receipt says what it brought about, or why it was refused.
+
+        Raises EpisodeUnknownError, EpisodeOverError, MalformedCommandError, EngineFaultError,
+        EngineUnavailableError.
+        """
+        handle = self._client.get_workflow_handle_for(EpisodeWorkflow.run, workflow_id(episode_id))
+
+        async def call() -> Receipt:
+            return await handle.execute_update(  # pyright: ignore[reportUnknownMemberType]
+                EpisodeWorkflow.submit, Submission(command), id=command.command_id
+            )
+
+        return await self._patiently(episode_id, call)
+
+    async def view(self, episode_id: str) -> EpisodeView:
+        """The episode as its workflow sees it now. Raises EpisodeUnknownError, EngineUnavailableError."""
+        handle = self._client.get_workflow_handle_for(EpisodeWorkflow.run, workflow_id(episode_id))
+
+        async def call() -> EpisodeView:
+            return await handle.query(EpisodeWorkflow.view)
+
+        return await self._patiently(episode_id, call)
+
+    async def _patiently(self, episode_id: str, call: Callable[[], Awaitable[T]]) -> T:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._patience.total_seconds()
+        while True:
+            try:
+                async with asyncio.timeout(min(ATTEMPT.total_seconds(), max(until - loop.time(), 0.1))):
+                    return await call()
+            except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
+                last: BaseException = error
+            except RPCError as error:
+                if error.status == RPCStatusCode.NOT_FOUND:
+                    raise await self._lost(episode_id) from None
+                if error.status not in PASSING:
+                    raise EpisodeError(f"Temporal refuses the call: {error.status.name}") from error
+                last = error
+            except WorkflowUpdateFailedError as error:
+                raise _rejection(error) from None
+            except WorkflowQueryFailedError as error:
+                raise EngineFaultError("the episode can't be shown now; see the worker's log") from error
+            except WorkflowAlreadyStartedError:
+                raise EpisodeOverError(f"episode {episode_id} is closed; open a new one") from None
+            if loop.time() >= until:
+                raise EngineUnavailableError(
+                    "no answer from the engine; send the same command again with the same id"
+                ) from last
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _lost(self, episode_id: str) -> EpisodeError:
+        try:
+            there = await self._client.get_workflow_handle(workflow_id(episode_id)).describe()
+        except RPCError:
+            return EpisodeUnknownError(f"there is no episode {episode_id}")
+        if there.status == WorkflowExecutionStatus.RUNNING:
+            return EngineUnavailableError("the episode was just changing hands; send the same command again")
+        return EpisodeOverError(f"episode {episode_id} is closed; open a new one")
+
+
+def _rejection(error: WorkflowUpdateFailedError) -> EpisodeError:
+    cause = error.cause
+    kind = cause.type if isinstance(cause, ApplicationError) else ""
+    if kind == ports.ENGINE_FAULT:
+        return EngineFaultError("the engine failed on this command and did not take it; see the worker's log")
+    return MalformedCommandError(str(cause))

@@ -1,0 +1,268 @@
+"""One crisis episode as a Temporal workflow: it waits, orders and hands on. What is right is decided by the core.
+
+Update handlers only change state. `_emit` alone emits commands to Temporal (the timer, activities), in a
+fixed order, so that a replay on another worker emits the same ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import Priority, RetryPolicy
+from temporalio.exceptions import ApplicationError
+
+from protocol.commands import COMMAND, Command
+from protocol.effects import Page
+from protocol.engine import Engine, Receipt
+from protocol.summary import summarise
+from protocol.trail import TrailRow
+from workflows import ports
+from workflows.carrying import engine_of, latest
+from workflows.messages import Carried, EpisodeInput, EpisodeView, Submission
+from workflows.orders import page_order, referral_order, report_of
+
+IDLE_SLEEP = timedelta(days=1)
+"""The one timer is always pending, even while nothing is due; see `_take_in`."""
+LARGEST_COMMAND = 256 * 1024
+"""Bytes of JSON."""
+MOST_PAGES = 50
+"""Pages under way at once; further ones wait for their turn."""
+MOST_CARRIED_ROWS = 2_000
+ENOUGH_EVENTS = 8_000
+"""From here on a run ends even while activities are under way; Temporal suggests it at about half of this."""
+
+
+@workflow.defn(name=ports.EPISODE_WORKFLOW)
+class EpisodeWorkflow:
+    """Lives as long as the episode, over any number of runs."""
+
+    @workflow.init
+    def __init__(self, told: EpisodeInput) -> None:
+        carried = told.carried or Carried(episode=None, head=None)
+        self._told = told
+        self._engine = engine_of(told)
+        self._rows: deque[TrailRow] = deque(carried.rows)
+        self._recording = 0
+        """How many of the first rows are being recorded."""
+        self._pages: deque[ports.PageOrder] = deque(carried.pages)
+        self._paging: dict[str, ports.PageOrder] = {}
+        self._reports: list[tuple[ports.PageOrder, ports.PageReport]] = []
+        self._referrals: deque[ports.ReferralOrder] = deque(carried.referrals)
+        self._referring: dict[str, ports.ReferralOrder] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._armed_for: datetime | None = None
+        self._woken = False
+
+    @workflow.run
+    async def run(self, told: EpisodeInput) -> None:
+        """Look whenever something happened, until the episode is closed and all of it is recorded."""
+        while True:
+            self._woken = False
+            now = workflow.now()
+            news = self._take_in(now)
+            if self._finished():
+                return self._end()
+            if self._should_continue():
+                workflow.continue_as_new(self._next_run())
+            self._emit(now, news=news)
+            await workflow.wait_condition(lambda: self._woken)
+
+    # Messages: they change state and emit nothing
+
+    @workflow.update(name=ports.SUBMIT)
+    def submit(self, submission: Submission) -> Receipt:
+        """Take a command; the receipt is durable when it returns. Repeating a command repeats its receipt."""
+        receipt = self._engine.submit(submission.command, workflow.now())
+        self._woken = True
+        return receipt
+
+    @submit.validator
+    def check(self, submission: Submission) -> None:
+        """Refuse what is malformed, without a trace. What is clinically wrong is decided and recorded."""
+        size = len(COMMAND.dump_json(submission.command))
+        if size > LARGEST_COMMAND:
+            message = f"the command has {size} bytes; at most {LARGEST_COMMAND} are taken"
+            raise ApplicationError(message, type=ports.TOO_LARGE)
+        self._rehearse(submission.command)
+
+    def _rehearse(self, command: Command) -> None:
+        """Let a copy of the engine take the command first: a bug there costs this command, not the episode."""
+        mine = self._engine
+        if command.command_id in mine.receipts:
+            return
+        copy = Engine(mine.spec, mine.episode_id, bytes(32), mine.episode, mine.head)
+        try:
+            copy.submit(command, workflow.now())
+        except Exception as error:
+            workflow.logger.exception("the engine failed on a command", extra={"command": command.kind})
+            raise ApplicationError("the engine failed on this command", type=ports.ENGINE_FAULT) from error
+
+    @workflow.query(name=ports.VIEW)
+    def view(self) -> EpisodeView:
+        """The episode as it stands."""
+        under_way = (*self._paging, *(order.page_id for order in self._pages))
+        return EpisodeView(self._engine.episode, self._engine.head, len(self._rows), under_way)
+
+    def _take_in(self, now: datetime) -> bool:
+        """Tell the engine what became of pages, and the time; collect what it asks for. True after a report.
+
+        A turn with a report must leave a command in the history: a turn without one is merged with the next
+        on replay, where updates run first, and entries would change places. Hence `news` in `_emit`.
+        """
+        reports, self._reports = self._reports, []
+        for order, report in reports:
+            self._engine.submit(report_of(order, report, now), now)
+        self._engine.sweep(now)
+        self._collect()
+        return bool(reports)
+
+    def _collect(self) -> None:
+        self._rows.extend(self._engine.take_rows())
+        for effect in self._engine.take_effects():
+            if isinstance(effect, Page):
+                self._pages.append(page_order(self._engine.spec, effect))
+            else:
+                self._referrals.append(referral_order(effect))
+
+    # The one place that emits commands, always in this order
+
+    def _emit(self, now: datetime, *, news: bool) -> None:
+        self._arm_timer(now, anew=news)
+        self._start_pages()
+        self._start_referrals()
+        self._start_recording()
+
+    def _arm_timer(self, now: datetime, *, anew: bool) -> None:
+        due = self._engine.next_deadline()
+        if self._timer is not None:
+            if due == self._armed_for and not anew:
+                return
+            self._timer.cancel()
+        delay = IDLE_SLEEP if due is None else due - now
+        self._armed_for = due
+        self._timer = asyncio.get_running_loop().call_later(max(delay.total_seconds(), 0.001), self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        self._woken = True
+
+    def _start_pages(self) -> None:
+        while self._pages and len(self._paging) < MOST_PAGES:
+            order = self._pages.popleft()
+            self._paging[order.page_id] = order
+            page = workflow.start_activity(
+                ports.DELIVER_PAGE,
+                order,
+                result_type=ports.PageReport,
+                start_to_close_timeout=ports.PAGE_ATTEMPT_LIMIT,
+                schedule_to_close_timeout=ports.PAGE_LIMIT,
+                retry_policy=RetryPolicy(
+                    initial_interval=ports.PAGE_FIRST_RETRY,
+                    maximum_interval=ports.PAGE_LONGEST_RETRY,
+                    maximum_attempts=ports.PAGE_ATTEMPTS,
+                ),
+                priority=Priority(priority_key=order.urgency),
+            )
+            page.add_done_callback(partial(self._page_done, order))
+
+    def _page_done(self, order: ports.PageOrder, page: asyncio.Task[Any]) -> None:
+        del self._paging[order.page_id]
+        failed = page.cancelled() or page.exception() is not None
+        self._reports.append((order, ports.NO_ANSWER if failed else page.result()))
+        self._woken = True
+
+    def _start_referrals(self) -> None:
+        while self._referrals:
+            order = self._referrals.popleft()
+            self._referring[order.referral_id] = order
+            referral = workflow.start_activity(
+                ports.REQUEST_REFERRAL,
+                order,
+                result_type=bool,
+                start_to_close_timeout=ports.REFERRAL_ATTEMPT_LIMIT,
+                schedule_to_close_timeout=ports.REFERRAL_LIMIT,
+                retry_policy=RetryPolicy(maximum_interval=ports.LONGEST_RETRY),
+                priority=Priority(priority_key=ports.LATER),
+            )
+            referral.add_done_callback(partial(self._referral_done, order))
+
+    def _referral_done(self, order: ports.ReferralOrder, referral: asyncio.Task[Any]) -> None:
+        del self._referring[order.referral_id]
+        if not referral.cancelled() and referral.exception() is not None:
+            workflow.logger.error("referral not delivered", extra={"referral_id": order.referral_id})
+        self._woken = True
+
+    def _start_recording(self) -> None:
+        engine = self._engine
+        if self._recording or not self._rows or engine.episode is None:
+            return
+        rows = tuple(islice(self._rows, ports.batch_length(self._rows)))
+        first = rows[0].sequence == 1
+        batch = ports.Batch(
+            rows,
+            summarise(engine.spec, engine.episode),
+            linger=timedelta(0) if self._closed() else ports.LINGER,
+            protocol=self._told.protocol if first else None,
+        )
+        self._recording = len(rows)
+        recording = workflow.start_activity(
+            ports.APPEND_ROWS,
+            batch,
+            start_to_close_timeout=ports.RECORD_ATTEMPT_LIMIT,
+            retry_policy=RetryPolicy(maximum_interval=ports.LONGEST_RETRY),
+            priority=Priority(priority_key=ports.LATER),
+        )
+        recording.add_done_callback(self._recorded)
+
+    def _recorded(self, recording: asyncio.Task[Any]) -> None:
+        """Recording is retried for ever, so it ends well; a row leaves the outbox only then."""
+        if not recording.cancelled() and recording.exception() is None:
+            for _ in range(self._recording):
+                self._rows.popleft()
+        self._recording = 0
+        self._woken = True
+
+    # The end of a run
+
+    def _closed(self) -> bool:
+        return self._engine.episode is None or self._engine.episode.closed_at is not None
+
+    def _finished(self) -> bool:
+        """True when the episode is closed (or its opening was refused) and nothing is left to tell anybody."""
+        paging = self._pages or self._paging or self._reports
+        return self._closed() and not (self._rows or paging or self._referrals or self._referring)
+
+    def _end(self) -> None:
+        """Only a closed episode ends well: after a refused opening the same id may be opened again."""
+        if self._engine.episode is None:
+            raise ApplicationError("the opening was refused", type=ports.OPENING_REFUSED)
+
+    def _should_continue(self) -> bool:
+        """True when this run is long enough and the next can take everything over.
+
+        What is under way is best awaited; past `ENOUGH_EVENTS` it is begun again under the same ids.
+        """
+        info = workflow.info()
+        if len(self._rows) > MOST_CARRIED_ROWS:
+            return False
+        if info.get_current_history_length() >= ENOUGH_EVENTS:
+            return True
+        idle = not (self._recording or self._paging or self._referring)
+        return idle and info.is_continue_as_new_suggested()
+
+    def _next_run(self) -> EpisodeInput:
+        carried = Carried(
+            episode=self._engine.episode,
+            head=self._engine.head,
+            receipts=latest(self._engine.receipts.values()),
+            rows=tuple(self._rows),
+            pages=(*self._paging.values(), *self._pages),
+            referrals=(*self._referring.values(), *self._referrals),
+        )
+        return EpisodeInput(self._told.episode_id, self._told.protocol, self._told.salt_key, carried)

@@ -1,0 +1,66 @@
+"""What goes into an episode's workflow and comes out of it: one model in, one model out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from pydantic import ConfigDict, Field
+
+from protocol.commands import Command
+from protocol.engine import Receipt
+from protocol.episode import Episode
+from protocol.trail import Head, TrailRow
+from workflows.ports import PageOrder, ReferralOrder
+
+CLOSED = ConfigDict(strict=True, extra="forbid", hide_input_in_errors=True)
+
+
+@dataclass(frozen=True)
+class Carried:
+    """What one run of an episode hands to the next."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
+    episode: Episode | None
+    head: Head | None
+    receipts: tuple[Receipt, ...] = ()
+    """Of the latest commands, oldest first."""
+    rows: tuple[TrailRow, ...] = ()
+    pages: tuple[PageOrder, ...] = ()
+    """Pages whose delivery was not yet reported; delivered again under the same id."""
+    referrals: tuple[ReferralOrder, ...] = ()
+
+
+@dataclass(frozen=True)
+class EpisodeInput:
+    """What an episode is made of. The protocol comes by value: a later publication changes nothing."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
+    episode_id: str
+    protocol: str
+    """The protocol in its canonical form."""
+    salt_key: str
+    """32 random bytes in hex, from which the trail's salts are made."""
+    carried: Carried | None = None
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A command on its way to an episode."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
+    command: Annotated[Command, Field(discriminator="kind")]
+
+
+@dataclass(frozen=True)
+class EpisodeView:
+    """An episode as its workflow sees it now."""
+
+    episode: Episode | None
+    """None while its opening was refused."""
+    head: Head
+    """The end of its trail, to hold against the records."""
+    unrecorded: int
+    """Rows that the records do not have yet."""
+    pages: tuple[str, ...]
+    """Pages under way."""
