@@ -11,8 +11,10 @@
 import asyncio
 import fcntl
 import os
+import shutil
 import signal
 import socket
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -173,7 +175,7 @@ def taken(var: Path) -> Generator[None]:
 
 def _where_to_look(settings: Settings) -> str:
     host, _ = host_and_port(settings)
-    lines = ["Holdfast is up.", "  episodes    holdfast episode list"]
+    lines = ["Holdfast is up.", f"  episodes    {_command()} episode list"]
     if settings.temporal_ui_port:
         lines.append(f"  Temporal    http://{host}:{settings.temporal_ui_port}")
     if is_loopback(settings.smtp_host):
@@ -181,3 +183,10 @@ def _where_to_look(settings: Settings) -> str:
     lines.append(f"  logs        {settings.var / 'log'}")
     lines.append("Ctrl-C stops it; nothing is lost.")
     return "\n".join(lines)
+
+
+def _command() -> str:
+    """How one calls `holdfast` from here: by name when it is on PATH, else where it is."""
+    if shutil.which("holdfast"):
+        return "holdfast"
+    return os.path.relpath(Path(sys.executable).parent / "holdfast")
