@@ -14,7 +14,7 @@ from protocol.engine import Engine
 from protocol.episode import Episode
 from protocol.play import Report, play
 from protocol.program import program
-from protocol.rota import OWNER, Person, Rota, resolve
+from protocol.rota import Person, Rota, resolve
 from protocol.scenario import Scenario
 from protocol.spec import ProtocolSpec
 
@@ -90,7 +90,7 @@ class VirtualStage:
                     self._engine.submit(self._report(page, now), now)
 
     def _report(self, page: Page, now: datetime) -> ReportPage:
-        people = resolve(self._rota, OWNER if page.person else page.role, now, page.person)
+        people = resolve(self._rota, page.role, now, page.person)
         return ReportPage(
             command_id=f"report-{page.page_id}",
             actor=SYSTEM_ACTOR,
