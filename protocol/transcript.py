@@ -13,7 +13,7 @@ from protocol.chronicle import Happened
 from protocol.local_time import show_clock, show_day, show_time
 from protocol.play import Played, Report
 from protocol.scenario import Entry
-from protocol.words import Line, Words, person, plain
+from protocol.words import NO_BREAK, Line, Words, person, plain
 
 WIDTH = 100
 TIME = 10
@@ -28,7 +28,8 @@ LEGEND = (
 def transcript(report: Report) -> str:
     """The whole story, at most 100 columns wide, ending with a line break."""
     teller = _Teller(Words(report.program.spec), _reports(report))
-    return "\n".join([*_heading(report), *teller.tell(report), "", *_ending(report)]) + "\n"
+    story = "\n".join([*_heading(report), *teller.tell(report), "", *_ending(report)]) + "\n"
+    return story.replace(NO_BREAK, " ")
 
 
 def _reports(report: Report) -> dict[str, e.PageReported]:

@@ -13,6 +13,7 @@ from protocol.elements import Source
 from protocol.local_time import show_span, show_time
 from protocol.spec import ProtocolSpec
 
+NO_BREAK = "\N{NO-BREAK SPACE}"
 LONGEST_QUESTION = 60
 """A longer question is shown by the fact's name."""
 PARTS = {"owner": "the owner", "addressee": "the person who was asked to take over"}
@@ -196,7 +197,7 @@ class Words:
                 owed = self.spec.obligations.get(event.obligation)
                 due = f"due {show_time(event.due_at, self.zone, seen_from)}"
                 span = f"in {show_span(event.due_at - seen_from)}" if event.due_at > seen_from else "now"
-                source = f" {cited(owed.source)}" if owed else ""
+                source = f" {cited(owed.source)}".replace(", ", f",{NO_BREAK}") if owed else ""
                 return Line("owed", f"{self.obligation(event.obligation)}: {due} ({span}){source}")
             case e.ObligationMet():
                 return Line("met late" if event.late else "met", self.obligation(event.obligation))

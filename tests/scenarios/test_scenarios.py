@@ -1,0 +1,42 @@
+"""Every scenario of every protocol that ships, on the pure core."""
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from protocol.casting import problems
+from protocol.directory import Directory
+from protocol.rehearsal import rehearse
+from protocol.scenario import Scenario
+from protocol.spec import ProtocolSpec
+from protocol.transcript import WIDTH, transcript
+from protocol_specs.loader import load, load_protocol
+
+SPECS = Path(__file__).parent.parent.parent / "protocol_specs"
+SCENARIOS = sorted((SPECS / "scenarios").glob("*/*.yaml"))
+
+
+@cache
+def protocol(name: str) -> ProtocolSpec:
+    return load_protocol(SPECS / f"{name}.yaml")
+
+
+@cache
+def directory() -> Directory:
+    return load(SPECS / "directory.yaml", Directory)
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_scenario_passes_on_the_pure_core(path: Path) -> None:
+    spec, scenario = protocol(path.parent.name), load(path, Scenario)
+    assert problems(spec, scenario) == ()
+    report = rehearse(spec, scenario, directory())
+    story = transcript(report)
+    assert report.passed, story
+    assert max(map(len, story.splitlines())) <= WIDTH
+
+
+def test_every_protocol_that_ships_has_scenarios() -> None:
+    protocols = {path.stem for path in SPECS.glob("*.yaml")} - {"directory", "rota"}
+    assert protocols == {path.parent.name for path in SCENARIOS}
