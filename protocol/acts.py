@@ -54,11 +54,10 @@ def open_episode(program: Program, command: c.OpenEpisode, now: datetime) -> Tur
         at=at,
     )
     turn = Turn(program, evolve(None, opened), at, now)
-    turn.begin(opened)
-    for crisis_type in command.crisis_types:
-        turn.emit(e.CrisisTypeRecorded(crisis_type, at))
+    reported: list[e.Event] = [e.CrisisTypeRecorded(crisis_type, at) for crisis_type in command.crisis_types]
     if records:
-        turn.emit(e.FactsRecorded(records, at))
+        reported.append(e.FactsRecorded(records, at))
+    turn.begin(opened, reported)
     return turn
 
 

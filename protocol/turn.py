@@ -42,10 +42,15 @@ class Turn:
         self.queue: deque[tuple[Episode, e.Event, Episode]] = deque()
         self.opened: set[str] = set()
 
-    def begin(self, opened: e.EpisodeOpened) -> None:
-        """Record the event that made the episode; before it nothing was true."""
+    def begin(self, opened: e.EpisodeOpened, reported: Iterable[e.Event]) -> None:
+        """Record the event that made the episode and what was reported with it.
+
+        The opening is reacted to first, but seen with all that was reported; before it nothing was true.
+        """
         self.events.append(opened)
-        self.queue.append((self.episode, opened, self.episode))
+        for event in reported:
+            self.emit(event)
+        self.queue.appendleft((self.episode, opened, self.episode))
 
     def emit(self, event: e.Event) -> None:
         """Record an event; reactions to it follow in `settle`."""
