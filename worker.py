@@ -27,6 +27,7 @@ from activities.recording import Recording
 from activities.referring import Referring
 from activities.webhook import WebhookSender
 from audit import database, migrate, sealing, store
+from cli.leaving import run_and_leave
 from protocol_specs.loader import SpecErrors
 from protocol_specs.rota_file import RotaFile
 from settings import Settings, SettingsError, load
@@ -219,4 +220,4 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_and_leave(main)
