@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from protocol.check import check
 from protocol.findings import Finding
 from protocol.spec import ProtocolSpec
 from protocol_specs.located import Located, SpecErrors
@@ -38,10 +39,11 @@ class Document:
         """Line and column, from 1, of a path, or of the nearest part above it that exists.
 
         A mapping or list stands at its key, a plain value at itself, unless the key is asked for.
+        A last name that is not found is looked for further inside: terms of a condition are named so.
         """
         mark = self.root
-        for part in path:
-            inner = mark.inner.get(part)
+        for depth, part in enumerate(path, 1):
+            inner = mark.inner.get(part) or (_inside(mark, part) if depth == len(path) else None)
             if inner is None:
                 about_key = False
                 break
@@ -65,6 +67,15 @@ class Document:
             raise SpecErrors(self.locate(plain_findings(error, self.data, adapter))) from None
 
 
+def _inside(mark: Mark, name: str | int) -> Mark | None:
+    """The first mark of this name below another."""
+    for inner in mark.inner.values():
+        found = inner.inner.get(name) or _inside(inner, name)
+        if found is not None:
+            return found
+    return None
+
+
 def read_yaml(text: str | bytes, file: str = "<text>", limits: Limits = LIMITS) -> Document:
     """Read one document. Raises SpecErrors for everything outside the small part of YAML that is allowed."""
     data, root = parse(text, file, limits)
@@ -79,9 +90,7 @@ def read_file(path: pathlib.Path, limits: Limits = LIMITS) -> Document:
         with path.open("rb") as stream:
             content = stream.read(limits.size + 1)
     except OSError as error:
-        raise _unreadable(
-            path, f"the file can't be read: {error.strerror}", "check its permissions"
-        ) from None
+        raise _unreadable(path, f"the file can't be read: {error.strerror}", "check its permissions") from None
     return read_yaml(content, str(path), limits)
 
 
@@ -91,8 +100,13 @@ def load(path: pathlib.Path, model: type[T], limits: Limits = LIMITS) -> T:
 
 
 def load_protocol(path: pathlib.Path) -> ProtocolSpec:
-    """Read a protocol. Raises SpecErrors with every error."""
-    return load(path, ProtocolSpec)
+    """Read and check a protocol. Raises SpecErrors with every error; warnings are left to `lint`."""
+    document = read_file(path)
+    spec = document.validate(ProtocolSpec)
+    errors = [finding for finding in check(spec) if finding.severity == "error"]
+    if errors:
+        raise SpecErrors(document.locate(errors))
+    return spec
 
 
 def _unreadable(path: pathlib.Path, message: str, remedy: str) -> SpecErrors:

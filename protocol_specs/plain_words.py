@@ -118,9 +118,7 @@ def _subject(path: Path) -> str:
 def _unknown_key(path: Path, schemas: _Schemas) -> Finding:
     known = schemas.keys(path[:-1])
     place = dotted(path[:-1]) or "the document"
-    return Finding(
-        path, f"`{path[-1]}` is not a key of {place}", did_you_mean(str(path[-1]), known), about_key=True
-    )
+    return Finding(path, f"`{path[-1]}` is not a key of {place}", did_you_mean(str(path[-1]), known), about_key=True)
 
 
 def _what_to_write(name: str | int, description: str) -> str:
@@ -193,9 +191,7 @@ class _Schemas:
     def _at(self, path: Path) -> list[Schema]:
         found = list(self._kinds(self._root))
         for part in path:
-            found = [
-                kind for schema in found for inner in _inner(schema, part) for kind in self._kinds(inner)
-            ]
+            found = [kind for schema in found for inner in _inner(schema, part) for kind in self._kinds(inner)]
         return found
 
     def _kinds(self, schema: Schema) -> Iterator[Schema]:

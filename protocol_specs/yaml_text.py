@@ -149,9 +149,7 @@ class _Reader:
 
     def _decode(self, text: str | bytes) -> str:
         if len(text) > self._limits.size:
-            self._stop(
-                (0, 0), f"the file is larger than {self._limits.size} bytes", "split it or shorten its texts"
-            )
+            self._stop((0, 0), f"the file is larger than {self._limits.size} bytes", "split it or shorten its texts")
         if isinstance(text, bytes):
             try:
                 text = text.decode("utf-8-sig")
@@ -173,9 +171,7 @@ class _Reader:
         parser.get_event()
         end = parser.get_event()
         if not isinstance(end, events.StreamEndEvent):
-            self._stop(
-                _place(end), "a second document begins here", "keep one document a file: remove this `---`"
-            )
+            self._stop(_place(end), "a second document begins here", "keep one document a file: remove this `---`")
         return result
 
     def _value(self, parser: Any, event: Any, depth: int, key: tuple[int, int] | None) -> tuple[Any, Mark]:
@@ -215,9 +211,7 @@ class _Reader:
                 "remove it and write values out",
             )
         if event.tag is not None:
-            self._note(
-                place, f"the tag `{str(event.tag)[:40]}` is not allowed", "remove it; put a text in quotes"
-            )
+            self._note(place, f"the tag `{str(event.tag)[:40]}` is not allowed", "remove it; put a text in quotes")
 
     def _scalar(self, event: Any, place: tuple[int, int]) -> str | int | bool:
         text: str = event.value

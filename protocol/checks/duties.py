@@ -1,0 +1,162 @@
+"""Obligations can open, can end, have a due time for every case, and page somebody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from protocol.checks.ground import Ground
+from protocol.duties import DueMoment, DueTable, Evidence, Ladder, Obligation, Trigger
+from protocol.elements import elapsed_seconds, parse_duration
+from protocol.findings import Finding, Path, did_you_mean
+
+if TYPE_CHECKING:
+    from protocol.spec import ProtocolSpec
+
+
+def check_duties(ground: Ground) -> Iterator[Finding]:
+    """Every obligation on its own, then which of them can never open or end."""
+    for name, obligation in ground.spec.obligations.items():
+        path = ("obligations", name)
+        yield from _due(ground, path, obligation)
+        yield from _waiving(path, obligation)
+        yield from _first_page(ground, path, obligation)
+        if obligation.clock == "business" and ground.spec.calendar is None:
+            message = f"{name} runs on the business clock, and the protocol has no calendar"
+            yield Finding((*path, "clock"), message, "add `calendar` with working days and holidays")
+    yield from _opening(ground)
+    yield from _ending(ground)
+
+
+def _due(ground: Ground, path: Path, obligation: Obligation) -> Iterator[Finding]:
+    due = obligation.due
+    if isinstance(due, DueTable) and due.by in ground.domains:
+        yield from _due_table(ground, (*path, "due"), due)
+    elif isinstance(due, DueMoment) and (fact := ground.spec.facts.get(due.moment)) is not None:
+        if fact.type != "moment":
+            message = f"`{due.moment}` is a {fact.type}, not a moment"
+            yield Finding((*path, "due", "moment"), message, "name a fact of `type: moment`")
+        elif due.plus is not None and elapsed_seconds(due.plus) > _seconds(due.ceiling):
+            message = f"{due.plus} after the moment is later than the ceiling of {due.ceiling}"
+            yield Finding((*path, "due", "plus"), message, "raise the ceiling or shorten `plus`", "warning")
+
+
+def _due_table(ground: Ground, path: Path, due: DueTable) -> Iterator[Finding]:
+    domain = ground.domains[due.by]
+    for value in due.values:
+        if value not in domain.values:
+            place = (*path, "values", value)
+            yield Finding(place, f"`{due.by}` is never `{value}`", did_you_mean(value, domain.values), about_key=True)
+    missing = [value for value in domain.values if value not in due.values]
+    if domain.may_be_unknown:
+        missing.append("unknown")
+    if missing and due.otherwise is None:
+        message = f"no due time is given while {due.by} is {' or '.join(missing)}"
+        yield Finding(path, message, "add these values, or `otherwise` with the cautious time")
+
+
+def _seconds(duration: str) -> int:
+    amount, unit = parse_duration(duration)
+    return amount * {"s": 1, "m": 60, "h": 3600, "d": 86400, "wd": 86400}[unit]
+
+
+def _waiving(path: Path, obligation: Obligation) -> Iterator[Finding]:
+    if obligation.waived_when is not None and not obligation.waived_by:
+        message = "`waived_when` is given, but nobody may waive"
+        yield Finding((*path, "waived_when"), message, "name roles in `waived_by`, or delete it")
+
+
+def _first_page(ground: Ground, path: Path, obligation: Obligation) -> Iterator[Finding]:
+    """A page that leaves before the deadline must not be due before the obligation exists."""
+    ladder: Ladder | None = ground.spec.ladders.get(obligation.ladder)
+    if ladder is None or ladder.lead is None or obligation.clock != "safety":
+        return
+    shortest = min(map(_seconds, obligation.durations()))
+    if elapsed_seconds(ladder.lead) > shortest:
+        message = (
+            f"the first page would leave {ladder.lead} before a deadline that may be only {shortest // 60} minutes away"
+        )
+        yield Finding(
+            (*path, "ladder"),
+            message,
+            "choose a ladder with a shorter `lead`, or one that `starts: at_opening`",
+            "warning",
+        )
+
+
+def _opening(ground: Ground) -> Iterator[Finding]:
+    obligations = ground.spec.obligations
+    alive = _alive(ground)
+    for name, obligation in obligations.items():
+        reasons = [(n, why) for n, one in enumerate(obligation.opens) if (why := _hindrance(ground, one, alive))]
+        if name not in alive:
+            why = reasons[0][1] if reasons else "it waits for itself"
+            message = f"{name} can never open: {why}"
+            yield Finding(("obligations", name, "opens"), message, "mend the trigger, or delete the obligation")
+        else:
+            for position, why in reasons:
+                path = ("obligations", name, "opens", position)
+                yield Finding(path, f"this trigger never fires: {why}", "mend or delete it", "warning")
+
+
+def _alive(ground: Ground) -> set[str]:
+    """Obligations that can open, those that wait for others included."""
+    alive: set[str] = set()
+    while True:
+        more = {
+            name
+            for name, obligation in ground.spec.obligations.items()
+            if name not in alive and any(_hindrance(ground, one, alive) is None for one in obligation.opens)
+        }
+        if not more:
+            return alive
+        alive |= more
+
+
+def _hindrance(ground: Ground, trigger: Trigger, alive: set[str]) -> str | None:
+    """Why a trigger can't fire, or None."""
+    spec = ground.spec
+    for key, name in trigger.happenings():
+        if key == "entered" and name in spec.stages and name not in ground.reachable:
+            return f"no way leads to the stage {name}"
+        if key == "done" and name in spec.steps and name not in ground.doable:
+            return f"the step {name} is not placed in any stage"
+        if key in ("opened", "met", "missed", "waived") and name in spec.obligations:
+            if name not in alive:
+                return f"{name} can never open"
+            if key == "waived" and not spec.obligations[name].waived_by:
+                return f"nobody may waive {name}"
+    if trigger.event in ("step_skipped", "co_signature_needed") and not _signed(spec, trigger.event):
+        return "no step can be skipped and no decision needs a second signature"
+    return "its condition never holds" if ground.never_holds(trigger.when) else None
+
+
+def _signed(spec: ProtocolSpec, event: str) -> bool:
+    skips = any(step.skip_cosigned_by for step in spec.steps.values())
+    decisions = any(decision.cosigned_by for decision in spec.decisions.values())
+    return skips or (decisions and event == "co_signature_needed")
+
+
+def _ending(ground: Ground) -> Iterator[Finding]:
+    for name, obligation in ground.spec.obligations.items():
+        reasons = [(n, why) for n, one in enumerate(obligation.met_by) if (why := _lacking(ground, one))]
+        if len(reasons) == len(obligation.met_by):
+            message = f"{name} can never be met: {reasons[0][1]}; an episode that owes it could never close"
+            yield Finding(("obligations", name, "met_by"), message, "name evidence that can come about")
+        else:
+            for position, why in reasons:
+                path = ("obligations", name, "met_by", position)
+                yield Finding(path, f"this evidence can never come about: {why}", "mend or delete it", "warning")
+
+
+def _lacking(ground: Ground, evidence: Evidence) -> str | None:
+    """Why evidence can't come about, or None."""
+    spec = ground.spec
+    if evidence.done in spec.steps and evidence.done not in ground.doable:
+        return f"the step {evidence.done} is not placed in any stage"
+    if evidence.left in spec.stages:
+        if spec.stages[evidence.left].kind == "closed":
+            return f"the closed stage {evidence.left} is never left"
+        if evidence.left not in ground.reachable:
+            return f"no way leads to the stage {evidence.left}"
+    return "its condition never holds" if ground.never_holds(evidence.when) else None
