@@ -22,9 +22,7 @@ class Located:
 
     def __str__(self) -> str:
         found = self.finding
-        return (
-            f"{self.file}:{self.line}:{self.column}: {found.severity}: {found.message}\n    → {found.remedy}"
-        )
+        return f"{self.file}:{self.line}:{self.column}: {found.severity}: {found.message}\n    → {found.remedy}"
 
 
 class SpecErrors(Exception):

@@ -76,6 +76,13 @@ USES: dict[type[Element], dict[str, str]] = {
 }
 """Which keys name what."""
 
+ARTICLED = {
+    "instrument": "an instrument",
+    "obligation": "an obligation",
+    "owner": "a role",
+    "role to page": "a role",
+}
+
 BUILT_IN = ("risk", "peak_risk", "stage", "handover", "cosignature")
 RESERVED_ROLES = ("owner", "addressee", "system")
 
@@ -87,7 +94,7 @@ def check_names(ground: Ground) -> Iterator[Finding]:
         for key, kind in USES.get(type(element), {}).items():
             for place, name in _used(getattr(element, key), (*path, key)):
                 if name not in declared[kind]:
-                    message = f"`{name}` is not a {kind} of this protocol"
+                    message = f"`{name}` is not {ARTICLED.get(kind, f'a {kind}')} of this protocol"
                     yield Finding(place, message, did_you_mean(name, declared[kind]))
     yield from _added_steps(ground)
     yield from _options(ground)

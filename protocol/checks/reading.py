@@ -66,8 +66,7 @@ def _settled(ground: Ground, path: Path, guard: Guard) -> Iterator[Finding]:
     )
     unknown = bool(may_be_unknown) if space is None else space.unknown(guard.condition) != 0
     if path in ground.settled_otherwise:
-        if guard.if_unknown == "fails":
-            yield Finding((*path, "if_unknown"), *_OVERRULED)
+        yield from _overruled(path, guard)
         return
     if unknown and guard.if_unknown is None:
         names = ", ".join(f"`{name}`" for name in may_be_unknown)
@@ -79,10 +78,13 @@ def _settled(ground: Ground, path: Path, guard: Guard) -> Iterator[Finding]:
         yield Finding(path, "this condition always holds", "delete it, or mend it", "warning")
 
 
-_OVERRULED = (
-    "`if_unknown: fails` has no effect here",
-    "delete it: an item counts as asked, and in a table `unknown_as` says what stands for the unknown",
-)
+def _overruled(path: Path, guard: Guard) -> Iterator[Finding]:
+    if path[-1] == "asked_when" and guard.if_unknown == "fails":
+        message = "`if_unknown: fails` has no effect here: an item counts as asked until it is known that it is not"
+        yield Finding((*path, "if_unknown"), message, "delete `if_unknown`", "warning")
+    elif path[-1] == "when" and guard.if_unknown == "holds":
+        message = "`if_unknown: holds` has no effect in a row: one that can't be known does not apply"
+        yield Finding((*path, "if_unknown"), message, "say in `unknown_as` what stands for the unknown value")
 
 
 def _never_asked(ground: Ground) -> Iterator[Finding]:

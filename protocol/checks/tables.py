@@ -86,7 +86,7 @@ def _unused_outcomes(name: str, table: Table) -> Iterator[Finding]:
             yield Finding(path, f"no row gives `{outcome}`", "add a row, or delete the outcome", "warning")
 
 
-def _tables_read(ground: Ground) -> dict[str, set[str]]:
+def tables_read(ground: Ground) -> dict[str, set[str]]:
     """Table → the names that it reads."""
     return {
         name: {test.name for row in table.rows for test in tests_in(row.when.condition)}
@@ -107,7 +107,7 @@ def reads_through(start: set[str], reads: dict[str, set[str]]) -> set[str]:
 
 
 def _circles(ground: Ground) -> Iterator[Finding]:
-    reads = _tables_read(ground)
+    reads = tables_read(ground)
     for name in reads:
         if name in reads_through(reads[name], reads):
             message = f"table {name} reads itself, directly or through another table"
@@ -116,7 +116,7 @@ def _circles(ground: Ground) -> Iterator[Finding]:
 
 def _risk_reads_risk(ground: Ground) -> Iterator[Finding]:
     """A rule that reads the level it sets would never let it be lowered."""
-    reads = _tables_read(ground)
+    reads = tables_read(ground)
     for number, rule in enumerate(ground.spec.risk.rules):
         named = {test.name for test in tests_in(rule.when.condition)}
         for level in sorted(reads_through(named, reads) & {"risk", "peak_risk"}):

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from protocol.checks.ground import Ground
+from protocol.checks.tables import reads_through, tables_read
 from protocol.conditions import tests_in
 from protocol.duties import DueTable, Evidence, Rung
-from protocol.elements import Fact, Instrument, Source
+from protocol.elements import Fact, Source
 from protocol.findings import Finding, Path
 from protocol.spec import RANK, Notice, Party, Property, Refusal
 
 if TYPE_CHECKING:
+    from protocol.elements import Instrument
     from protocol.spec import Decision, ProtocolSpec
 
 
@@ -88,27 +90,15 @@ def _risk(ground: Ground) -> Iterator[Finding]:
 
 def _instruments(ground: Ground) -> Iterator[Finding]:
     spec = ground.spec
-    read = {test.name for _, guard in ground.guards for test in tests_in(guard.condition)}
+    named = {test.name for rule in spec.risk.rules for test in tests_in(rule.when.condition)}
+    read = reads_through(named, tables_read(ground))
     for name, instrument in spec.instruments.items():
         path = ("instruments", name)
         if f"{name}.status" not in read:
-            message = f"no condition reads `{name}.status`: an unfinished {instrument.title} would count as negative"
+            message = f"no risk rule reads `{name}.status`: an unfinished {instrument.title} would count as negative"
             remedy = f"add a risk rule with `{name}.status: unfinished`"
             yield Finding(path, message, remedy, "warning", about_key=True)
-        for position, item in enumerate(instrument.items):
-            if (
-                item.fact in spec.facts
-                and not spec.facts[item.fact].values()
-                and not _counts(spec, instrument, item.fact)
-            ):
-                message = f"nobody reads the answers of `{item.fact}`"
-                remedy = "use a yes_no, a choice or a number, or leave it out of the instrument"
-                yield Finding((*path, "items", position), message, remedy, "warning")
         yield from _score(ground, path, instrument)
-
-
-def _counts(spec: ProtocolSpec, instrument: Instrument, fact: str) -> bool:
-    return instrument.score is not None and spec.facts[fact].type == "number"
 
 
 def _score(ground: Ground, path: Path, instrument: Instrument) -> Iterator[Finding]:
