@@ -20,26 +20,28 @@ def close_episode(turn: Turn, command: c.CloseEpisode) -> Refused | None:
     refused = may_act(command.role, closing.roles)
     if refused is not None:
         return refused
-    missing = (*_owed(turn), *_unsigned(turn), *unmet_requirements(turn, command.outcome))
+    missing = (*_owed(turn, command), *_unsigned(turn), *unmet_requirements(turn, command.outcome))
     if missing:
         return Refused(
             "closing_not_met", "The episode can't close yet.", "Do or record what is listed, then close.", missing
         )
-    for arrow in turn.program.stages.get((turn.episode.stage, CLOSE), ()):
-        turn.emit(e.StageEntered(arrow.to, turn.episode.stage, command.reason, turn.at))
-        turn.emit(e.EpisodeClosed(command.outcome, command.reason, arrow.to, turn.at))
+    _leave(turn, command)
     return None
 
 
-def _owed(turn: Turn) -> list[str]:
-    """Open obligations, except those that leaving this last stage itself fulfils."""
-    here = turn.episode.stage
+def _leave(turn: Turn, command: c.CloseEpisode) -> None:
+    for arrow in turn.program.stages.get((turn.episode.stage, CLOSE), ()):
+        turn.emit(e.StageEntered(arrow.to, turn.episode.stage, command.reason, turn.at))
+        turn.emit(e.EpisodeClosed(command.outcome, command.reason, arrow.to, turn.at))
+
+
+def _owed(turn: Turn, command: c.CloseEpisode) -> list[str]:
+    """What would still be owed after the end: all that leaving the last stage does not fulfil, and what it opens."""
+    trial = Turn(turn.program, turn.episode, turn.at, turn.now)
+    _leave(trial, command)
+    trial.settle()
     return [
-        f"open: {turn.program.spec.obligations[owed.obligation].title}"
-        for owed in turn.episode.obligations.values()
-        if not any(
-            proof.evidence.left == here and proof.is_only_leaving() for proof in turn.program.proofs[owed.obligation]
-        )
+        f"open: {turn.program.spec.obligations[owed.obligation].title}" for owed in trial.episode.obligations.values()
     ]
 
 

@@ -89,14 +89,21 @@ UNHEARD = frozenset({"unknown_role", "already_closed", "already_open", "wrong_ro
 
 
 def _hear_disclosure(turn: Turn, command: c.Command) -> None:
+    """Keep the answers that fit when they raise the risk or call for the emergency stage anew."""
     facts: Mapping[str, object] = getattr(command, "facts", {})
-    records = check_facts(turn.program, turn.episode, facts) if facts else None
+    program, episode = turn.program, turn.episode
+    fitting = {
+        name: value
+        for name, value in facts.items()
+        if not isinstance(check_facts(program, episode, {name: value}), Refused)
+    }
+    records = check_facts(program, episode, fitting)
     if not records or isinstance(records, Refused):
         return
-    trial = Turn(turn.program, turn.episode, turn.at, turn.now)
+    trial = Turn(program, episode, turn.at, turn.now)
     trial.emit(e.FactsRecorded(records, trial.at))
     trial.settle()
-    if RANK[trial.episode.risk] > RANK[turn.episode.risk]:
+    if RANK[trial.episode.risk] > RANK[episode.risk] or trial.episode.stage != episode.stage:
         turn.emit(e.FactsRecorded(records, turn.at))
 
 

@@ -27,7 +27,7 @@ CLOCK_OF_UNIT: dict[str, Clock] = {
     "wd": "business",
 }
 SECONDS_OF_UNIT: dict[str, int] = {"s": 1, "m": 60, "h": 3600}
-_DURATION = re.compile(r"^(0|[1-9][0-9]{0,4})(s|m|h|d|wd)$")
+_DURATION = re.compile(r"(0|[1-9][0-9]{0,4})(s|m|h|d|wd)")
 
 
 class Element(BaseModel):
@@ -49,7 +49,7 @@ Names = Annotated[tuple[Name, ...], Listed, Field(max_length=200)]
 @lru_cache(maxsize=4096)
 def parse_duration(text: str) -> tuple[int, Unit]:
     """Split `24h` into (24, "h"). Raises ValueError with the remedy."""
-    match = _DURATION.match(text)
+    match = _DURATION.fullmatch(text)
     if match is None:
         raise ValueError(
             f"{text[:20]!r} is not a duration; write a whole number and a unit: "

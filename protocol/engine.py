@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar
 
 from pydantic import ConfigDict, Field, TypeAdapter
@@ -22,6 +22,8 @@ from protocol.episode import Episode, next_deadline
 from protocol.spec import ProtocolSpec
 from protocol.trail import Entry, Head, TrailRow, append, genesis, payload_of
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+"""The trail dates nothing before this, however wrong a person's clock is; the command itself is kept as sent."""
 MOST_RECEIPTS = 500
 """How many of the latest commands are remembered, so that one sent again is answered and not applied again."""
 
@@ -71,7 +73,6 @@ class Engine:
         self.effects: list[Effect] = []
         """To be done and not yet taken away."""
         self._salt_key = salt_key
-        self._sweeps = 0
 
     def submit(self, command: c.Command, now: datetime) -> Receipt:
         """Take in a command at `now` (aware UTC). What is due is swept first; a repeated id changes nothing."""
@@ -125,7 +126,7 @@ class Engine:
         entry = Entry(
             self.episode_id,
             self.head.sequence + 1,
-            min(command.occurred_at, step.now),
+            min(max(command.occurred_at, EPOCH), step.now),
             step.now,
             command.actor,
             command.role,

@@ -10,11 +10,12 @@ from protocol.program import Key
 
 _Keys = Callable[[Any], list[Key]]
 
-OPENED = ["risk", "peak_risk", "stage"]
-
 
 def happenings(event: e.Event) -> list[Key]:
-    """Keys of what happened, then ("changed", name) for each name that conditions may now read differently."""
+    """Keys of what happened, then ("changed", name) for each name that conditions may now read differently.
+
+    Opening an episode changes everything: `Program.at_opening` has its keys.
+    """
     keys = KEYS.get(type(event))
     return keys(event) if keys is not None else []
 
@@ -24,7 +25,6 @@ def _changed(*names: str) -> list[Key]:
 
 
 KEYS: dict[type, _Keys] = {
-    e.EpisodeOpened: lambda ev: [("event", "episode_opened"), ("entered", ev.stage), *_changed(*OPENED)],
     e.FactsRecorded: lambda ev: _changed(*ev.facts),
     e.StepCompleted: lambda ev: [("done", ev.step), *_changed(f"step.{ev.step}", "cosignature")],
     e.StepSkipped: lambda ev: [

@@ -38,12 +38,6 @@ class Proof:
     evidence: Evidence
     holds: Predicate
 
-    def is_only_leaving(self) -> bool:
-        """Whether leaving a stage is all it asks for."""
-        one = self.evidence
-        parts = (one.reached, one.attempted, one.done, one.decided, one.acknowledged, one.when)
-        return not one.refreshed and all(part is None for part in parts)
-
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -92,6 +86,7 @@ class Program:
             (name, refusal, self.readers.predicate(refusal.act.when)) for name, refusal in spec.refusals.items()
         ]
         self.awaited = self._awaited()
+        self.at_opening = self._at_opening()
         self.requirements = {name: self.readers.predicate(one.when) for name, one in spec.closing.requires.items()}
 
     def missing_steps(self, episode: Episode) -> list[str]:
@@ -204,6 +199,12 @@ class Program:
         texts = [name for name, fact in self.spec.facts.items() if fact.type == "text"] if self.phrases else []
         names = {*self.rules, *self.becoming, *self.notices, *texts}
         return frozenset({*self.openings, *self.ended_by, *(("changed", name) for name in names)})
+
+    def _at_opening(self) -> tuple[Key, ...]:
+        """What opening an episode means: before it nothing was true, so every condition is looked at."""
+        names = sorted({*self.rules, *self.becoming, *self.notices})
+        opened: tuple[Key, ...] = (("event", "episode_opened"), ("entered", self.spec.initial))
+        return (*opened, *(("changed", name) for name in names))
 
     def _notices(self) -> Mapping[str, list[tuple[str, Predicate]]]:
         by_name: defaultdict[str, list[tuple[str, Predicate]]] = defaultdict(list)

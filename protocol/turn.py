@@ -69,7 +69,8 @@ class Turn:
     def _react_to_all(self) -> None:
         while self.queue:
             before, event, after = self.queue.popleft()
-            keys = [key for key in happenings(event) if key in self.program.awaited]
+            known = self.program.at_opening if isinstance(event, e.EpisodeOpened) else happenings(event)
+            keys = [key for key in known if key in self.program.awaited]
             if not keys:
                 continue
             self._end_obligations(event, keys)

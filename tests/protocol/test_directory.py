@@ -16,9 +16,7 @@ VERIFIED = date(2026, 11, 23)
 EXPIRES = date(2027, 2, 21)
 
 
-def resource(
-    number: str, kind: str = "crisis_line", county: str | None = None, **more: Any
-) -> dict[str, Any]:
+def resource(number: str, kind: str = "crisis_line", county: str | None = None, **more: Any) -> dict[str, Any]:
     return {
         "title": f"Line {number}",
         "county": county,
@@ -87,9 +85,7 @@ def test_a_county_without_a_verified_line_gets_the_rest_of_the_chain_and_says_so
 @pytest.mark.parametrize(
     ("county", "code"), [(None, "county_unknown"), ("narnia", "county_unknown"), (OUTSIDE, OUTSIDE)]
 )
-def test_an_unknown_or_foreign_county_still_gets_988_and_the_emergency_number(
-    county: str | None, code: str
-) -> None:
+def test_an_unknown_or_foreign_county_still_gets_988_and_the_emergency_number(county: str | None, code: str) -> None:
     guidance = look_up(SMALL, county, VERIFIED)
     assert chain(county) == ["lifeline", "emergency"]
     assert code in guidance.codes()
@@ -114,9 +110,7 @@ def test_an_expired_entry_is_warned_about_and_stays_in_the_chain(day: date, expi
 
 
 def test_what_a_line_does_not_do_is_said_before_it_is_called() -> None:
-    about_the_line = {
-        c.code for c in look_up(SMALL, "orange", VERIFIED).warnings if c.resource == "orange_line"
-    }
+    about_the_line = {c.code for c in look_up(SMALL, "orange", VERIFIED).warnings if c.resource == "orange_line"}
     assert about_the_line == {"not_for_violence", "not_for_medical", "no_test_call"}
 
 

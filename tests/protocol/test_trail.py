@@ -69,9 +69,7 @@ def rehashed(row: TrailRow) -> TrailRow:
 chains = st.lists(payloads, min_size=1, max_size=5).map(chain)
 
 
-def fault_of(
-    rows: Iterable[TrailRow | DisclosedRow], expected: Head | None = None
-) -> tuple[Wrong, int] | None:
+def fault_of(rows: Iterable[TrailRow | DisclosedRow], expected: Head | None = None) -> tuple[Wrong, int] | None:
     fault = verify(rows, "ep-1", expected)
     return None if fault is None else (fault.wrong, fault.sequence)
 
@@ -157,9 +155,7 @@ def test_a_row_of_another_episode_is_named(rows: list[TrailRow], data: st.DataOb
 
 
 @given(chains, st.data())
-def test_a_chain_rewritten_to_its_end_is_found_by_the_expected_head(
-    rows: list[TrailRow], data: st.DataObject
-) -> None:
+def test_a_chain_rewritten_to_its_end_is_found_by_the_expected_head(rows: list[TrailRow], data: st.DataObject) -> None:
     place = data.draw(st.integers(0, len(rows) - 1))
     forged = [row.payload or {} for row in rows]
     forged[place] = {"forged": True}
@@ -203,9 +199,7 @@ def test_withheld_values_keep_a_row_verifiable(payload: dict[str, Any], hidden: 
     disclosed = disclose(row, withheld.__contains__)
     assert verify([disclosed], "ep-1", row.head) is None
     shown = [value.leaf for value in disclosed.values if isinstance(value, Shown)]
-    assert [json.JSONDecoder().raw_decode(leaf)[0] for leaf in shown] == [
-        p for p in paths if p not in withheld
-    ]
+    assert [json.JSONDecoder().raw_decode(leaf)[0] for leaf in shown] == [p for p in paths if p not in withheld]
 
 
 @given(payloads.filter(leaves), st.data())
@@ -235,10 +229,7 @@ def test_one_fact_can_be_withheld_without_its_neighbours() -> None:
 def test_equal_values_leave_no_equal_traces() -> None:
     rows = chain([{"sober": "no", "calm": "no"}] * 2)
     hidden = [
-        value.hash
-        for row in rows
-        for value in disclose(row, lambda _path: True).values
-        if isinstance(value, Withheld)
+        value.hash for row in rows for value in disclose(row, lambda _path: True).values if isinstance(value, Withheld)
     ]
     assert len(set(hidden)) == 4
     assert rows[0].commitment != rows[1].commitment
