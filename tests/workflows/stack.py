@@ -47,10 +47,10 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def temporal_server(port: int, file: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
+def temporal_server(port: int, file: Path | None = None, *told: str) -> Iterator[subprocess.Popen[bytes]]:
     """The embedded server, headless, quick with activities and timers; on a file it survives a kill."""
     quick = ("history.transferProcessorMaxPollRPS=2000", "history.timerProcessorMaxPollRPS=2000")
-    options = [option for value in quick for option in ("--dynamic-config-value", value)]
+    options = [option for value in (*quick, *told) for option in ("--dynamic-config-value", value)]
     if file is not None:
         options += ["--db-filename", str(file), "--sqlite-pragma", "journal_mode=wal"]
         options += ["--sqlite-pragma", "synchronous=normal"]
@@ -85,8 +85,8 @@ def brisk() -> ProtocolSpec:
     document = json.loads(load_protocol(MINIMAL).canonical())
     ladder = document["ladders"]["minutes"]
     for rung in ladder["rungs"]:
-        rung |= {"wait": "1s", "channels": ["email"]}
-    ladder |= {"repeat": "2s", "lease": "3s"}
+        rung |= {"wait": "2s", "channels": ["email"]}
+    ladder |= {"repeat": "20s", "lease": "3s"}
     document["obligations"]["emergency_help"]["due"] = "2s"
     document["obligations"]["emergency_limit"]["due"] = "3s"
     return ProtocolSpec.model_validate_json(json.dumps(document))
