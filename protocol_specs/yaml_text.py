@@ -25,7 +25,7 @@ class Limits:
     size: int = 1_000_000
     """Bytes."""
     depth: int = 40
-    nodes: int = 100_000
+    nodes: int = 60_000
     """Keys, values and list items together."""
     findings: int = 100
     """Errors reported for one document."""
@@ -70,8 +70,14 @@ _SYNTAX = {
         "this line does not fit the lines above it",
         "indent it like its neighbours; put a text that begins with a quote wholly in quotes",
     ),
-    "did not find expected ',' or '}'": ("this `{` is not closed", "add the missing `,` or `}`"),
-    "did not find expected ',' or ']'": ("this `[` is not closed", "add the missing `,` or `]`"),
+    "did not find expected ',' or '}'": (
+        "this `{` is not closed",
+        "add the missing `,` or `}`; put a text with `,` `:` or `?` in quotes",
+    ),
+    "did not find expected ',' or ']'": (
+        "this `[` is not closed",
+        "add the missing `,` or `]`; put a text with `,` `:` or `?` in quotes",
+    ),
     "did not find expected node content": (
         "something is missing here",
         "close the `[` or `{`, or write the value",

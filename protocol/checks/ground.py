@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
 
 from pydantic import BaseModel
 
-from protocol.checks.space import Budget, Space, TooLarge
+from protocol.checks.space import MOST_COMBINATIONS, MOST_FOR_A_GUARD, Budget, Space, TooLarge
 from protocol.conditions import Condition, Guard, Test, tests_in
-from protocol.elements import Element, Instrument, Item, Row
+from protocol.elements import Element, Instrument, Item, Row, Table
 from protocol.findings import Path
 from protocol.spec import ProtocolSpec
 from protocol.vocabulary import Domain, accepted, vocabulary
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a condition does over all cases."""
+
+    never: bool
+    always: bool
+    unknown: bool
+    """Some case leaves it unknown."""
 
 
 class Ground:
@@ -25,6 +36,7 @@ class Ground:
         self.budget = Budget()
         self.elements: list[tuple[Path, Element]] = []
         self.guards: list[tuple[Path, Guard]] = []
+        self._verdicts: dict[Guard, Verdict | None] = {}
         self._walk(spec, ())
 
     def _walk(self, value: Any, path: Path) -> None:
@@ -59,21 +71,37 @@ class Ground:
             return str(error)
         return None
 
-    def space(self, *conditions: Condition, unknown_as: Mapping[str, str] | None = None) -> Space | None:
+    def space(self, *conditions: Condition) -> Space | None:
         """The combinations behind readable conditions; None beyond the limits or when one can't be read."""
+        return self._space(conditions, None, MOST_FOR_A_GUARD)
+
+    def table_space(self, table: Table) -> Space | None:
+        """The combinations behind the rows of a table, like `space`."""
+        return self._space([row.when.condition for row in table.rows], table.unknown_as, MOST_COMBINATIONS)
+
+    def _space(self, conditions: Sequence[Condition], unknown_as: Mapping[str, str] | None, most: int) -> Space | None:
         if not all(map(self.readable, conditions)):
             return None
         try:
-            return Space(conditions, self.domains, self.budget, unknown_as)
+            return Space(conditions, self.domains, self.budget, unknown_as, most)
         except TooLarge:
             return None
 
+    def verdict(self, guard: Guard) -> Verdict | None:
+        """What can be said of a condition in all cases; None when it can't be read or is too large."""
+        if guard not in self._verdicts:
+            space = self.space(guard.condition)
+            self._verdicts[guard] = space and Verdict(
+                never=space.holds(guard) == 0,
+                always=space.holds(guard) == space.full,
+                unknown=space.unknown(guard.condition) != 0,
+            )
+        return self._verdicts[guard]
+
     def never_holds(self, guard: Guard | None) -> bool:
         """Whether a guard lets nothing through, as far as that can be told."""
-        if guard is None:
-            return False
-        space = self.space(guard.condition)
-        return space is not None and space.holds(guard) == 0
+        verdict = guard and self.verdict(guard)
+        return verdict is not None and verdict.never
 
     @cached_property
     def settled_otherwise(self) -> set[Path]:

@@ -56,25 +56,20 @@ def _compare(ground: Ground, test: Test) -> str:
 
 def _settled(ground: Ground, path: Path, guard: Guard) -> Iterator[Finding]:
     """A condition that may meet the unknown says which side counts; one that never varies says nothing."""
-    space = ground.space(guard.condition)
-    may_be_unknown = sorted(
-        {
-            test.name
-            for test in tests_in(guard.condition)
-            if ground.domains[test.name].may_be_unknown and test.operator != "known"
-        }
-    )
-    unknown = bool(may_be_unknown) if space is None else space.unknown(guard.condition) != 0
     if path in ground.settled_otherwise:
         yield from _overruled(path, guard)
         return
+    tests = [test for test in tests_in(guard.condition) if test.operator != "known"]
+    may_be_unknown = sorted({test.name for test in tests if ground.domains[test.name].may_be_unknown})
+    verdict = ground.verdict(guard)
+    unknown = bool(may_be_unknown) if verdict is None else verdict.unknown
     if unknown and guard.if_unknown is None:
         names = ", ".join(f"`{name}`" for name in may_be_unknown)
         message = f"this condition does not say what counts while {names} is unknown"
         yield Finding(path, message, "add `if_unknown: holds` or `if_unknown: fails`, whichever is the cautious side")
-    if space is not None and space.holds(guard) == 0:
+    if verdict is not None and verdict.never:
         yield Finding(path, "this condition never holds", "two of its terms exclude each other; mend one", "warning")
-    elif space is not None and space.holds(guard) == space.full and not unknown:
+    elif verdict is not None and verdict.always and not unknown:
         yield Finding(path, "this condition always holds", "delete it, or mend it", "warning")
 
 

@@ -14,6 +14,10 @@ from protocol.conditions import AllOf, AnyOf, Condition, Guard, Not, Test, Truth
 from protocol.vocabulary import Domain, accepted
 
 MOST_COMBINATIONS = 1 << 18
+"""For the rows of a table."""
+
+MOST_FOR_A_GUARD = 1 << 12
+"""A condition with more is judged by its names alone."""
 
 
 class TooLarge(Exception):
@@ -24,7 +28,7 @@ class TooLarge(Exception):
 class Budget:
     """Bits that may be computed for one protocol, so that a hostile one ends in time."""
 
-    bits: int = 1 << 33
+    bits: int = 1 << 30
 
     def spend(self, bits: int) -> None:
         """Raises TooLarge when nothing is left."""
@@ -59,7 +63,9 @@ class Space:
         domains: Mapping[str, Domain],
         budget: Budget,
         unknown_as: Mapping[str, str] | None = None,
+        most: int = MOST_COMBINATIONS,
     ) -> None:
+        self._most = most
         self._stands_for = unknown_as or {}
         self._domains = domains
         tests = list(dict.fromkeys(test for condition in conditions for test in tests_in(condition)))
@@ -108,7 +114,7 @@ class Space:
             groups = self._groups(name, own)
             yield _Axis(name, groups, self.size)
             self.size *= len(groups)
-            if self.size > MOST_COMBINATIONS:
+            if self.size > self._most:
                 raise TooLarge
 
     def _groups(self, name: str, tests: list[Test]) -> tuple[tuple[str | None, ...], ...]:

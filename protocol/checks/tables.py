@@ -19,7 +19,7 @@ def check_tables(ground: Ground) -> Iterator[Finding]:
         conditions = [row.when.condition for row in table.rows]
         if not all(map(ground.readable, conditions)):
             continue
-        space = ground.space(*conditions, unknown_as=table.unknown_as)
+        space = ground.table_space(table)
         if space is None:
             message = f"table {name} has too many combinations of values to be looked at"
             yield Finding(("tables", name), message, "split it into two tables, one reading the other")

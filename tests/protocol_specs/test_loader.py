@@ -218,20 +218,20 @@ from protocol.spec import ProtocolSpec
 from protocol_specs.loader import read_yaml
 from protocol_specs.located import Located, SpecErrors
 text = sys.stdin.buffer.read()
-began = time.perf_counter()
+began = time.process_time()
 try:
     read_yaml(text).validate(ProtocolSpec)
 except SpecErrors as error:
-    print(time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, len(error.found))
+    print(time.process_time() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, len(error.found))
 """
 
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_hostile_document_ends_in_an_error(name: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(SpecErrors):
         read_yaml(BOMBS[name]).validate(Obligation)
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.full
