@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import Annotated, Any, Literal, Self, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
 
 from protocol.conditions import Guard
 
@@ -64,7 +64,11 @@ def _check_duration(text: str) -> str:
     return text
 
 
-Duration = Annotated[str, BeforeValidator(lambda text: _check_duration(str(text)))]
+Duration = Annotated[
+    str,
+    BeforeValidator(lambda text: _check_duration(str(text))),
+    WithJsonSchema({"type": "string", "pattern": _DURATION.pattern}),
+]
 """`30s`, `15m`, `24h` run as elapsed time; `7d` counts local calendar days; `2wd` counts working days."""
 
 Elapsed = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,4}(s|m|h)$")]

@@ -106,7 +106,9 @@ class Expectation(Element):
     """The code with which the command must be refused; without it the command must not be refused."""
     missing: Texts = ()
     """What the refusal must list as missing."""
-    open: dict[Name, Annotated[ExpectedObligation, BeforeValidator(_due_only)]] = {}
+    open: dict[
+        Name, Annotated[ExpectedObligation, BeforeValidator(_due_only, json_schema_input_type=str | ExpectedObligation)]
+    ] = {}
     """Due time, `any`, or a mapping; of several open ones of a kind the earliest is meant."""
     not_open: Names = ()
     ended: dict[Name, Literal["met", "met_late", "waived", "superseded"]] = {}

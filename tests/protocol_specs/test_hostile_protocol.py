@@ -36,7 +36,8 @@ def table(name: str, rows: int, width: int) -> str:
 def obligation(name: str, opens: list[str]) -> str:
     return (
         f"  {name}:\n    title: O\n    concern: care\n    owner: owner\n    clock: safety\n    due: 3h\n"
-        f"    opens: [{', '.join(opens)}]\n    met_by: [{{decided: care}}]\n    ladder: daily\n    source: {{grade: P}}\n"
+        f"    opens: [{', '.join(opens)}]\n    met_by: [{{decided: care}}]\n"
+        "    ladder: daily\n    source: {grade: P}\n"
     )
 
 
