@@ -1,33 +1,42 @@
-"""The few statements that SQLite and PostgreSQL know alike but SQLAlchemy keeps in their dialects."""
+"""The few statements that SQLite and PostgreSQL know alike but SQLAlchemy keeps in their dialects.
+
+Made once and kept: putting a statement together costs more than running it.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import Insert, Table, text
+from functools import cache
+
+from sqlalchemy import Connection, Insert, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
+
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:episode_id, 0))")
 
 
-def insert_or_skip(connection: AsyncConnection, table: Table) -> Insert:
+@cache
+def insert_or_skip(dialect: str, table: Table) -> Insert:
     """An insert that does nothing where the row is there already."""
-    return _insert(connection, table).on_conflict_do_nothing()
+    return _insert(dialect, table).on_conflict_do_nothing()
 
 
-def insert_or_update(connection: AsyncConnection, table: Table, newer: str) -> Insert:
-    """An insert that replaces a row with the same primary key when its column `newer` is greater."""
-    insert = _insert(connection, table)
+@cache
+def insert_or_update(dialect: str, table: Table, newer: str) -> Insert:
+    """An insert that replaces a row with the same primary key when its column `newer` is greater.
+
+    Returns the primary key when it inserted or replaced, and nothing otherwise.
+    """
+    insert = _insert(dialect, table)
     keys = list(table.primary_key.columns)
     values = {column.name: insert.excluded[column.name] for column in table.columns if column not in keys}
     is_newer = table.columns[newer] < insert.excluded[newer]
-    return insert.on_conflict_do_update(index_elements=keys, set_=values, where=is_newer)
+    return insert.on_conflict_do_update(index_elements=keys, set_=values, where=is_newer).returning(*keys)
 
 
-async def lock_episode(connection: AsyncConnection, episode_id: str) -> None:
+def lock_episode(connection: Connection, episode_id: str) -> None:
     """Wait until no other transaction writes to this episode. On SQLite there is one writer anyway."""
     if connection.dialect.name == "postgresql":
-        await connection.execute(
-            text("SELECT pg_advisory_xact_lock(hashtextextended(:episode_id, 0))"), {"episode_id": episode_id}
-        )
+        connection.execute(_LOCK, {"episode_id": episode_id})
 
 
-def _insert(connection: AsyncConnection, table: Table) -> sqlite.Insert | postgresql.Insert:
-    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+def _insert(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)

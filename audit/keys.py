@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
-from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import Connection, bindparam, select, update
 
-from audit.database import for_writing
+from audit.database import Database
 from audit.dialects import insert_or_skip
 from audit.sealing import ClientKey, Keyring, SealingError, new_data_key
 from audit.tables import client_keys
@@ -22,14 +21,17 @@ _COLUMNS = (
     client_keys.c.wrapped_key,
 )
 
+_USABLE = select(*_COLUMNS).where(
+    client_keys.c.client_ref == bindparam("client_ref"), client_keys.c.destroyed_at.is_(None)
+)
 
-async def key_of_client(connection: AsyncConnection, ring: Keyring, client_ref: str, now: datetime) -> ClientKey:
+
+def key_of_client(connection: Connection, ring: Keyring, client_ref: str, now: datetime) -> ClientKey:
     """The client's data key, made if there is none that can be used. Raises SealingError."""
-    usable = select(*_COLUMNS).where(client_keys.c.client_ref == client_ref, client_keys.c.destroyed_at.is_(None))
-    row = (await connection.execute(usable)).one_or_none()
+    row = (connection.execute(_USABLE, {"client_ref": client_ref})).one_or_none()
     if row is None:
-        await _make_key(connection, ring, client_ref, now)
-        row = (await connection.execute(usable)).one()  # ours, or that of a writer who was first
+        _make_key(connection, ring, client_ref, now)
+        row = (connection.execute(_USABLE, {"client_ref": client_ref})).one()  # ours, or that of a writer who was first
     return WrappedKey(*row).unwrap(ring)
 
 
@@ -55,51 +57,52 @@ class WrappedKey:
         return ClientKey(self.key_id, data_key)
 
 
-async def wrapped_keys(connection: AsyncConnection, ids: Iterable[str]) -> dict[str, WrappedKey]:
+def wrapped_keys(connection: Connection, ids: Iterable[str]) -> dict[str, WrappedKey]:
     """Data keys by id, destroyed ones included."""
-    rows = await connection.execute(select(*_COLUMNS).where(client_keys.c.key_id.in_(set(ids))))
+    rows = connection.execute(select(*_COLUMNS).where(client_keys.c.key_id.in_(set(ids))))
     return {row.key_id: WrappedKey(*row) for row in rows}
 
 
-async def rewrap(engine: AsyncEngine, ring: Keyring) -> int:
+async def rewrap(database: Database, ring: Keyring) -> int:
     """Wrap every data key with the active key-encryption key; how many changed. Raises SealingError.
 
     On PostgreSQL this needs the owner of the records: the application may not change keys.
     """
-    async with for_writing(engine).begin() as connection:
-        rows = await connection.execute(
+
+    def work(connection: Connection) -> int:
+        stale = connection.execute(
             select(*_COLUMNS).where(client_keys.c.destroyed_at.is_(None), client_keys.c.kek_id != ring.active)
-        )
-        stale = rows.all()
+        ).all()
         for row in stale:
             data_key = ring.unwrap(row.wrapped_key, row.kek_id, row.key_id, row.client_ref)
-            await connection.execute(
+            connection.execute(
                 update(client_keys)
                 .where(client_keys.c.key_id == row.key_id)
                 .values(kek_id=ring.active, wrapped_key=ring.wrap(data_key, row.key_id, row.client_ref))
             )
-    return len(stale)
+        return len(stale)
+
+    return await database.write(work)
 
 
-async def destroy(engine: AsyncEngine, client_ref: str, now: datetime) -> int:
+async def destroy(database: Database, client_ref: str, now: datetime) -> int:
     """Make every payload of a client unreadable for good; how many keys were destroyed.
 
     The rows stay and their chains still verify. On PostgreSQL this needs the owner of the records. A backup
-    holds the key until it is overwritten, and a database file until its page is reused.
+    keeps the key until it is overwritten.
     """
-    async with for_writing(engine).begin() as connection:
-        result = await connection.execute(
-            update(client_keys)
-            .where(client_keys.c.client_ref == client_ref, client_keys.c.destroyed_at.is_(None))
-            .values(wrapped_key=None, kek_id=None, destroyed_at=now)
-        )
-    return result.rowcount
+    statement = (
+        update(client_keys)
+        .where(client_keys.c.client_ref == client_ref, client_keys.c.destroyed_at.is_(None))
+        .values(wrapped_key=None, kek_id=None, destroyed_at=now)
+    )
+    return await database.write(lambda connection: connection.execute(statement).rowcount)
 
 
-async def _make_key(connection: AsyncConnection, ring: Keyring, client_ref: str, now: datetime) -> None:
+def _make_key(connection: Connection, ring: Keyring, client_ref: str, now: datetime) -> None:
     key_id = uuid4().hex
-    await connection.execute(
-        insert_or_skip(connection, client_keys),
+    connection.execute(
+        insert_or_skip(connection.dialect.name, client_keys),
         {
             "key_id": key_id,
             "client_ref": client_ref,

@@ -6,33 +6,35 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import delete, insert, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, bindparam, delete, insert, update
 
 from audit.dialects import insert_or_skip, insert_or_update
 from audit.tables import episodes, obligations, pages
 from protocol.summary import EpisodeSummary
 from protocol.trail import TrailRow
 
+_FORGET = delete(obligations).where(obligations.c.episode_id == bindparam("of_episode"))
+_OWE = insert(obligations)
 
-async def project(connection: AsyncConnection, rows: Sequence[TrailRow], summary: EpisodeSummary) -> None:
+
+def project(connection: Connection, rows: Sequence[TrailRow], summary: EpisodeSummary) -> None:
     """Bring the projections of one episode up to these rows. An older summary changes nothing."""
     values = asdict(summary)
     owed = values.pop("obligations")
-    upsert = insert_or_update(connection, episodes, newer="revision").returning(episodes.c.revision)
-    if (await connection.execute(upsert, values)).first() is not None:
-        await _replace_obligations(connection, summary.episode_id, owed)
+    upsert = insert_or_update(connection.dialect.name, episodes, newer="revision")
+    if (connection.execute(upsert, values)).first() is not None:
+        _replace_obligations(connection, summary.episode_id, owed)
     for row in rows:
-        await _note_page(connection, row)
+        _note_page(connection, row)
 
 
-async def _replace_obligations(connection: AsyncConnection, episode_id: str, owed: Sequence[dict[str, Any]]) -> None:
-    await connection.execute(delete(obligations).where(obligations.c.episode_id == episode_id))
+def _replace_obligations(connection: Connection, episode_id: str, owed: Sequence[dict[str, Any]]) -> None:
+    connection.execute(_FORGET, {"of_episode": episode_id})
     if owed:
-        await connection.execute(insert(obligations), [{"episode_id": episode_id, **one} for one in owed])
+        connection.execute(_OWE, [{"episode_id": episode_id, **one} for one in owed])
 
 
-async def _note_page(connection: AsyncConnection, row: TrailRow) -> None:
+def _note_page(connection: Connection, row: TrailRow) -> None:
     if row.kind == "PageRequested":
         event = _event(row)
         values = {name: event[name] for name in ("page_id", "obligation_id", "rung", "role", "channels")}
@@ -42,12 +44,12 @@ async def _note_page(connection: AsyncConnection, row: TrailRow) -> None:
             "recipients": [],
             "detail": "",
         }
-        await connection.execute(insert_or_skip(connection, pages), {**values, **request})
+        connection.execute(insert_or_skip(connection.dialect.name, pages), {**values, **request})
     elif row.kind == "PageReported":
         event = _event(row)
         page = (pages.c.episode_id == row.episode_id) & (pages.c.page_id == event["page_id"])
         report = {name: event[name] for name in ("delivered", "recipients", "detail")}
-        await connection.execute(update(pages).where(page).values(reported_at=row.recorded_at, **report))
+        connection.execute(update(pages).where(page).values(reported_at=row.recorded_at, **report))
 
 
 def _event(row: TrailRow) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, RowMapping, and_, exists, func, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import ColumnElement, Connection, Row, RowMapping, Select, and_, exists, func, or_, select
 
+from audit.database import Database
 from audit.keys import wrapped_keys
 from audit.sealing import ClientKey, Keyring, Place
 from audit.tables import episodes, obligations, pages, protocols, trail
@@ -72,28 +72,21 @@ class Counts:
 class Queries:
     """The reading side of the records."""
 
-    def __init__(self, engine: AsyncEngine, ring: Keyring) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, ring: Keyring) -> None:
+        self._database = database
         self._ring = ring
 
     async def list_episodes(self, which: Filter, limit: int = 100) -> tuple[EpisodeSummary, ...]:
         """Episodes by next deadline, those without one last. Raises ValueError for an unknown risk level."""
-        query = select(episodes).where(*_conditions(which)).limit(min(limit, MOST))
         order = (episodes.c.next_deadline.is_(None), episodes.c.next_deadline, episodes.c.episode_id)
-        async with self._engine.connect() as connection:
-            rows = (await connection.execute(query.order_by(*order))).mappings().all()
-            owed = await _owed_by(connection, [row["episode_id"] for row in rows])
-        return tuple(_episode(row, owed.get(row["episode_id"], ())) for row in rows)
+        query = select(episodes).where(*_conditions(which)).order_by(*order).limit(min(limit, MOST))
+        return await self._database.read(lambda connection: _episodes(connection, query))
 
     async def get_episode(self, episode_id: str) -> EpisodeSummary | None:
         """One episode, None when the records do not have it (yet)."""
-        async with self._engine.connect() as connection:
-            query = select(episodes).where(episodes.c.episode_id == episode_id)
-            row = (await connection.execute(query)).mappings().one_or_none()
-            if row is None:
-                return None
-            owed = await _owed_by(connection, [episode_id])
-        return _episode(row, owed.get(episode_id, ()))
+        query = select(episodes).where(episodes.c.episode_id == episode_id)
+        found = await self._database.read(lambda connection: _episodes(connection, query))
+        return found[0] if found else None
 
     async def open_obligations(
         self, owner: str | None = None, due_by: datetime | None = None, limit: int = 100
@@ -106,11 +99,8 @@ class Queries:
         if due_by is not None:
             query = query.where(obligations.c.due_at <= due_by)
         order = (obligations.c.due_at, obligations.c.episode_id, obligations.c.obligation_id)
-        async with self._engine.connect() as connection:
-            rows = await connection.execute(query.order_by(*order).limit(min(limit, MOST)))
-            return tuple(
-                Owed(row["episode_id"], row["risk"], row["stage"], _obligation(row)) for row in rows.mappings()
-            )
+        rows = await self._mappings(query.order_by(*order).limit(min(limit, MOST)))
+        return tuple(Owed(row["episode_id"], row["risk"], row["stage"], _obligation(row)) for row in rows)
 
     async def pages(self, episode_id: str | None = None, limit: int = 100) -> tuple[PageSummary, ...]:
         """Pages, latest first; of one episode or of all."""
@@ -118,9 +108,8 @@ class Queries:
         if episode_id is not None:
             query = query.where(pages.c.episode_id == episode_id)
         order = (pages.c.requested_at.desc(), pages.c.episode_id, pages.c.page_id)
-        async with self._engine.connect() as connection:
-            rows = await connection.execute(query.order_by(*order).limit(min(limit, MOST)))
-            return tuple(_page(row) for row in rows.mappings())
+        rows = await self._mappings(query.order_by(*order).limit(min(limit, MOST)))
+        return tuple(_page(row) for row in rows)
 
     async def trail_rows(self, episode_id: str, after: int = 0, limit: int = MOST) -> tuple[TrailRow, ...]:
         """The opened trail of an episode, from the row after `after`. Payloads of a destroyed key are None.
@@ -128,28 +117,34 @@ class Queries:
         Raises SealingError when a payload was tampered with; `audit.verify` says where.
         """
         query = select(trail).where(trail.c.episode_id == episode_id, trail.c.sequence > after)
-        async with self._engine.connect() as connection:
-            rows = (await connection.execute(query.order_by(trail.c.sequence).limit(limit))).all()
-            wrapped = await wrapped_keys(connection, {row.key_id for row in rows})
-        keys = {name: None if key.destroyed else key.unwrap(self._ring) for name, key in wrapped.items()}
-        return tuple(_opened(row, keys[row.key_id]) for row in rows)
+
+        def work(connection: Connection) -> tuple[TrailRow, ...]:
+            rows = connection.execute(query.order_by(trail.c.sequence).limit(limit)).all()
+            wrapped = wrapped_keys(connection, {row.key_id for row in rows})
+            keys = {name: None if key.destroyed else key.unwrap(self._ring) for name, key in wrapped.items()}
+            return tuple(_opened(row, keys[row.key_id]) for row in rows)
+
+        return await self._database.read(work)
 
     async def get_protocol(self, content_hash: str) -> StoredProtocol | None:
         """The protocol with this hash, None when no episode was ever opened under it."""
-        async with self._engine.connect() as connection:
-            row = (await connection.execute(select(protocols).where(protocols.c.hash == content_hash))).one_or_none()
-        return None if row is None else StoredProtocol(*row)
+        rows = await self._mappings(select(protocols).where(protocols.c.hash == content_hash))
+        return StoredProtocol(**rows[0]) if rows else None
 
     async def counts(self, now: datetime) -> Counts:
         """Totals at a moment."""
         overdue = func.count().filter(or_(obligations.c.missed, obligations.c.due_at <= now))
-        async with self._engine.connect() as connection:
-            closed = (await connection.execute(select(func.count(), func.count(episodes.c.closed_at)))).one()
-            owed = (await connection.execute(select(func.count(), overdue).select_from(obligations))).one()
-            unreported = await connection.scalar(
-                select(func.count()).select_from(pages).where(pages.c.reported_at.is_(None))
-            )
-        return Counts(closed[0] - closed[1], closed[1], owed[0], owed[1], unreported or 0)
+        unreported = select(func.count()).select_from(pages).where(pages.c.reported_at.is_(None))
+
+        def work(connection: Connection) -> Counts:
+            total, closed = connection.execute(select(func.count(), func.count(episodes.c.closed_at))).one()
+            owed, late = connection.execute(select(func.count(), overdue).select_from(obligations)).one()
+            return Counts(total - closed, closed, owed, late, connection.execute(unreported).scalar_one())
+
+        return await self._database.read(work)
+
+    async def _mappings(self, query: Select[Any]) -> Sequence[RowMapping]:
+        return await self._database.read(lambda connection: connection.execute(query).mappings().all())
 
 
 def _conditions(which: Filter) -> list[ColumnElement[bool]]:
@@ -175,21 +170,19 @@ def _levels_from(level: str) -> Sequence[str]:
     raise ValueError(f"there is no risk level {level!r}; the levels are {', '.join(LEVELS)}")
 
 
-async def _owed_by(connection: AsyncConnection, episode_ids: Sequence[str]) -> dict[str, tuple[ObligationSummary, ...]]:
-    query = select(obligations.c.episode_id, *_OBLIGATION).where(obligations.c.episode_id.in_(episode_ids))
-    rows = await connection.execute(query.order_by(obligations.c.due_at, obligations.c.obligation_id))
-    found: dict[str, tuple[ObligationSummary, ...]] = {}
-    for row in rows.mappings():
-        found[row["episode_id"]] = (*found.get(row["episode_id"], ()), _obligation(row))
-    return found
+def _episodes(connection: Connection, query: Select[Any]) -> tuple[EpisodeSummary, ...]:
+    found = connection.execute(query).mappings().all()
+    ids = [row["episode_id"] for row in found]
+    owed: dict[str, list[ObligationSummary]] = {episode_id: [] for episode_id in ids}
+    theirs = select(obligations.c.episode_id, *_OBLIGATION).where(obligations.c.episode_id.in_(ids))
+    order = (obligations.c.due_at, obligations.c.obligation_id)
+    for row in connection.execute(theirs.order_by(*order)).mappings():
+        owed[row["episode_id"]].append(_obligation(row))
+    return tuple(EpisodeSummary(**row, obligations=tuple(owed[row["episode_id"]])) for row in found)
 
 
 def _obligation(row: RowMapping) -> ObligationSummary:
     return ObligationSummary(**{column.name: row[column.name] for column in _OBLIGATION})
-
-
-def _episode(row: RowMapping, owed: tuple[ObligationSummary, ...]) -> EpisodeSummary:
-    return EpisodeSummary(**row, obligations=owed)
 
 
 def _page(row: RowMapping) -> PageSummary:

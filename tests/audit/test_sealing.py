@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from audit.database import connect
+from audit.database import Database, connect
 from audit.keys import destroy, rewrap
 from audit.migrate import upgrade
 from audit.queries import Queries
@@ -83,79 +82,78 @@ def test_a_wrapped_key_opens_only_as_what_it_is():
 async def test_nothing_of_a_payload_is_readable_in_the_file(tmp_path: Path):
     address = sqlite_url(tmp_path)
     upgrade(address)
-    engine = connect(address)
-    await Store(engine, RING).append(rows(2, note="canary-7431"), summary(2))
-    await engine.dispose()
+    records = connect(address)
+    await Store(records, RING).append(rows(2, note="canary-7431"), summary(2))
+    await records.dispose()
     content = (tmp_path / "records.db").read_bytes()
     assert b"ep-1" in content
     assert b"canary-7431" not in content
     assert b"ideation" not in content
 
 
-async def test_keys_rotate_without_touching_the_trail(store: Store, engine: AsyncEngine):
+async def test_keys_rotate_without_touching_the_trail(store: Store, records: Database):
     made = await fill(store, 3)
     both = Keyring([("second", b"2" * 32), ("first", b"1" * 32)])
-    assert await Queries(engine, both).trail_rows("ep-1") == tuple(made)
-    await fill(Store(engine, both), 2, "ep-2", client_ref="client-2")
-    assert await rewrap(engine, both) == 1
-    assert await rewrap(engine, both) == 0
+    assert await Queries(records, both).trail_rows("ep-1") == tuple(made)
+    await fill(Store(records, both), 2, "ep-2", client_ref="client-2")
+    assert await rewrap(records, both) == 1
+    assert await rewrap(records, both) == 0
     only_new = Keyring([("second", b"2" * 32)])
-    assert await Queries(engine, only_new).trail_rows("ep-1") == tuple(made)
+    assert await Queries(records, only_new).trail_rows("ep-1") == tuple(made)
     more = rows(2, head=made[-1].head)
-    await Store(engine, only_new).append(more, summary(5))
-    assert (await Verifier(engine, only_new).episode("ep-1", more[-1].head)).fault is None
+    await Store(records, only_new).append(more, summary(5))
+    assert (await Verifier(records, only_new).episode("ep-1", more[-1].head)).fault is None
 
 
-async def test_a_missing_key_says_which_and_what_to_do(store: Store, engine: AsyncEngine):
+async def test_a_missing_key_says_which_and_what_to_do(store: Store, records: Database):
     made = await fill(store, 1)
     lacking = Keyring([("second", b"2" * 32)])
     message = "wrapped with 'first'.*HOLDFAST_RECORD_KEYS"
     with pytest.raises(UnknownKeyError, match=message):
-        await Queries(engine, lacking).trail_rows("ep-1")
+        await Queries(records, lacking).trail_rows("ep-1")
     with pytest.raises(UnknownKeyError, match=message):
-        await Verifier(engine, lacking).episode("ep-1")
+        await Verifier(records, lacking).episode("ep-1")
     with pytest.raises(UnknownKeyError, match=message):
-        await Store(engine, lacking).append(rows(1, head=made[0].head), summary(2))
+        await Store(records, lacking).append(rows(1, head=made[0].head), summary(2))
 
 
-async def test_a_destroyed_key_leaves_a_chain_that_verifies(store: Store, engine: AsyncEngine, queries: Queries):
+async def test_a_destroyed_key_leaves_a_chain_that_verifies(store: Store, records: Database, queries: Queries):
     made = await fill(store, 3)
     others = await fill(store, 2, "ep-2", client_ref="client-2")
-    assert await destroy(engine, "client-1", START) == 1
-    assert await destroy(engine, "client-1", START) == 0
+    assert await destroy(records, "client-1", START) == 1
+    assert await destroy(records, "client-1", START) == 0
     unreadable = tuple(replace(row, payload=None, salt=None) for row in made)
     assert await queries.trail_rows("ep-1") == unreadable
     assert await queries.trail_rows("ep-2") == tuple(others)
-    verdict = await Verifier(engine, RING).episode("ep-1", made[-1].head)
+    verdict = await Verifier(records, RING).episode("ep-1", made[-1].head)
     assert (verdict.rows, verdict.unreadable, verdict.fault) == (3, 3, None)
 
 
-async def test_a_client_who_comes_back_gets_a_new_key(store: Store, engine: AsyncEngine, queries: Queries):
+async def test_a_client_who_comes_back_gets_a_new_key(store: Store, records: Database, queries: Queries):
     made = await fill(store, 2)
-    await destroy(engine, "client-1", START)
+    await destroy(records, "client-1", START)
     later = rows(2, head=made[-1].head)
     await store.append(later, summary(4))
     assert (await queries.trail_rows("ep-1"))[2:] == tuple(later)
-    verdict = await Verifier(engine, RING).episode("ep-1", later[-1].head)
+    verdict = await Verifier(records, RING).episode("ep-1", later[-1].head)
     assert (verdict.rows, verdict.unreadable, verdict.fault) == (4, 2, None)
 
 
 async def test_no_trace_of_a_destroyed_key_stays_in_the_file(tmp_path: Path):
     address = sqlite_url(tmp_path)
     upgrade(address)
-    engine = connect(address)
-    await fill(Store(engine, RING), 1)
-    async with engine.connect() as connection:
-        wrapped = await connection.scalar(select(client_keys.c.wrapped_key))
+    records = connect(address)
+    await fill(Store(records, RING), 1)
+    wrapped = await records.read(lambda connection: connection.scalar(select(client_keys.c.wrapped_key)))
     assert wrapped
     assert wrapped in (tmp_path / "records.db").read_bytes()
-    await destroy(engine, "client-1", START)
-    await engine.dispose()
+    await destroy(records, "client-1", START)
+    await records.dispose()
     assert wrapped not in (tmp_path / "records.db").read_bytes()
     assert sqlite3.connect(tmp_path / "records.db").execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-async def test_errors_show_no_parameters(store: Store, engine: AsyncEngine, url: str):
+async def test_errors_show_no_parameters(store: Store, records: Database, url: str):
     await fill(store, 1)
     with tampering(url) as connection:
         connection.execute(text("DROP TABLE pages"))

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
+from audit.database import Database
 from audit.queries import Filter, Queries
 from audit.store import ConflictError, DamagedBatchError, GapError, Store
 from audit.tables import client_keys, trail
@@ -23,9 +23,9 @@ from protocol.trail import Head, Wrong, genesis
 from tests.audit.records import RING, START, event_row, fill, owed, rows, summary
 
 
-async def count(engine: AsyncEngine) -> int:
-    async with engine.connect() as connection:
-        return await connection.scalar(select(func.count()).select_from(trail)) or 0
+async def count(records: Database) -> int:
+    query = select(func.count()).select_from(trail)
+    return await records.read(lambda connection: connection.execute(query).scalar_one())
 
 
 async def test_a_batch_comes_back_as_it_went_in(store: Store, queries: Queries):
@@ -37,18 +37,18 @@ async def test_a_batch_comes_back_as_it_went_in(store: Store, queries: Queries):
     assert await store.head("ep-2") == genesis("ep-2")
 
 
-async def test_a_batch_delivered_twice_changes_nothing(store: Store, queries: Queries, engine: AsyncEngine):
+async def test_a_batch_delivered_twice_changes_nothing(store: Store, queries: Queries, records: Database):
     made = rows(3)
     for _ in range(2):
         assert await store.append(made, summary(3)) == made[-1].head
-    assert await count(engine) == 3
+    assert await count(records) == 3
     assert await queries.get_episode("ep-1") == summary(3)
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(cuts=st.lists(st.tuples(st.integers(1, 8), st.integers(1, 8)), min_size=1, max_size=8))
 async def test_overlapping_late_and_repeated_batches_make_one_trail(
-    store: Store, engine: AsyncEngine, cuts: list[tuple[int, int]]
+    store: Store, records: Database, cuts: list[tuple[int, int]]
 ):
     episode_id = f"ep-{uuid4()}"
     made = rows(8, episode_id)
@@ -63,11 +63,11 @@ async def test_overlapping_late_and_repeated_batches_make_one_trail(
             continue
         reached = max(reached, last)
         assert await store.append(batch, summary(last, episode_id)) == made[reached - 1].head
-    verdict = await Verifier(engine, RING).episode(episode_id)
+    verdict = await Verifier(records, RING).episode(episode_id)
     assert (verdict.rows, verdict.fault) == (reached, None)
 
 
-async def test_a_gap_is_refused_and_named(store: Store, engine: AsyncEngine):
+async def test_a_gap_is_refused_and_named(store: Store, records: Database):
     made = rows(5)
     await store.append(made[:2], summary(2))
     with pytest.raises(GapError, match="next row is 3, the batch brings 4") as refused:
@@ -78,10 +78,10 @@ async def test_a_gap_is_refused_and_named(store: Store, engine: AsyncEngine):
     with pytest.raises(DamagedBatchError) as damaged:
         await store.append([made[2], made[4]], summary(5))
     assert (damaged.value.fault.wrong, damaged.value.fault.sequence) == (Wrong.MISSING, 4)
-    assert await count(engine) == 2
+    assert await count(records) == 2
 
 
-async def test_a_conflicting_row_is_refused_and_named(store: Store, engine: AsyncEngine):
+async def test_a_conflicting_row_is_refused_and_named(store: Store, records: Database):
     made = rows(3)
     await store.append(made, summary(3))
     others = [*made[:1], *rows(3, head=made[0].head, note="another")]
@@ -90,10 +90,10 @@ async def test_a_conflicting_row_is_refused_and_named(store: Store, engine: Asyn
     assert refused.value.sequence == 2
     with pytest.raises(ConflictError, match="row 4"):
         await store.append(others[3:], summary(4))
-    assert await count(engine) == 3
+    assert await count(records) == 3
 
 
-async def test_a_batch_damaged_on_its_way_is_refused(store: Store, engine: AsyncEngine):
+async def test_a_batch_damaged_on_its_way_is_refused(store: Store, records: Database):
     made = rows(3)
     for damaged, at in (
         ([made[0], replace(made[1], actor="kim"), made[2]], 2),
@@ -107,34 +107,34 @@ async def test_a_batch_damaged_on_its_way_is_refused(store: Store, engine: Async
         await store.append([], summary(3))
     with pytest.raises(ValueError, match="without payload"):
         await store.append([replace(made[0], payload=None, salt=None)], summary(3))
-    assert await count(engine) == 0
+    assert await count(records) == 0
 
 
-async def test_writers_of_the_same_episode_do_not_disturb_each_other(store: Store, engine: AsyncEngine):
+async def test_writers_of_the_same_episode_do_not_disturb_each_other(store: Store, records: Database):
     made = rows(12)
     batches = [made[:4], made[:8], made[:12], made[4:8], made[6:12], made[:1]] * 3
     results = await asyncio.gather(
         *(store.append(batch, summary(batch[-1].sequence)) for batch in batches), return_exceptions=True
     )
     assert {type(result) for result in results} <= {Head, GapError}
-    verdict = await Verifier(engine, RING).episode("ep-1", made[-1].head)
+    verdict = await Verifier(records, RING).episode("ep-1", made[-1].head)
     assert (verdict.rows, verdict.fault) == (12, None)
 
 
-async def test_many_episodes_of_a_new_client_share_one_key(store: Store, engine: AsyncEngine):
+async def test_many_episodes_of_a_new_client_share_one_key(store: Store, records: Database):
     await asyncio.gather(*(fill(store, 2, f"ep-{number}") for number in range(12)))
-    async with engine.connect() as connection:
-        assert await connection.scalar(select(func.count()).select_from(client_keys)) == 1
-    verdicts = [verdict async for verdict in Verifier(engine, RING).all()]
+    keys = select(func.count()).select_from(client_keys)
+    assert await records.read(lambda connection: connection.scalar(keys)) == 1
+    verdicts = [verdict async for verdict in Verifier(records, RING).all()]
     assert [(verdict.rows, verdict.fault) for verdict in verdicts] == [(2, None)] * 12
 
 
-async def test_a_transaction_that_fails_halfway_leaves_nothing(store: Store, queries: Queries, engine: AsyncEngine):
+async def test_a_transaction_that_fails_halfway_leaves_nothing(store: Store, queries: Queries, records: Database):
     await fill(store, 2)
     later = rows(2, head=(await store.head("ep-1")))
     with pytest.raises(DBAPIError):  # two obligations under one id: the last statement fails
         await store.append(later, summary(4, obligations=(owed(), owed())))
-    assert await count(engine) == 2
+    assert await count(records) == 2
     assert await queries.get_episode("ep-1") == summary(2)
     assert await store.append(later, summary(4)) == later[-1].head
 
