@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from protocol.directory import Directory
+from protocol.rota import PERSONAL, Rota, resolve
 from protocol.scenario import Scenario
 from protocol.spec import ProtocolSpec
 from protocol_specs.loader import load, load_protocol
@@ -59,3 +62,14 @@ def test_every_reference_is_cited(name: str) -> None:
     body, _, _ = text.partition("\nreferences:")
     for reference in protocol(name).references:
         assert reference in body, f"{reference} is never cited"
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_every_role_that_a_ladder_pages_is_answered_at_every_hour(name: str) -> None:
+    rota = load(SPECS / "rota.yaml", Rota)
+    paged = {rung.page for ladder in protocol(name).ladders.values() for rung in ladder.rungs} - PERSONAL
+    monday = datetime(2026, 11, 30, tzinfo=ZoneInfo(rota.time_zone))
+    for hour in range(7 * 24):
+        at = monday + timedelta(hours=hour, minutes=30)
+        unanswered = sorted(role for role in paged if not resolve(rota, role, at))
+        assert not unanswered, f"nobody answers for {unanswered} at {at:%A %H:%M}"
