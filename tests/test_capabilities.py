@@ -225,3 +225,11 @@ def test_work_that_is_promised_is_listed() -> None:
     page = PAGE.read_text(encoding="utf-8")
     listed = set(re.findall(r"^- \*(Work: [a-z ]+)\*", page, re.MULTILINE))
     assert {found for row in ROWS for found in NOT_HERE.findall(row.text) if found != "Program"} == listed
+
+
+def test_every_acceptance_scenario_is_there() -> None:
+    _, _, table = PAGE.read_text(encoding="utf-8").partition("## Acceptance scenarios")
+    table, _, _ = table.partition("\n## ")
+    named = re.findall(r"`(\w+)`", table)
+    assert len(named) >= 16
+    assert [one for one in named if not scenario_file(one).is_file()] == []
