@@ -7,11 +7,16 @@ times as RFC 3339 in UTC with microseconds, no NaN or infinity.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from json.encoder import encode_basestring
 from typing import Any, cast
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+
+
+quoted: Callable[[str], str] = encode_basestring
+"""A text as a JSON string. Raises TypeError for anything else."""
 
 
 class NotCanonicalError(ValueError):
@@ -31,14 +36,6 @@ def canonical(value: Any) -> bytes:
     """The canonical form of a JSON value. Raises NotCanonicalError."""
     _refuse_other_names(value)
     return _utf8(_text(value))
-
-
-def quoted(text: str) -> str:
-    """A JSON string. Raises NotCanonicalError for anything but text."""
-    try:
-        return encode_basestring(text)
-    except TypeError:
-        raise NotCanonicalError(f"{type(text).__name__} where text belongs") from None
 
 
 def leaves(document: dict[str, Any]) -> list[bytes]:

@@ -218,11 +218,14 @@ def row_hash(
     commitment: str,
 ) -> str:
     """The hash of a row from its clear columns, times in RFC 3339. Raises NotCanonicalError."""
-    return _sha(
-        f'["{VERSION}",{quoted(previous_hash)},{quoted(episode_id)},{sequence},{quoted(occurred_at)},'
-        f"{quoted(recorded_at)},{quoted(actor)},{quoted(role)},{quoted(command_id)},{quoted(kind)},"
-        f"{quoted(commitment)}]"
-    )
+    try:
+        return _sha(
+            f'["{VERSION}",{quoted(previous_hash)},{quoted(episode_id)},{sequence},{quoted(occurred_at)},'
+            f"{quoted(recorded_at)},{quoted(actor)},{quoted(role)},{quoted(command_id)},{quoted(kind)},"
+            f"{quoted(commitment)}]"
+        )
+    except TypeError:
+        raise NotCanonicalError("a column that should be text is not") from None
 
 
 def disclose(row: TrailRow, withhold: Callable[[str], bool]) -> DisclosedRow:
