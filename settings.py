@@ -152,7 +152,7 @@ class Settings(BaseModel):
     """Port of the embedded server's web page, on loopback; 0 turns it off."""
 
     database_url: SecretStr = SecretStr("")
-    """SQLAlchemy address of the records: `postgresql+psycopg://…` or `sqlite+aiosqlite:///…`. By default a
+    """SQLAlchemy address of the records: `postgresql+psycopg://…` or `sqlite:///…`. By default a
     file in the `var` folder."""
 
     database_application_role: Name | None = None
@@ -322,7 +322,7 @@ def _with_embedded_defaults(settings: Settings) -> Settings:
     var = settings.var.absolute()
     defaults: dict[str, Any] = {"var": var}
     if "database_url" not in settings.model_fields_set:
-        defaults["database_url"] = SecretStr(f"sqlite+aiosqlite:///{var / 'holdfast.db'}")
+        defaults["database_url"] = SecretStr(f"sqlite:///{var / 'holdfast.db'}")
     for name in ("payload_keys", "record_keys"):
         if name not in settings.model_fields_set:
             defaults[name] = (_key_kept_in(var / "keys" / f"{name}.txt"),)

@@ -32,7 +32,7 @@ def refusal(environ: dict[str, str]) -> str:
 def test_nothing_given_is_a_usable_embedded_configuration(tmp_path: Path):
     found = load({"HOLDFAST_VAR": str(tmp_path)})
     assert found.mode == "embedded"
-    assert found.database_url.get_secret_value() == f"sqlite+aiosqlite:///{tmp_path}/holdfast.db"
+    assert found.database_url.get_secret_value() == f"sqlite:///{tmp_path}/holdfast.db"
     assert len(found.payload_keys) == len(found.record_keys) == 1
     assert found.payload_keys[0].secret != found.record_keys[0].secret
 

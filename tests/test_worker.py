@@ -93,7 +93,7 @@ async def test_records_without_their_schema_end_with_3(tmp_path: Path):
 async def test_a_broken_rota_ends_with_3(tmp_path: Path):
     rota = tmp_path / "rota.yaml"
     rota.write_text("people: []\n")
-    migrate.upgrade(f"sqlite+aiosqlite:///{tmp_path / 'holdfast.db'}")
+    migrate.upgrade(f"sqlite:///{tmp_path / 'holdfast.db'}")
     async with process(variables(tmp_path, rota=str(rota))) as child:
         await says(child, "the rota can't be read")
         assert await child.wait() == 3
@@ -101,7 +101,7 @@ async def test_a_broken_rota_ends_with_3(tmp_path: Path):
 
 @pytest.mark.full
 async def test_it_waits_for_temporal_and_stops_when_told(tmp_path: Path):
-    migrate.upgrade(f"sqlite+aiosqlite:///{tmp_path / 'holdfast.db'}")
+    migrate.upgrade(f"sqlite:///{tmp_path / 'holdfast.db'}")
     address = f"127.0.0.1:{free_port()}"
     async with process(variables(tmp_path, temporal_address=address)) as child:
         for _ in range(2):

@@ -112,4 +112,4 @@ def tampering(url: str) -> Iterator[Connection]:
 
 def sqlite_url(folder: Path) -> str:
     """Where the SQLite records of a test live."""
-    return f"sqlite+aiosqlite:///{folder / 'records.db'}"
+    return f"sqlite:///{folder / 'records.db'}"

@@ -100,7 +100,7 @@ def settings_for(folder: Path, port: int, **more: Any) -> Settings:
     told: dict[str, Any] = {
         "temporal_address": f"127.0.0.1:{port}",
         "temporal_task_queue": f"q-{uuid.uuid4()}",
-        "database_url": SecretStr(f"sqlite+aiosqlite:///{folder / 'records.db'}"),
+        "database_url": SecretStr(f"sqlite:///{folder / 'records.db'}"),
         "payload_keys": (key(),),
         "record_keys": (key(),),
         "var": folder,
