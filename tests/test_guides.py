@@ -1,0 +1,46 @@
+"""The guides on writing a protocol and a scenario run as they stand."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from protocol.casting import problems
+from protocol.check import check
+from protocol.rehearsal import rehearse
+from protocol.scenario import COMMANDS, Expectation, Scenario
+from protocol.spec import ProtocolSpec
+from protocol.transcript import transcript
+from protocol_specs.loader import Document, read_yaml
+
+DOCS = Path(__file__).parent.parent / "docs"
+
+
+def written_in(page: str) -> Document:
+    """The YAML pieces of a page, joined."""
+    pieces = re.findall(r"^```yaml\n(.*?)^```", (DOCS / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    return read_yaml("\n".join(pieces), page)
+
+
+def test_the_protocol_of_the_guide_is_sound() -> None:
+    document = written_in("writing_a_protocol.md")
+    assert [str(found) for found in document.locate(check(document.validate(ProtocolSpec)))] == []
+
+
+def test_the_scenario_of_the_guide_passes() -> None:
+    spec = written_in("writing_a_protocol.md").validate(ProtocolSpec)
+    scenario = written_in("writing_a_scenario.md").validate(Scenario)
+    assert problems(spec, scenario) == ()
+    report = rehearse(spec, scenario)
+    assert report.passed, transcript(report)
+
+
+def test_the_guide_names_every_command_and_every_expectation() -> None:
+    page = (DOCS / "writing_a_scenario.md").read_text(encoding="utf-8")
+    wanted = {*COMMANDS, *Expectation.model_fields} - {"open_episode"}
+    assert {name for name in wanted if f"`{name}`" not in page} == set()
+
+
+def test_the_guide_names_every_part_of_a_protocol() -> None:
+    page = (DOCS / "writing_a_protocol.md").read_text(encoding="utf-8")
+    assert {name for name in ProtocolSpec.model_fields if f"`{name}`" not in page and f"\n{name}:" not in page} == set()
