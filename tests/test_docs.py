@@ -67,3 +67,16 @@ def test_every_decision_is_listed() -> None:
     folder = ROOT / "docs" / "decisions"
     index = (folder / "README.md").read_text(encoding="utf-8")
     assert {page.stem for page in folder.glob("*.md")} - {"README"} == set(re.findall(r"\]\((\w+)\.md\)", index))
+
+
+def test_the_tour_names_files_that_are_there() -> None:
+    tour = (ROOT / "docs" / "tour.md").read_text(encoding="utf-8")
+    rooms = [ROOT, *(path for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith("."))]
+    for file in re.findall(r"`([\w/]+\.(?:py|yaml))`", tour):
+        assert any((room / file).is_file() for room in rooms), file
+
+
+def test_the_tour_names_every_room() -> None:
+    tour = (ROOT / "docs" / "tour.md").read_text(encoding="utf-8")
+    rooms = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert {room for room in rooms if f"{room}/" not in tour} == set()
