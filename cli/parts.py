@@ -14,7 +14,13 @@ from settings import Settings, child_environment, variable
 
 _ROOT = Path(__file__).resolve().parent.parent
 #: The server's own default of 20 makes a single activity wait 50 ms.
-_DYNAMIC_CONFIG = ("history.transferProcessorMaxPollRPS=2000", "history.timerProcessorMaxPollRPS=2000")
+_DYNAMIC_CONFIG = (
+    "history.transferProcessorMaxPollRPS=2000",
+    "history.timerProcessorMaxPollRPS=2000",
+    # One partition: tasks are ordered by priority within a partition only, and the most urgent page goes first.
+    "matching.numTaskqueueReadPartitions=1",
+    "matching.numTaskqueueWritePartitions=1",
+)
 _GRACE_SECONDS = 10.0
 
 

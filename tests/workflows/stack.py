@@ -22,6 +22,7 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.paging import Paging
 from activities.recording import Recording
 from audit import database, migrate, sealing, store
 from audit.queries import Queries
@@ -49,8 +50,9 @@ def free_port() -> int:
 @contextlib.contextmanager
 def temporal_server(port: int, file: Path | None = None, *told: str) -> Iterator[subprocess.Popen[bytes]]:
     """The embedded server, headless, quick with activities and timers; on a file it survives a kill."""
+    one_queue = ("matching.numTaskqueueReadPartitions=1", "matching.numTaskqueueWritePartitions=1")
     quick = ("history.transferProcessorMaxPollRPS=2000", "history.timerProcessorMaxPollRPS=2000")
-    options = [option for value in (*quick, *told) for option in ("--dynamic-config-value", value)]
+    options = [option for value in (*one_queue, *quick, *told) for option in ("--dynamic-config-value", value)]
     if file is not None:
         options += ["--db-filename", str(file), "--sqlite-pragma", "journal_mode=wal"]
         options += ["--sqlite-pragma", "synchronous=normal"]
@@ -80,12 +82,12 @@ def wait_for_port(port: int, seconds: float = 20.0) -> None:
             return
 
 
-def brisk() -> ProtocolSpec:
+def brisk(*channels: str) -> ProtocolSpec:
     """The fixture protocol with an emergency whose deadline and pages come within seconds."""
     document = json.loads(load_protocol(MINIMAL).canonical())
     ladder = document["ladders"]["minutes"]
     for rung in ladder["rungs"]:
-        rung |= {"wait": "2s", "channels": ["email"]}
+        rung |= {"wait": "2s", "channels": list(channels or ("email",))}
     ladder |= {"repeat": "20s", "lease": "3s"}
     document["obligations"]["emergency_help"]["due"] = "2s"
     document["obligations"]["emergency_limit"]["due"] = "3s"
@@ -174,11 +176,11 @@ class Stack:
     def episodes(self) -> EpisodeClient:
         return EpisodeClient(self.client, self.settings.temporal_task_queue, timedelta(seconds=20))
 
-    def worker(self, **changes: Any) -> Worker:
+    def worker(self, paging: Paging | None = None, **changes: Any) -> Worker:
         told = self.settings.model_copy(update=changes)
         serving = [
             Recording(self.records, at_once=2).append_rows,
-            self.pager.deliver_page,
+            (paging or self.pager).deliver_page,
             self.pager.request_referral,
         ]
         return episode_worker(self.client, told, serving)

@@ -1,0 +1,97 @@
+"""Recording: what it does when the records are away, refuse, or the worker stops."""
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+
+from activities.recording import Recording
+from audit.store import ConflictError
+from protocol.summary import EpisodeSummary
+from protocol.trail import Entry, Head, TrailRow, append, genesis
+from workflows.ports import LARGEST_BATCH, MOST_ROWS, Batch, batch_length
+
+NOW = datetime(2026, 12, 1, tzinfo=UTC)
+
+
+def rows(count: int, payload: str = "") -> list[TrailRow]:
+    made: list[TrailRow] = []
+    head = genesis("e1")
+    for number in range(1, count + 1):
+        entry = Entry("e1", number, NOW, NOW, "maya", "therapist", f"c{number}", "Noted", {"event": payload})
+        made.append(append(head, entry, bytes(32)))
+        head = made[-1].head
+    return made
+
+
+class Records:
+    def __init__(self, *trouble: Exception) -> None:
+        self.trouble = list(trouble)
+        self.written: list[TrailRow] = []
+        self.protocols: list[str] = []
+
+    async def append(self, rows: Sequence[TrailRow], summary: EpisodeSummary) -> Head:
+        if self.trouble:
+            raise self.trouble.pop(0)
+        self.written += rows
+        return rows[-1].head
+
+    async def save_protocol(self, content_hash: str, name: str, version: str, document: str) -> None:
+        self.protocols.append(document)
+
+
+def batch(**more: Any) -> Batch:
+    summary: Any = EpisodeSummary(
+        *("e1", "client-1", "minimal", "1.0.0", "ab" * 32, 2, "talk", "low", "low", "maya", NOW),
+        closed_at=None,
+        next_deadline=None,
+        obligations=(),
+    )
+    return Batch(**{"rows": tuple(rows(2)), "summary": summary, "linger": timedelta(0), **more})
+
+
+async def test_rows_and_the_protocol_of_the_first_batch_are_written():
+    records = Records()
+    await ActivityEnvironment().run(Recording(records, 1).append_rows, batch(protocol="{}"))
+    assert [row.sequence for row in records.written] == [1, 2]
+    assert records.protocols == ["{}"]
+
+
+async def test_records_that_are_away_are_tried_again_and_nothing_of_the_error_gets_out():
+    records = Records(ConnectionError("client Dana in the parameters"))
+    with pytest.raises(ApplicationError) as failed:
+        await ActivityEnvironment().run(Recording(records, 1).append_rows, batch())
+    assert (failed.value.type, failed.value.non_retryable) == ("RecordsAway", False)
+    assert "Dana" not in str(failed.value)
+    assert failed.value.__cause__ is None
+
+
+async def test_a_refused_batch_is_named_and_stays_in_the_outbox():
+    records = Records(ConflictError("e1", 2))
+    with pytest.raises(ApplicationError) as failed:
+        await ActivityEnvironment().run(Recording(records, 1).append_rows, batch())
+    assert (failed.value.type, failed.value.non_retryable) == ("ConflictError", False)
+
+
+async def test_it_lingers_but_not_when_the_worker_stops():
+    told = batch(linger=timedelta(seconds=0.2))
+    environment = ActivityEnvironment()
+    begun = time.monotonic()
+    await environment.run(Recording(Records(), 1).append_rows, told)
+    assert time.monotonic() - begun >= 0.2
+    environment.worker_shutdown()
+    begun = time.monotonic()
+    await environment.run(Recording(Records(), 1).append_rows, batch(linger=timedelta(seconds=30)))
+    assert time.monotonic() - begun < 5
+
+
+def test_a_batch_is_bounded_in_rows_and_size_and_never_empty():
+    assert batch_length(rows(3)) == 3
+    assert batch_length(rows(MOST_ROWS + 1)) == MOST_ROWS
+    large = rows(3, "x" * (LARGEST_BATCH // 2 + 1))
+    assert batch_length(large) == 1
+    assert batch_length(rows(1, "x" * LARGEST_BATCH * 2)) == 1
