@@ -14,7 +14,7 @@ As written in a protocol::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -252,25 +252,33 @@ def evaluate(condition: Condition, holds: Callable[[Test], Truth]) -> Truth:
         case Test():
             return holds(condition)
         case AllOf(terms):
-            return all_of([evaluate(term, holds) for term in terms])
+            return all_of(evaluate(term, holds) for term in terms)
         case AnyOf(terms):
-            return any_of([evaluate(term, holds) for term in terms])
+            return any_of(evaluate(term, holds) for term in terms)
         case Not(term):
             return negate(evaluate(term, holds))
 
 
-def all_of(truths: Sequence[Truth]) -> Truth:
-    """False if any is false, else unknown if any is unknown, else true."""
-    if False in truths:
-        return False
-    return None if None in truths else True
+def all_of(truths: Iterable[Truth]) -> Truth:
+    """False if any is false, else unknown if any is unknown, else true. Stops at the first false."""
+    result: Truth = True
+    for truth in truths:
+        if truth is False:
+            return False
+        if truth is None:
+            result = None
+    return result
 
 
-def any_of(truths: Sequence[Truth]) -> Truth:
-    """True if any is true, else unknown if any is unknown, else false."""
-    if True in truths:
-        return True
-    return None if None in truths else False
+def any_of(truths: Iterable[Truth]) -> Truth:
+    """True if any is true, else unknown if any is unknown, else false. Stops at the first true."""
+    result: Truth = False
+    for truth in truths:
+        if truth is True:
+            return True
+        if truth is None:
+            result = None
+    return result
 
 
 def negate(truth: Truth) -> Truth:

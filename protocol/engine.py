@@ -51,6 +51,10 @@ class Receipt:
         return next((event for event in self.events if isinstance(event, e.CommandRefused)), None)
 
 
+RECEIPT: TypeAdapter[Receipt] = TypeAdapter(Receipt)
+"""Reads and writes a receipt."""
+
+
 class Engine:
     """One episode under way."""
 

@@ -73,6 +73,7 @@ class Program:
         self.placed = {name: self._placed(name) for name in spec.stages}
         self.may_leave = {name: self.readers.predicate(stage.leave_when) for name, stage in spec.stages.items()}
         self.stages = machine.compile_table(machine.build(spec, self._ready()))
+        self.ranked = self._ranked()
         self.rules = self._rules()
         self.lowering = self.readers.predicate(spec.risk.lowering.requires)
         self.openings, self.becoming = self._openings()
@@ -99,8 +100,7 @@ class Program:
 
     def floor(self, episode: Episode) -> str:
         """The highest level that a risk rule asks for now."""
-        held = [rule for rules in self.rules.values() for rule in rules if rule.holds(episode)]
-        return max(held, key=lambda rule: rule.rank).level if held else LEVELS[0]
+        return next((rule.level for rule in self.ranked if rule.holds(episode)), LEVELS[0])
 
     def _ready(self) -> dict[str, Predicate]:
         def ready(stage: str) -> Predicate:
@@ -136,14 +136,21 @@ class Program:
             for step in crisis_type.adds.get(stage, ()):
                 yield Placed(step, True, _is_of_type(name))
 
+    def _ranked(self) -> tuple[Rule, ...]:
+        """The risk rules, highest level first."""
+        rules = [
+            Rule(number, RANK[rule.level], rule.level, rule.because, self.readers.predicate(rule.when))
+            for number, rule in enumerate(self.spec.risk.rules)
+        ]
+        return tuple(sorted(rules, key=lambda rule: -rule.rank))
+
     def _rules(self) -> Mapping[str, tuple[Rule, ...]]:
         """Name → the risk rules that depend on it, highest first."""
         by_name: defaultdict[str, list[Rule]] = defaultdict(list)
-        for number, rule in enumerate(self.spec.risk.rules):
-            compiled = Rule(number, RANK[rule.level], rule.level, rule.because, self.readers.predicate(rule.when))
-            for name in self.readers.bases(rule.when):
-                by_name[name].append(compiled)
-        return {name: tuple(sorted(rules, key=lambda rule: -rule.rank)) for name, rules in by_name.items()}
+        for rule in self.ranked:
+            for name in self.readers.bases(self.spec.risk.rules[rule.number].when):
+                by_name[name].append(rule)
+        return {name: tuple(rules) for name, rules in by_name.items()}
 
     def _openings(self) -> tuple[Mapping[Key, list[Opening]], Mapping[str, list[Opening]]]:
         """Openings by event, and by the names whose change may make their condition true."""

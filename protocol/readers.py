@@ -118,10 +118,10 @@ class Readers:
                 return self._compile_test(condition, unknown_as.get(condition.name))
             case AllOf(terms):
                 parts = [self._compile(term, unknown_as) for term in terms]
-                return lambda episode: all_of([part(episode) for part in parts])
+                return lambda episode: all_of(part(episode) for part in parts)
             case AnyOf(terms):
                 parts = [self._compile(term, unknown_as) for term in terms]
-                return lambda episode: any_of([part(episode) for part in parts])
+                return lambda episode: any_of(part(episode) for part in parts)
             case Not(term):
                 part = self._compile(term, unknown_as)
                 return lambda episode: negate(part(episode))
