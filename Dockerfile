@@ -7,7 +7,7 @@ WORKDIR /app
 COPY requirements.lock ./
 RUN pip install --require-hashes -r requirements.lock
 
-COPY settings.py logs.py worker.py ./
+COPY settings.py logs.py worker.py watchdog.py ./
 COPY protocol/ protocol/
 COPY protocol_specs/ protocol_specs/
 COPY workflows/ workflows/

@@ -20,12 +20,10 @@ from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunn
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 import logs
-from activities.mail import Mailer
-from activities.notices import Notifier
+from activities.channels import notifiers
 from activities.paging import Paging
 from activities.recording import Recording
 from activities.referring import Referring
-from activities.webhook import WebhookSender
 from audit import database, migrate, sealing, store
 from cli.leaving import run_and_leave
 from protocol_specs.loader import SpecErrors
@@ -56,14 +54,6 @@ def workflow_runner(*, sandbox: bool) -> WorkflowRunner:
     if not sandbox:
         return UnsandboxedWorkflowRunner()
     return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
-
-
-def notifiers(settings: Settings) -> Mapping[str, Notifier]:
-    """The channels that the settings provide."""
-    found: dict[str, Notifier] = {"email": Mailer(settings)}
-    if settings.webhook_url is not None:
-        found["webhook"] = WebhookSender(settings)
-    return found
 
 
 def activities(settings: Settings) -> list[Callable[..., Any]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, RowMapping, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, RowMapping, Select, and_, case, exists, func, not_, or_, select
 
 from audit.database import Database
 from audit.keys import wrapped_keys
@@ -67,6 +67,15 @@ class Counts:
     open_obligations: int
     overdue_obligations: int
     unreported_pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unattended:
+    """Open obligations that the engine should have seen to and has not."""
+
+    count: int
+    since: datetime
+    """When the first of them needed it; the moment asked for when there is none."""
 
 
 class Queries:
@@ -130,6 +139,14 @@ class Queries:
         """The protocol with this hash, None when no episode was ever opened under it."""
         rows = await self._mappings(select(protocols).where(protocols.c.hash == content_hash))
         return StoredProtocol(**rows[0]) if rows else None
+
+    async def unattended(self, before: datetime) -> Unattended:
+        """What was due, or should have been paged, before a moment and still waits for the engine."""
+        due = and_(not_(obligations.c.missed), obligations.c.due_at < before)
+        first = case((due, obligations.c.due_at), else_=obligations.c.next_page_at)
+        query = select(func.count(), func.min(first)).where(or_(due, obligations.c.next_page_at < before))
+        count, since = await self._database.read(lambda connection: connection.execute(query).one())
+        return Unattended(count, since or before)
 
     async def counts(self, now: datetime) -> Counts:
         """Totals at a moment."""

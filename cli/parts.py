@@ -74,6 +74,16 @@ def worker(settings: Settings) -> Child:
     return Child("worker", command, _python(settings), lambda: worker_polls(settings, begun), grace)
 
 
+def watchdog(settings: Settings) -> Child:
+    """The watchdog. It serves as soon as it runs; its first look follows at once."""
+
+    async def ready() -> bool:
+        return True
+
+    command = (sys.executable, str(_ROOT / "watchdog.py"))
+    return Child("watchdog", command, _python(settings), ready, _GRACE_SECONDS)
+
+
 def host_and_port(settings: Settings) -> tuple[str, int]:
     """Where the Temporal server listens."""
     host, _, port = settings.temporal_address.rpartition(":")

@@ -3,7 +3,7 @@
 1. Take the folder `var` for ourselves; refuse when another stack has it.
 2. Start the mail catcher and the Temporal server, and wait until both serve.
 3. Bring the records database to the newest form.
-4. Start the worker.
+4. Start the worker, and the watchdog that looks after it.
 5. At the first start, open a few fictional episodes.
 6. Keep all of it alive until Ctrl-C; then stop the worker, which drains, and the rest.
 """
@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from audit.migrate import upgrade
-from cli.parts import NoTemporal, host_and_port, is_loopback, mailbox, temporal_server, worker
+from cli.parts import NoTemporal, host_and_port, is_loopback, mailbox, temporal_server, watchdog, worker
 from cli.processes import Child, ChildFailed, Keeper, Say
 from settings import Settings, variable
 
@@ -84,6 +84,7 @@ class Stack:
         await self.keep(temporal_server(settings))
         await asyncio.to_thread(upgrade, settings.database_url.get_secret_value())
         await self.keep(worker(settings))
+        await self.keep(watchdog(settings))
         self._say(_where_to_look(settings))
         await self._seed_once()
 

@@ -34,7 +34,8 @@ ContactOutcome = Literal[
     "wrong_person",
     "declined_to_talk",
 ]
-"""Only `reached` is a contact: a live two-way exchange with the party itself. Everything else is an attempt."""
+"""Only `reached` is a contact: a live two-way exchange with the party itself. Everything else is an attempt,
+except that an automatic message is not even that: no person tried."""
 
 ContactChannel = Literal["video", "phone", "text", "portal", "in_person", "letter"]
 

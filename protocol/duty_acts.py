@@ -7,6 +7,7 @@ from protocol import events as e
 from protocol.acts import Act, clinical_refusal, may_act
 from protocol.episode import DecisionRecord, StepRecord
 from protocol.events import FactRecord
+from protocol.evolve import NOBODY_TRIED
 from protocol.facts import Refused, check_facts
 from protocol.spec import Decision
 from protocol.turn import Turn
@@ -38,7 +39,8 @@ def _emit_contact(turn: Turn, command: c.RecordContact, reached: bool) -> None:
     if reached:
         turn.emit(e.ContactMade(command.party, command.channel, command.note, command.exception, turn.at))
         return
-    number = turn.episode.attempts.get(command.party, 0) + 1
+    tried = command.outcome not in NOBODY_TRIED
+    number = turn.episode.attempts.get(command.party, 0) + tried
     turn.emit(
         e.ContactAttempted(
             command.party, command.channel, command.outcome, number, command.note, command.exception, turn.at

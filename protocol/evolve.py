@@ -24,6 +24,8 @@ K = TypeVar("K")
 V = TypeVar("V")
 Changes = dict[str, Any]
 UNKNOWN = "unknown"
+NOBODY_TRIED = frozenset({"automatic_message"})
+"""Outcomes in which no person tried anything: recorded, but neither a contact nor an attempt."""
 NO_TALLY = Tally(0)
 
 
@@ -140,6 +142,8 @@ def _contact_made(episode: Episode, event: e.ContactMade, revision: int) -> Chan
 
 
 def _contact_attempted(episode: Episode, event: e.ContactAttempted, revision: int) -> Changes:
+    if event.outcome in NOBODY_TRIED:
+        return {}
     return {
         "tries": _put(episode.tries, event.party, Moment(event.at, revision)),
         "attempts": _put(episode.attempts, event.party, event.number),

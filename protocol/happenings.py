@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from protocol import events as e
+from protocol.evolve import NOBODY_TRIED
 from protocol.program import Key
 
 _Keys = Callable[[Any], list[Key]]
@@ -40,7 +41,7 @@ KEYS: dict[type, _Keys] = {
         ("reached", ev.party),
         *_changed(f"contact.{ev.party}", f"attempts.{ev.party}"),
     ],
-    e.ContactAttempted: lambda ev: [("not_reached", ev.party), *_changed(f"attempts.{ev.party}")],
+    e.ContactAttempted: lambda ev: _attempted(ev),
     e.DecisionRecorded: lambda ev: _decided(ev),
     e.RiskRaised: lambda _: [("event", "risk_raised"), *_changed("risk", "peak_risk")],
     e.RiskLowered: lambda _: [("event", "risk_lowered"), *_changed("risk")],
@@ -54,6 +55,12 @@ KEYS: dict[type, _Keys] = {
     e.HandoverAccepted: lambda _: [("event", "handover_accepted"), *_changed("handover")],
     e.HandoverDeclined: lambda _: [("event", "handover_declined"), *_changed("handover")],
 }
+
+
+def _attempted(event: e.ContactAttempted) -> list[Key]:
+    if event.outcome in NOBODY_TRIED:
+        return []
+    return [("not_reached", event.party), *_changed(f"attempts.{event.party}")]
 
 
 def _decided(event: e.DecisionRecorded) -> list[Key]:

@@ -238,6 +238,18 @@ async def test_the_worker_comes_up_and_says_that_it_is_well(records: Path, tmp_p
         await keeper.stop()
 
 
+@pytest.mark.full
+def test_the_watchdog_watches_with_nothing_but_the_records(records: Path):
+    migrated(records)
+    with started("watchdog", records, HOLDFAST_ROTA=str(ROOT / "protocol_specs/rota.yaml")) as watchdog:
+        assert watchdog.stdout is not None
+        assert "watchdog ready" in watchdog.stdout.readline()
+        watchdog.terminate()
+        rest, _ = watchdog.communicate(timeout=30)
+    assert watchdog.returncode == 0, rest
+    assert "records not read" not in rest
+
+
 def well(command: list[str], place: dict[str, str]) -> int:
     """Exit code of the worker's health check."""
     return subprocess.run(

@@ -22,7 +22,7 @@ ARROWS: dict[str, set[str]] = {
     "audit": {"protocol", "logs"},
     "activities": {"protocol", "audit", "workflows", "settings", "logs"},
 }
-WIRING = {"worker", "cli", "tests", "benchmarks"}
+WIRING = {"worker", "watchdog", "cli", "tests", "benchmarks"}
 #: The core is pure: arithmetic, text, data classes, validation and the stage machine; no clock, chance, disk or net.
 CORE_MAY_IMPORT = {
     "__future__", "abc", "base64", "bisect", "collections", "contextlib", "copy", "dataclasses", "datetime", "difflib",

@@ -10,7 +10,7 @@ from protocol import commands as c
 from protocol import events as e
 from tests.protocol.story import Story, code, kinds
 
-ATTEMPTS = [outcome for outcome in get_args(c.ContactOutcome) if outcome != "reached"]
+ATTEMPTS = [outcome for outcome in get_args(c.ContactOutcome) if outcome not in ("reached", "automatic_message")]
 
 
 @pytest.fixture
@@ -33,6 +33,16 @@ def test_an_attempt_is_no_contact(outcome: str):
     assert receipt.events[0] == e.ContactAttempted("client", "phone", outcome, 1, "n", "", story.now)
     assert "client" not in story.episode.contacts
     assert story.episode.tries["client"].at == story.now
+    assert story.owed("first_contact")
+
+
+def test_an_automatic_message_is_recorded_and_is_no_attempt():
+    story = Story.begun().in_follow_up()
+    story.contact("no_answer")
+    receipt = story.contact("automatic_message", note="n")
+    assert receipt.events == (e.ContactAttempted("client", "phone", "automatic_message", 1, "n", "", story.now),)
+    assert story.episode.attempts == {"client": 1}
+    assert story.episode.tries["client"].sequence < story.episode.revision
     assert story.owed("first_contact")
 
 

@@ -1,0 +1,158 @@
+"""The watchdog on real records: silent engine, blind watchdog, over again."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from activities.mail import Mailer
+from activities.notices import NotDeliveredError, Notice
+from audit.database import Database, connect
+from audit.migrate import upgrade
+from audit.queries import Queries, Unattended
+from audit.store import Store
+from protocol.rota import Person, Rota, parse_rota
+from protocol.trail import genesis
+from settings import load
+from tests.activities.providers import mail_server
+from tests.audit.records import RING, owed, rows, sqlite_url, summary
+from watchdog import BLIND, PAGE_AGAIN, Watchdog
+
+GRACE = timedelta(seconds=60)
+DUE = datetime(2026, 12, 5, 3, 0, tzinfo=UTC)
+ROTA = parse_rota(
+    {
+        "people": [
+            {"id": "ruth", "name": "Ruth", "roles": ["supervisor"], "email": "ruth@example.test"},
+            {"id": "maya", "name": "Maya", "roles": ["therapist"], "email": "maya@example.test"},
+        ],
+        "shifts": [
+            {"role": "supervisor", "person": "ruth", "weekly": {"days": ["mon"], "begins": "09:00", "ends": "10:00"}}
+        ],
+    }
+)
+
+
+class FixedRota:
+    async def current(self) -> Rota:
+        return ROTA
+
+
+class Pager:
+    """A channel that writes down whom it told; refuses while it is `down`."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, tuple[str, ...]]] = []
+        self.down = False
+
+    async def deliver(self, notice: Notice, people: Sequence[Person]) -> None:
+        if self.down:
+            raise NotDeliveredError("the pager is down", final=False)
+        self.told.append((notice.type, tuple(person.id for person in people)))
+
+
+@pytest.fixture
+async def records(tmp_path: Path) -> AsyncIterator[Database]:
+    url = sqlite_url(tmp_path)
+    upgrade(url)
+    database = connect(url)
+    yield database
+    await database.dispose()
+
+
+async def keep(records: Database, revision: int, **changes: object) -> None:
+    """Write the episode as it is at a revision, with one open obligation, or with none."""
+    store = Store(records, RING)
+    head = await store.head("ep-1")
+    owes = (replace(owed(), **changes),) if changes else ()
+    at = summary(revision, obligations=owes)
+    await store.append(rows(revision - head.sequence, head=head if head.sequence else genesis("ep-1")), at)
+
+
+def watchdog(records: Database, pager: Pager) -> Watchdog:
+    return Watchdog(Queries(records, RING), FixedRota(), {"pager": pager}, "supervisor", GRACE)
+
+
+async def test_a_deadline_that_the_engine_sees_to_is_no_trouble(records: Database):
+    pager = Pager()
+    await keep(records, 1, due_at=DUE, next_page_at=DUE)
+    assert await watchdog(records, pager).look(DUE + GRACE) is None
+    assert pager.told == []
+
+
+async def test_a_deadline_that_waits_longer_than_the_grace_calls_people_even_off_shift(records: Database):
+    pager = Pager()
+    await keep(records, 1, due_at=DUE, next_page_at=DUE)
+    trouble = await watchdog(records, pager).look(DUE + GRACE + timedelta(seconds=1))
+    assert trouble is not None
+    assert trouble.type == "watchdog.silent"
+    assert "1 deadlines" in trouble.subject
+    assert pager.told == [("watchdog.silent", ("ruth",))]
+
+
+async def test_a_page_that_should_have_left_counts_too(records: Database):
+    pager = Pager()
+    await keep(records, 1, due_at=DUE, missed=True, next_page_at=DUE + timedelta(minutes=15))
+    dog = watchdog(records, pager)
+    assert await dog.look(DUE + timedelta(minutes=16)) is None
+    assert await dog.look(DUE + timedelta(minutes=16, seconds=1)) is not None
+
+
+async def test_it_calls_again_while_it_lasts_and_says_when_it_is_over(records: Database):
+    pager, now = Pager(), DUE + timedelta(minutes=5)
+    await keep(records, 1, due_at=DUE, next_page_at=DUE)
+    dog = watchdog(records, pager)
+    for wait in (timedelta(0), timedelta(minutes=1), PAGE_AGAIN):
+        await dog.look(now + wait)
+    await keep(records, 2)
+    for wait in (timedelta(minutes=20), timedelta(minutes=21)):
+        await dog.look(now + wait)
+    assert [kind for kind, _ in pager.told] == ["watchdog.silent", "watchdog.silent", "watchdog.over"]
+
+
+async def test_whoever_could_not_be_told_is_told_at_the_next_look(records: Database):
+    pager, now = Pager(), DUE + timedelta(minutes=5)
+    await keep(records, 1, due_at=DUE, next_page_at=DUE)
+    dog, pager.down = watchdog(records, pager), True
+    await dog.look(now)
+    pager.down = False
+    await dog.look(now + timedelta(seconds=5))
+    assert pager.told == [("watchdog.silent", ("ruth",))]
+
+
+class Away:
+    """Records that can't be read, until they can."""
+
+    def __init__(self) -> None:
+        self.away = True
+
+    async def unattended(self, before: datetime) -> Unattended:
+        if self.away:
+            raise OperationalError("select", {}, Exception("away"))
+        return Unattended(0, before)
+
+
+async def test_records_that_stay_away_are_an_alarm_and_a_short_outage_is_none():
+    records, pager = Away(), Pager()
+    dog = Watchdog(records, FixedRota(), {"pager": pager}, "supervisor", GRACE)
+    assert await dog.look(DUE) is None
+    assert await dog.look(DUE + GRACE) is BLIND
+    records.away = False
+    assert await dog.look(DUE + GRACE * 2) is None
+    assert [kind for kind, _ in pager.told] == ["watchdog.blind", "watchdog.over"]
+
+
+async def test_the_call_is_a_real_mail_and_names_no_client(records: Database, tmp_path: Path):
+    await keep(records, 1, due_at=DUE, next_page_at=DUE)
+    async with mail_server() as server:
+        settings = load({"HOLDFAST_SMTP_PORT": str(server.port), "HOLDFAST_VAR": str(tmp_path)})
+        dog = Watchdog(Queries(records, RING), FixedRota(), {"email": Mailer(settings)}, "supervisor", GRACE)
+        await dog.look(DUE + timedelta(hours=1))
+    (mail,) = server.received
+    assert mail["To"] == "ruth@example.test"
+    assert "silent" in mail["Subject"]
+    assert "client-1" not in mail.as_string()
+    assert "ep-1" not in mail.as_string()

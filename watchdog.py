@@ -1,0 +1,183 @@
+"""The watchdog: its own process, holding the records against the clock; it calls people when the engine is silent.
+
+1. Look at the records every few seconds: is anything due that the engine has not seen to?
+2. When it is so for longer than the grace, page the people of the watchdog's role, past every engine.
+3. Page again while it lasts, and say when it is over.
+
+It needs neither Temporal nor the worker. Records that can't be read are an alarm too: the watchdog is blind then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+import logs
+from activities.channels import notifiers
+from activities.notices import NotDeliveredError, Notice, Notifier
+from activities.paging import RotaSource
+from audit import database, queries, sealing
+from audit.queries import Unattended
+from protocol.rota import Person, Rota, resolve
+from protocol_specs.loader import SpecErrors
+from protocol_specs.rota_file import RotaFile
+from settings import Settings, SettingsError, load
+
+log = structlog.get_logger()
+
+LOOK_EVERY_SECONDS = 5.0
+PAGE_AGAIN = timedelta(minutes=15)
+MOST_PEOPLE = 50
+
+
+class Records(Protocol):
+    """What the watchdog asks of the records."""
+
+    async def unattended(self, before: datetime) -> Unattended:
+        """Open obligations that needed the engine before a moment and still wait for it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why people are called. No client is named."""
+
+    type: str
+    subject: str
+    text: str
+
+
+BLIND = Trouble(
+    "watchdog.blind",
+    "Holdfast's records can't be read",
+    "The watchdog can't see whether deadlines are kept. Check the records database.\n"
+    "Until it is back: look at what is open on paper, and call.\n",
+)
+
+
+class Watchdog:
+    """One watch. All times are aware UTC."""
+
+    def __init__(
+        self, records: Records, rota: RotaSource, channels: Mapping[str, Notifier], role: str, grace: timedelta
+    ) -> None:
+        self._records = records
+        self._rota = rota
+        self._channels = channels
+        self._role = role
+        self._grace = grace
+        self._trouble_since: datetime | None = None
+        self._paged_at: datetime | None = None
+        self._blind_since: datetime | None = None
+
+    async def look(self, now: datetime) -> Trouble | None:
+        """Look once; page when there is trouble, or when it is over. The trouble, if any."""
+        trouble = await self._trouble(now)
+        if trouble is None:
+            await self._over(now)
+        elif self._paged_at is None or now - self._paged_at >= PAGE_AGAIN:
+            self._trouble_since = self._trouble_since or now
+            log.error("the engine is silent", reason_code=trouble.type)
+            if await self._page(trouble, now):
+                self._paged_at = now
+        return trouble
+
+    async def _trouble(self, now: datetime) -> Trouble | None:
+        try:
+            unattended = await self._records.unattended(now - self._grace)
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            log.warning("records not read", error_type=type(error).__name__)
+            self._blind_since = self._blind_since or now
+            return BLIND if now - self._blind_since >= self._grace else None
+        self._blind_since = None
+        return _silence(unattended, now) if unattended.count else None
+
+    async def _over(self, now: datetime) -> None:
+        if self._trouble_since is None or self._blind_since is not None:
+            return
+        over = Trouble("watchdog.over", "Holdfast's engine answers again", "Every deadline is seen to again.\n")
+        if await self._page(over, now):
+            self._trouble_since = self._paged_at = None
+
+    async def _page(self, trouble: Trouble, now: datetime) -> bool:
+        """Tell everybody by every channel; true when somebody was told."""
+        people = _people(await self._rota.current(), self._role, now)
+        key = f"{trouble.type}.{now:%Y%m%dT%H%M%S}"
+        notice = Notice(key, trouble.type, trouble.subject, trouble.text, {"at": now.isoformat()})
+        told = [await self._tell(name, channel, notice, people) for name, channel in self._channels.items()]
+        return any(told)
+
+    async def _tell(self, name: str, channel: Notifier, notice: Notice, people: Sequence[Person]) -> bool:
+        try:
+            await channel.deliver(notice, people)
+        except NotDeliveredError as failure:
+            log.error("watchdog not heard", channel=name, reason_code=str(failure))
+            return False
+        return True
+
+
+def _people(rota: Rota, role: str, now: datetime) -> list[Person]:
+    """Who answers for the role now; with nobody on shift everybody who has it: better woken than silent."""
+    found = resolve(rota, role, now) or [person for person in rota.people if role in person.roles]
+    return found[:MOST_PEOPLE]
+
+
+def _silence(unattended: Unattended, now: datetime) -> Trouble:
+    minutes = int((now - unattended.since).total_seconds() // 60)
+    return Trouble(
+        "watchdog.silent",
+        f"Holdfast's engine is silent: {unattended.count} deadlines wait",
+        f"{unattended.count} deadlines are due and nobody was paged; the oldest for {minutes} minutes.\n"
+        "Check the worker and Temporal. Until they are back: `holdfast episode list --overdue`, and call.\n",
+    )
+
+
+async def watch(dog: Watchdog, stop: asyncio.Event) -> None:
+    """Look again and again until told to stop."""
+    while not stop.is_set():
+        await dog.look(datetime.now(UTC))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), LOOK_EVERY_SECONDS)
+
+
+async def _watch_until_signalled(settings: Settings) -> None:
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    engine = database.connect(settings.database_url.get_secret_value(), pool_size=1)
+    ring = sealing.Keyring((key.id, key.secret) for key in settings.record_keys)
+    dog = Watchdog(
+        queries.Queries(engine, ring),
+        RotaFile(settings.rota),
+        notifiers(settings),
+        settings.watchdog_role,
+        timedelta(seconds=settings.watchdog_seconds),
+    )
+    log.info("watchdog ready")
+    await watch(dog, stop)
+    await engine.dispose()
+
+
+def main(environ: Mapping[str, str] | None = None) -> int:
+    """Run the watchdog; the exit code: 0 stopped, 2 wrong settings or rota."""
+    try:
+        settings = load(environ)
+        logs.configure(settings.log_level, settings.log_format)
+        asyncio.run(_watch_until_signalled(settings))
+    except (SettingsError, SpecErrors) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
