@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from cli.configuration import settings
-from cli.output import FOUND, AsJson, Trouble, say_json, table
+from cli.output import FOUND, AsJson, Trouble, say, say_json, table
 from cli.shelf import find_protocol, protocol_files, read_directory, scenario_files
 from protocol_specs.loader import load_protocol
 
@@ -38,6 +38,20 @@ def list_protocols(as_json: AsJson = False) -> None:
     table("", ("Protocol", "Version", "Title", "Hash"), rows, f"There is no protocol in {settings().protocols}.")
 
 
+@app.command("lint")
+def lint_protocol(spec: Spec, as_json: AsJson = False) -> None:
+    """Check a protocol: schema, names, types, reachability. Every finding has its line and a remedy."""
+    from protocol_specs.lint import as_object, as_text, lint
+
+    found = lint(find_protocol(spec, settings().protocols))
+    if as_json:
+        say_json([as_object(one) for one in found])
+    else:
+        say(as_text(found))
+    if any(one.finding.severity == "error" for one in found):
+        raise typer.Exit(FOUND)
+
+
 @app.command("test")
 def play_scenarios(
     spec: Spec,
@@ -60,3 +74,25 @@ def play_scenarios(
     show(results, as_json=as_json, tell=tell)
     if not all(result.passed for result in results):
         raise typer.Exit(FOUND)
+
+
+@app.command("schema")
+def print_schema(
+    document: Annotated[Literal["protocol", "scenario"], typer.Argument(help="What to write.")] = "protocol",
+) -> None:
+    """Print the JSON Schema of a protocol or a scenario, for completion in an editor."""
+    from protocol_specs.schema import schema_text
+
+    say(schema_text(document).rstrip())
+
+
+@app.command("diagram")
+def draw_diagram(
+    spec: Spec, mermaid: Annotated[bool, typer.Option("--mermaid", help="Mermaid text instead of SVG.")] = False
+) -> None:
+    """Draw the stages of a protocol with their deadlines, as SVG."""
+    from protocol.diagram import draw_mermaid
+    from protocol.drawing import draw_svg
+
+    document = load_protocol(find_protocol(spec, settings().protocols))
+    say((draw_mermaid(document) if mermaid else draw_svg(document)).rstrip())

@@ -84,3 +84,34 @@ def test_the_protocols_that_ship_are_listed(capsys: Out) -> None:
     assert "withdrawal_monitoring" in [one["protocol"] for one in listed]
     assert run(["protocol", "list"]) == 0
     assert "\x1b[" not in capsys.readouterr().out
+
+
+MINIMAL = str(ROOT / "tests/specs/minimal.yaml")
+
+
+def test_a_clean_protocol_has_no_finding(capsys: Out) -> None:
+    assert run(["protocol", "lint", MINIMAL]) == 0
+    assert capsys.readouterr().out == "0 errors, 0 warnings\n"
+
+
+def test_errors_are_told_and_end_with_one(capsys: Out, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(Path(MINIMAL).read_text(encoding="utf-8").replace("{reached: client}", "{reached: clent}"))
+    assert run(["protocol", "lint", str(wrong)]) == 1
+    assert "error: `clent` is not a party of this protocol\n    → did you mean `client`?" in capsys.readouterr().out
+    assert run(["protocol", "lint", str(wrong), "--json"]) == 1
+    (told,) = json.loads(capsys.readouterr().out)
+    assert told["path"] == "obligations.call_back.met_by[0].reached"
+
+
+@pytest.mark.parametrize("document", ["protocol", "scenario"])
+def test_the_schema_is_printed_as_it_is_published(capsys: Out, document: str) -> None:
+    assert run(["protocol", "schema", document]) == 0
+    assert capsys.readouterr().out == (ROOT / f"docs/{document}.schema.json").read_text(encoding="utf-8")
+
+
+def test_the_diagram_is_printed(capsys: Out) -> None:
+    assert run(["protocol", "diagram", MINIMAL]) == 0
+    assert capsys.readouterr().out == (ROOT / "tests/specs/minimal.svg").read_text(encoding="utf-8")
+    assert run(["protocol", "diagram", MINIMAL, "--mermaid"]) == 0
+    assert capsys.readouterr().out == (ROOT / "tests/specs/minimal.mmd").read_text(encoding="utf-8")
