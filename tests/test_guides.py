@@ -1,4 +1,4 @@
-"""The guides on writing a protocol and a scenario run as they stand."""
+"""The guides run as they stand, and what the README shows is what is printed."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from protocol.scenario import COMMANDS, Expectation, Scenario
 from protocol.spec import ProtocolSpec
 from protocol.transcript import transcript
 from protocol_specs.loader import Document, read_yaml
+from tests.picture import PICTURE, draw, told
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -44,3 +45,22 @@ def test_the_guide_names_every_command_and_every_expectation() -> None:
 def test_the_guide_names_every_part_of_a_protocol() -> None:
     page = (DOCS / "writing_a_protocol.md").read_text(encoding="utf-8")
     assert {name for name in ProtocolSpec.model_fields if f"`{name}`" not in page and f"\n{name}:" not in page} == set()
+
+
+def test_the_readme_shows_what_is_printed() -> None:
+    readme = (DOCS.parent / "README.md").read_text(encoding="utf-8")
+    shown = [
+        line
+        for block in re.findall(r"^```\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+        for line in block.splitlines()
+    ]
+    lines = [line for line in shown if re.match(r"\d\d:\d\d|          \w", line)]
+    assert len(lines) >= 6
+    printed = told().splitlines()
+    assert [line for line in lines if line not in printed] == []
+
+
+def test_the_picture_shows_what_is_printed() -> None:
+    drawn = draw(told())
+    assert "http" not in drawn.replace("http://www.w3.org/2000/svg", "")
+    assert PICTURE.read_text(encoding="utf-8") == drawn, "the story has changed: python -m tests.picture draws it anew"
