@@ -17,6 +17,7 @@ from protocol.program import program
 from protocol.rota import Person, Rota, resolve
 from protocol.scenario import Scenario
 from protocol.spec import ProtocolSpec
+from protocol.trail import TrailRow
 
 SALT_KEY = bytes(32)
 """A rehearsal's trail is thrown away, so its salts need not be secret."""
@@ -26,10 +27,10 @@ T = TypeVar("T")
 
 def rehearse(spec: ProtocolSpec, scenario: Scenario, directory: Directory | None = None) -> Report:
     """Play a scenario on the pure core. Raises ScenarioError when it can't be played."""
-    return _run(play(program(spec), scenario, VirtualStage(spec, scenario), directory))
+    return finished(play(program(spec), scenario, VirtualStage(spec, scenario), directory))
 
 
-def _run(coroutine: Coroutine[Any, Any, T]) -> T:
+def finished(coroutine: Coroutine[Any, Any, T]) -> T:
     """The result of a coroutine that never waits."""
     try:
         coroutine.send(None)
@@ -62,6 +63,8 @@ class VirtualStage:
         self._rota = rota_of(spec, scenario)
         self._engine = Engine(spec, f"scenario-{scenario.scenario}", SALT_KEY)
         self._now: datetime | None = None
+        self.trail: list[TrailRow] = []
+        """Every row so far."""
 
     async def advance_to(self, at: datetime) -> Sequence[Happened]:
         """Sweep every deadline at its very moment."""
@@ -69,18 +72,23 @@ class VirtualStage:
             self._engine.sweep(due)
             self._deliver(due)
         self._now = at
-        return chronicle(self._engine.take_rows())
+        return chronicle(self._take_rows())
 
     async def submit(self, command: HumanCommand) -> Sequence[Happened]:
         """Submit at the present time and deliver the pages that follow."""
         now = self._now or command.occurred_at
         receipt = self._engine.submit(command, now)
         self._deliver(now)
-        return chronicle(self._engine.take_rows()) or unrecorded(command, receipt, now)
+        return chronicle(self._take_rows()) or unrecorded(command, receipt, now)
 
     async def episode(self) -> Episode | None:
         """The engine's episode."""
         return self._engine.episode
+
+    def _take_rows(self) -> list[TrailRow]:
+        rows = self._engine.take_rows()
+        self.trail += rows
+        return rows
 
     def _deliver(self, now: datetime) -> None:
         """Report each page; one that reaches nobody may call for the next rung at once."""

@@ -7,7 +7,10 @@ import pytest
 
 from protocol.casting import problems
 from protocol.directory import Directory
-from protocol.rehearsal import rehearse
+from protocol.play import play
+from protocol.program import program
+from protocol.rehearsal import VirtualStage, finished
+from protocol.replay import replay
 from protocol.scenario import Scenario
 from protocol.spec import ProtocolSpec
 from protocol.transcript import WIDTH, transcript
@@ -28,13 +31,17 @@ def directory() -> Directory:
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_a_scenario_passes_on_the_pure_core(path: Path) -> None:
+def test_a_scenario_passes_on_the_pure_core_and_its_trail_replays_to_the_same_end(path: Path) -> None:
     spec, scenario = protocol(path.parent.name), load(path, Scenario)
     assert problems(spec, scenario) == ()
-    report = rehearse(spec, scenario, directory())
+    stage = VirtualStage(spec, scenario)
+    report = finished(play(program(spec), scenario, stage, directory()))
     story = transcript(report)
     assert report.passed, story
     assert max(map(len, story.splitlines())) <= WIDTH
+    steps = list(replay(spec, stage.trail))
+    assert [one for step in steps for one in step.differences] == []
+    assert [step.after for step in steps[-1:]] == [end for end in [finished(stage.episode())] if end is not None]
 
 
 def test_every_protocol_that_ships_has_scenarios() -> None:
