@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import typer
 from typer.exceptions import TyperException
 
-from cli import protocol
+from cli import directory, protocol
 from cli.configuration import settings
 from cli.leaving import run_and_leave
 from cli.output import DONE, FOUND, UNEXPECTED, USAGE, Trouble, complain, say
@@ -19,6 +19,7 @@ from settings import SettingsError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(protocol.app, name="protocol")
+app.add_typer(directory.app, name="directory")
 
 
 @app.callback()

@@ -137,6 +137,11 @@ class Resource(Element):
             raise ValueError(f"expires_at must be within {LIFETIME.days} days after verified_at")
         return self
 
+    @property
+    def never_called(self) -> bool:
+        """Nobody has tried the number. The emergency number is not for trying."""
+        return self.test_call is None and self.kind != "emergency"
+
     def expired(self, today: date) -> bool:
         """The entry should have been verified again before this day."""
         return today > self.expires_at
@@ -288,7 +293,7 @@ def _about(name: str, resource: Resource, today: date) -> Iterator[Caution]:
             "Call it all the same, and go on along the chain if nobody answers.",
             name,
         )
-    if resource.test_call is None:
+    if resource.never_called:
         yield Caution("no_test_call", f"{resource.title}: nobody has recorded a test call yet.", name)
     if "violence" in resource.not_for:
         yield Caution(

@@ -122,9 +122,14 @@ def test_988_and_911_are_shown_with_their_limits() -> None:
 
 def test_a_recorded_test_call_ends_its_warning() -> None:
     called = {"on": "2026-11-24", "by": "R. Ortega", "result": "answered in two rings"}
-    tested = Directory.model_validate(document(emergency=resource("911", "emergency", test_call=called)))
+    tested = Directory.model_validate(document(lifeline=resource("988", "lifeline", test_call=called)))
     untested = {c.resource for c in look_up(tested, None, VERIFIED).warnings if c.code == "no_test_call"}
-    assert untested == {"lifeline", "poison"}
+    assert untested == {"poison"}
+
+
+def test_nobody_is_asked_to_try_the_emergency_number() -> None:
+    asked = {c.resource for c in look_up(SMALL, None, VERIFIED).warnings if c.code == "no_test_call"}
+    assert asked == {"lifeline", "poison"}
 
 
 @given(county=st.none() | st.text(max_size=20) | st.sampled_from([*SMALL.counties, OUTSIDE]), day=st.dates())

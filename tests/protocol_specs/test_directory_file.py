@@ -87,7 +87,7 @@ def test_nothing_that_was_not_read_in_a_good_text_is_in_it() -> None:
 
 
 def test_nobody_has_called_the_numbers_yet_and_the_directory_says_so() -> None:
-    untested = {name for name, resource in DIRECTORY.resources.items() if resource.test_call is None}
+    untested = {name for name, resource in DIRECTORY.resources.items() if resource.never_called}
     warned = {
         caution.resource
         for county in DIRECTORY.counties
