@@ -67,21 +67,15 @@ def _waiving(path: Path, obligation: Obligation) -> Iterator[Finding]:
 
 
 def _first_page(ground: Ground, path: Path, obligation: Obligation) -> Iterator[Finding]:
-    """A page that leaves before the deadline must not be due before the obligation exists."""
+    """A lead longer than every due time would always page at once, which `at_opening` says more plainly."""
     ladder: Ladder | None = ground.spec.ladders.get(obligation.ladder)
     if ladder is None or ladder.lead is None or obligation.clock != "safety":
         return
-    shortest = min(map(_seconds, obligation.durations()))
-    if elapsed_seconds(ladder.lead) > shortest:
-        message = (
-            f"the first page would leave {ladder.lead} before a deadline that may be only {shortest // 60} minutes away"
-        )
-        yield Finding(
-            (*path, "ladder"),
-            message,
-            "choose a ladder with a shorter `lead`, or one that `starts: at_opening`",
-            "warning",
-        )
+    longest = max(map(_seconds, obligation.durations()))
+    if elapsed_seconds(ladder.lead) > longest:
+        message = f"the first page would leave {ladder.lead} before a deadline that is {longest // 60} minutes away"
+        remedy = "choose a ladder with a shorter `lead`, or one that `starts: at_opening`"
+        yield Finding((*path, "ladder"), message, remedy, "warning")
 
 
 def _opening(ground: Ground) -> Iterator[Finding]:

@@ -36,11 +36,14 @@ class Ground:
         self.budget = Budget()
         self.elements: list[tuple[Path, Element]] = []
         self.guards: list[tuple[Path, Guard]] = []
+        self.texts: list[str] = []
         self._verdicts: dict[Guard, Verdict | None] = {}
         self._walk(spec, ())
 
     def _walk(self, value: Any, path: Path) -> None:
-        if isinstance(value, Guard):
+        if isinstance(value, str):
+            self.texts.append(value)
+        elif isinstance(value, Guard):
             self.guards.append((path, value))
         elif isinstance(value, BaseModel):
             self.elements.append((path, cast("Element", value)))

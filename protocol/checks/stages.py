@@ -181,8 +181,8 @@ def _always(ground: Ground, guards: Iterable[Guard | None]) -> bool:
 
 
 def _lasts(stage: str, name: str, obligation: Obligation) -> bool:
-    """Whether it stays owed until the stage is left, or opens again each time it is met."""
-    opens_again = any(trigger.met == name for trigger in obligation.opens)
+    """Whether it stays owed until the stage is left, or opens again each time it is met, without end."""
+    opens_again = obligation.at_most is None and any(trigger.met == name for trigger in obligation.opens)
     return opens_again or any(evidence.left == stage for evidence in obligation.met_by)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date
 from typing import TYPE_CHECKING
@@ -18,6 +19,10 @@ from protocol.spec import RANK, Notice, Party, Property, Refusal
 if TYPE_CHECKING:
     from protocol.elements import Instrument
     from protocol.spec import Decision, ProtocolSpec
+
+
+CITED = re.compile(r"\[([A-Za-z0-9_.-]{1,40})[\],;]")
+"""A reference cited within a text, such as `[S19]` or `[S19, grade B]`."""
 
 
 def check_upkeep(ground: Ground) -> Iterator[Finding]:
@@ -213,5 +218,8 @@ def _used_names(ground: Ground) -> dict[str, set[str]]:
             *(due.by for _, due in ground.of(DueTable)),
             *(one.advice for one in spec.decisions.values() if one.advice),
         },
-        "references": {ref for _, source in ground.of(Source) for ref in source.refs},
+        "references": {
+            *(ref for _, source in ground.of(Source) for ref in source.refs),
+            *(ref for text in ground.texts for ref in CITED.findall(text)),
+        },
     }

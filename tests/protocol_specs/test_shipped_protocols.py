@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,7 @@ from protocol.directory import Directory
 from protocol.rota import PERSONAL, Rota, resolve
 from protocol.scenario import Scenario
 from protocol.spec import ProtocolSpec
+from protocol_specs.lint import lint
 from protocol_specs.loader import load, load_protocol
 
 SPECS = Path(__file__).parents[2] / "protocol_specs"
@@ -73,3 +75,20 @@ def test_every_role_that_a_ladder_pages_is_answered_at_every_hour(name: str) -> 
         at = monday + timedelta(hours=hour, minutes=30)
         unanswered = sorted(role for role in paged if not resolve(rota, role, at))
         assert not unanswered, f"nobody answers for {unanswered} at {at:%A %H:%M}"
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_nothing_is_found_in_a_shipped_protocol(name: str) -> None:
+    assert [str(each) for each in lint(SPECS / f"{name}.yaml")] == []
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_lint_is_quick(name: str) -> None:
+    """Under 0.3 s of work, reading included; the least of three, since the first also warms up."""
+
+    def work() -> float:
+        began = time.process_time()
+        lint(SPECS / f"{name}.yaml")
+        return time.process_time() - began
+
+    assert min(work() for _ in range(3)) < 0.3
