@@ -47,6 +47,18 @@ def test_a_mistake_is_found(name: str) -> None:
     assert matching[0].finding.remedy
 
 
+def test_deadlines_under_conditions_that_cover_every_case_are_enough() -> None:
+    both = "[{entered: talk, when: {risk: high}}, {entered: talk, when: {not: {risk: high}}}]"
+    assert found_in(TEXT.replace("opens: [{entered: talk}]", f"opens: {both}")) == []
+
+
+def test_a_name_is_found_among_nested_terms() -> None:
+    wrong = TEXT.replace("any: [{distress_score: severe}", "any: [{all: [{distress_scor: severe}, {support: nobody}]}")
+    (found,) = [each for each in found_in(wrong) if "distress_scor`" in each.finding.message]
+    assert "distress_scor: severe" in wrong.splitlines()[found.line - 1]
+    assert found.finding.remedy.startswith("did you mean `distress_score`")
+
+
 def test_only_errors_keep_a_protocol_from_loading(tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     path.write_text(TEXT.replace("references:\n", "references:\n  R9: {title: Unread}\n"), encoding="utf-8")

@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -140,6 +141,13 @@ def test_a_good_model() -> None:
         ("ladder: usual", "ladder: Usual", "9:9 `ladder`: `Usual` is not a name → write lower-case words"),
         ("source: {grade: P}", "note: x", "10:1 `note` is not a key of the document → use one of: title"),
         ("title: Call the client back", "title: 988", "1:8 `title` must be a text → put it in quotes"),
+        ("title: Call the client back", 'title: ""', "1:8 `title` is empty → write a text"),
+        ("title: Call the client back", f"title: {'x' * 601}", "1:8 `title` is longer than 600 characters → shorten"),
+        ("met_by: [{reached: client}]", "met_by: []", "8:9 `met_by` needs at least 1 → add what is missing"),
+        ("ladder: usual", "ladder: usual\nwaived_by: [" + "r, " * 201 + "]", "10:1 `waived_by` has more than 200"),
+        ("ladder: usual", "ladder: usual\nat_most: 401", "10:10 `at_most` is too large → write 400 or less"),
+        ("ladder: usual", "ladder: usual\nat_most: often", "10:10 `at_most` must be a whole number → write digits"),
+        ("source: {grade: P}", "source: P", "10:9 `source` must be a mapping → write `name: value` lines"),
         ("at_least", "at_leest", "7:27 `when`: `risk`: use at_least, at_most or known, not 'at_leest'"),
         (
             "due: {by: risk, values: {high: 24h}, otherwise: 24h}",
@@ -190,6 +198,20 @@ def test_limits() -> None:
     assert errors("a: [[1]]", limits=Limits(depth=3))[0].startswith("1:6 nested more than 3 deep")
     assert errors("a: b", limits=Limits(size=3))[0].startswith("1:1 the file is larger than 3 bytes")
     assert read_yaml("a: [1]", limits=Limits(size=6, depth=3, nodes=4)).data == {"a": [1]}
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text("a: b", encoding="utf-8")
+    with (
+        patch.object(Path, "open", side_effect=PermissionError(13, "Permission denied")),
+        pytest.raises(SpecErrors, match="the file can't be read: Permission denied"),
+    ):
+        load(path, Ladder)
+
+
+def test_too_many_errors_end_the_reading() -> None:
+    assert len(errors("a: &x 1\n" * 500)) == 100
 
 
 BOMBS = {
