@@ -13,8 +13,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, Text, func, select, tuple_, type_coerce
 
+from audit.broken_text import as_stored, is_text, reading_anything, shown
 from audit.database import Database
-from audit.keys import wrapped_keys
+from audit.keys import WrappedKey, wrapped_keys
 from audit.sealing import ClientKey, Keyring, Place, SealingError, UnknownKeyError
 from audit.tables import episodes, trail
 from protocol.trail import Fault, Head, Link, Wrong, check_end, check_link, commit, genesis
@@ -77,8 +78,8 @@ class Verifier:
     async def all(self) -> AsyncIterator[Verdict]:
         """The verdict on each episode: first those that lost their whole trail, then by episode id."""
         for episode_id in await self._without_trail():
-            lost = Fault(episode_id, 1, Wrong.TRUNCATED, "the episode is listed but has no trail")
-            yield Verdict(episode_id, 0, 0, genesis(episode_id), lost)
+            lost = Fault(shown(episode_id), 1, Wrong.TRUNCATED, "the episode is listed but has no trail")
+            yield Verdict(shown(episode_id), 0, 0, _beginning(episode_id), lost)
         check: _Check | None = None
         async for rows, keys in self._chunks():
             for row in rows:
@@ -101,22 +102,28 @@ class Verifier:
             last = (rows[-1].episode_id, rows[-1].sequence)
 
     def _read(self, connection: Connection, last: tuple[str, int], only: str | None) -> _Chunk:
-        rows = connection.execute(_next_rows(connection, last, only)).all()
-        keys: dict[str, _Key] = {}
-        for name, wrapped in wrapped_keys(connection, {row.key_id for row in rows}).items():
-            try:
-                key = None if wrapped.destroyed else wrapped.unwrap(self._ring)
-                keys[name] = _Key(wrapped.client_ref, key)
-            except UnknownKeyError:
-                raise
-            except SealingError as error:
-                keys[name] = _Key(wrapped.client_ref, problem=str(error))
-        return rows, keys
+        query = _next_rows(connection, last, only)
+        rows = reading_anything(connection, lambda: connection.execute(query).all())
+        ids = {row.key_id for row in rows if is_text(row.key_id)}
+        wrapped = reading_anything(connection, lambda: wrapped_keys(connection, ids))
+        return rows, {name: self._key(one) for name, one in wrapped.items()}
+
+    def _key(self, wrapped: WrappedKey) -> _Key:
+        if not is_text(wrapped.client_ref + (wrapped.kek_id or "")):
+            return _Key(wrapped.client_ref, problem=f"the entry of its key {wrapped.key_id} is no text")
+        try:
+            return _Key(wrapped.client_ref, None if wrapped.destroyed else wrapped.unwrap(self._ring))
+        except UnknownKeyError:
+            raise
+        except SealingError as error:
+            return _Key(wrapped.client_ref, problem=str(error))
 
     async def _without_trail(self) -> Sequence[str]:
         query = select(episodes.c.episode_id).outerjoin(trail, trail.c.episode_id == episodes.c.episode_id)
         query = query.where(trail.c.episode_id.is_(None)).order_by(episodes.c.episode_id)
-        return await self._database.read(lambda connection: connection.scalars(query).all())
+        return await self._database.read(
+            lambda connection: reading_anything(connection, lambda: connection.scalars(query).all())
+        )
 
 
 class _Check:
@@ -125,10 +132,12 @@ class _Check:
     def __init__(self, episode_id: str, contents: bool) -> None:
         self.episode_id = episode_id
         self._contents = contents
-        self._head = genesis(episode_id)
+        self._head = _beginning(episode_id)
         self._unreadable = 0
         self._client_ref: str | None = None
         self._fault: Fault | None = None
+        if not is_text(episode_id):
+            self._fault = Fault(shown(episode_id), 1, Wrong.EDITED, "the episode's id is no text")
 
     def take(self, row: Row[Any], key: _Key) -> None:
         """Judge the next row, unless one before it was bad."""
@@ -145,7 +154,7 @@ class _Check:
         fault = self._fault
         if fault is None and expected_head is not None:
             fault = check_end(self._head, self.episode_id, expected_head)
-        return Verdict(self.episode_id, self._head.sequence, self._unreadable, self._head, fault)
+        return Verdict(shown(self.episode_id), self._head.sequence, self._unreadable, self._head, fault)
 
     def _seal_fault(self, row: Row[Any], key: _Key) -> Fault | None:
         problem = key.problem
@@ -161,6 +170,8 @@ class _Check:
     def _content_fault(self, row: Row[Any], key: ClientKey) -> Fault | None:
         place = Place(row.episode_id, row.sequence, row.hash, row.key_id, row.written_at)
         try:
+            if not is_text(row.written_at):
+                raise SealingError("the time of writing is no text")
             if not self._contents:
                 key.unseal(row.sealed, place)
                 return None
@@ -181,7 +192,12 @@ def _next_rows(connection: Connection, last: tuple[str, int], only: str | None) 
     query = select(*columns).order_by(trail.c.episode_id, trail.c.sequence).limit(CHUNK)
     if only is not None:
         return query.where(trail.c.episode_id == only, trail.c.sequence > last[1])
-    return query.where(tuple_(trail.c.episode_id, trail.c.sequence) > last)
+    return query.where(tuple_(trail.c.episode_id, trail.c.sequence) > tuple_(as_stored(last[0]), last[1]))
+
+
+def _beginning(episode_id: str) -> Head:
+    """Where the chain begins; of an episode whose id is no text, nowhere."""
+    return genesis(episode_id) if is_text(episode_id) else Head(0, "")
 
 
 def _as_hashed(column: ColumnElement[Any], name: str, dialect: str) -> ColumnElement[Any]:

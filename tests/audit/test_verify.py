@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, text, update
 
 from audit import verify as verify_module
-from audit.database import Database
+from audit.database import Database, connect
 from audit.keys import destroy
+from audit.migrate import upgrade
 from audit.sealing import ClientKey, Place
 from audit.store import Store
 from audit.tables import client_keys, trail
 from audit.verify import Verdict, Verifier
 from protocol.canonical import rfc3339
 from protocol.trail import Wrong, row_hash
-from tests.audit.records import RING, START, fill, rows, tampering
+from tests.audit.records import RING, START, fill, rows, sqlite_url, tampering
 
 ROWS = 6
 Tamper = Callable[[Connection, random.Random], int]
@@ -279,3 +281,42 @@ async def test_an_episode_without_a_trail(records: Database, store: Store):
     fault = (await Verifier(records, RING).episode("nowhere", made[0].head)).fault
     assert fault is not None
     assert fault.wrong is Wrong.TRUNCATED
+
+
+async def test_bytes_that_are_no_text_are_found_like_any_edit(tmp_path: Path):
+    """SQLite keeps them, its driver refuses to read them; PostgreSQL refuses them in the first place."""
+    url = sqlite_url(tmp_path)
+    upgrade(url)
+    records = connect(url)
+    names = [name for name in EDITS if name not in ("sequence", "sealed")] + ["key_id"]
+    for name in [*names, "whole"]:
+        await fill(Store(records, RING), 4, f"ep-{name}")
+    with tampering(url) as connection:
+        for name in names:
+            changed = f"UPDATE trail SET {name} = CAST(X'ff' || CAST({name} AS BLOB) AS TEXT)"
+            connection.execute(text(f"{changed} WHERE episode_id = 'ep-{name}' AND sequence = 3"))
+    found = {verdict.episode_id: verdict.fault async for verdict in Verifier(records, RING).all()}
+    assert found.pop("ep-whole") is None
+    stray = found.pop("\\xffep-episode_id")
+    assert str(stray) == r"episode \xffep-episode_id, row 1: edited: the episode's id is no text"
+    assert {name: fault and fault.sequence for name, fault in found.items()} == {f"ep-{name}": 3 for name in names}
+    assert all(str(fault).isprintable() for fault in found.values())
+    await records.dispose()
+
+
+async def test_a_key_or_a_list_that_is_no_text_is_found(tmp_path: Path):
+    url = sqlite_url(tmp_path)
+    upgrade(url)
+    records = connect(url)
+    await fill(Store(records, RING), 2)
+    for column in ("client_ref", "kek_id"):
+        with tampering(url) as connection:
+            connection.execute(text(f"UPDATE client_keys SET {column} = CAST(X'fe' AS TEXT)"))
+        fault = (await Verifier(records, RING).episode("ep-1")).fault
+        assert fault is not None
+        assert (fault.wrong, fault.sequence) == (Wrong.SEAL, 1)
+    with tampering(url) as connection:
+        connection.execute(text("UPDATE episodes SET episode_id = CAST(X'fe' AS TEXT)"))
+    ids = [verdict.episode_id async for verdict in Verifier(records, RING).all()]
+    assert ids == [r"\xfe", "ep-1"]
+    await records.dispose()
