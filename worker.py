@@ -8,6 +8,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -30,11 +31,16 @@ from protocol_specs.loader import SpecErrors
 from protocol_specs.rota_file import RotaFile
 from settings import Settings, SettingsError, load
 from workflows.connection import connect
+from workflows.conversion import adapter_of
 from workflows.episode_workflow import EpisodeWorkflow
+from workflows.messages import READ
 
 log = structlog.get_logger()
 
 CONNECTIONS = 5
+WORKFLOW_THREADS = 2
+MOST_TASKS = 50
+"""At once. Few threads and a short queue: Python runs one at a time, and a task must end within two seconds."""
 MOST_ACTIVITIES = 1_000
 """At once; most of them only wait: for a provider, or for company in a batch."""
 STICKY = timedelta(seconds=2)
@@ -74,6 +80,8 @@ def activities(settings: Settings) -> list[Callable[..., Any]]:
 
 def episode_worker(client: Client, settings: Settings, serving: list[Callable[..., Any]]) -> Worker:
     """The worker, not yet running."""
+    for hint in READ:
+        adapter_of(hint)
     return Worker(
         client,
         task_queue=settings.temporal_task_queue,
@@ -81,6 +89,8 @@ def episode_worker(client: Client, settings: Settings, serving: list[Callable[..
         activities=serving,
         workflow_runner=workflow_runner(sandbox=settings.worker_sandbox),
         max_cached_workflows=settings.worker_cache,
+        workflow_task_executor=ThreadPoolExecutor(WORKFLOW_THREADS, "workflow"),
+        max_concurrent_workflow_tasks=MOST_TASKS,
         max_concurrent_activities=MOST_ACTIVITIES,
         sticky_queue_schedule_to_start_timeout=STICKY,
         graceful_shutdown_timeout=timedelta(seconds=settings.drain_seconds),

@@ -4,23 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from threading import Lock
 
-from pydantic import TypeAdapter
+from pydantic_core import to_json
 
 from protocol.engine import Engine, Receipt
+from protocol.program import program
 from protocol.spec import ProtocolSpec
 from workflows.messages import Carried, EpisodeInput
 
 LARGEST_RECEIPTS = 512 * 1024
 """Bytes of JSON of the receipts carried over; the latest ones are kept."""
 
-_RECEIPT: TypeAdapter[Receipt] = TypeAdapter(Receipt)
+
+_READING = Lock()
+
+
+def protocol_of(document: str) -> ProtocolSpec:
+    """The protocol of a canonical document; read and compiled once and shared by all its episodes.
+
+    A worker that starts meets many episodes of one protocol at the same moment: one of them reads it.
+    """
+    with _READING:
+        return _read(document)
 
 
 @lru_cache(maxsize=64)
-def protocol_of(document: str) -> ProtocolSpec:
-    """The protocol of a canonical document; read once and shared by all its episodes."""
-    return ProtocolSpec.model_validate_json(document)
+def _read(document: str) -> ProtocolSpec:
+    spec = ProtocolSpec.model_validate_json(document)
+    program(spec)
+    return spec
 
 
 def engine_of(told: EpisodeInput) -> Engine:
@@ -41,7 +54,7 @@ def latest(receipts: Iterable[Receipt]) -> tuple[Receipt, ...]:
     kept: list[Receipt] = []
     size = 0
     for receipt in reversed(list(receipts)):
-        size += len(_RECEIPT.dump_json(receipt))
+        size += len(to_json(receipt))
         if size > LARGEST_RECEIPTS:
             break
         kept.append(receipt)

@@ -84,13 +84,14 @@ class EpisodeClient:
         self._client = client
         self._task_queue = task_queue
         self._patience = patience
+        self._documents: dict[str, str] = {}
 
     async def open(self, spec: ProtocolSpec, command: OpenEpisode) -> Receipt:
         """Begin an episode under this protocol. Repeated with the same command, it answers the same.
 
         Raises EpisodeOverError when an episode of this id existed and is closed; else like `submit`.
         """
-        told = EpisodeInput(command.episode_id, spec.canonical(), secrets.token_hex(32))
+        told = EpisodeInput(command.episode_id, self._document(spec), secrets.token_hex(32))
 
         async def call() -> Receipt:
             start = WithStartWorkflowOperation(
@@ -134,6 +135,12 @@ class EpisodeClient:
             return await handle.query(EpisodeWorkflow.view)
 
         return await self._patiently(episode_id, call)
+
+    def _document(self, spec: ProtocolSpec) -> str:
+        """The canonical document, written once for each protocol."""
+        if spec.content_hash not in self._documents:
+            self._documents[spec.content_hash] = spec.canonical()
+        return self._documents[spec.content_hash]
 
     async def _patiently(self, episode_id: str, call: Callable[[], Awaitable[T]]) -> T:
         loop = asyncio.get_running_loop()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from temporalio.client import Client
 from temporalio.common import HeaderCodecBehavior
-from temporalio.service import TLSConfig
+from temporalio.service import GrpcCompression, TLSConfig
 
 from settings import Settings
 from workflows.sealing import Keyring, sealing_data_converter
@@ -22,6 +22,7 @@ async def connect(settings: Settings) -> Client:
         data_converter=sealing_data_converter(keys),
         header_codec_behavior=HeaderCodecBehavior.CODEC,
         tls=_tls(settings),
+        grpc_compression=GrpcCompression.NONE,  # what is sealed does not shrink
     )
 
 

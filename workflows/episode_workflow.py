@@ -13,11 +13,12 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
+from pydantic_core import to_json
 from temporalio import workflow
 from temporalio.common import Priority, RetryPolicy
 from temporalio.exceptions import ApplicationError
 
-from protocol.commands import COMMAND, Command
+from protocol.commands import Command
 from protocol.effects import Page
 from protocol.engine import Engine, Receipt
 from protocol.summary import summarise
@@ -29,8 +30,8 @@ from workflows.orders import page_order, referral_order, report_of
 
 IDLE_SLEEP = timedelta(days=1)
 """The one timer is always pending, even while nothing is due; see `_take_in`."""
-LARGEST_COMMAND = 256 * 1024
-"""Bytes of JSON."""
+LARGEST_FACTS = 256 * 1024
+"""Bytes of JSON in one command; its other fields are bounded by their types."""
 MOST_PAGES = 50
 """Pages under way at once; further ones wait for their turn."""
 MOST_CARRIED_ROWS = 2_000
@@ -85,9 +86,9 @@ class EpisodeWorkflow:
     @submit.validator
     def check(self, submission: Submission) -> None:
         """Refuse what is malformed, without a trace. What is clinically wrong is decided and recorded."""
-        size = len(COMMAND.dump_json(submission.command))
-        if size > LARGEST_COMMAND:
-            message = f"the command has {size} bytes; at most {LARGEST_COMMAND} are taken"
+        size = len(to_json(getattr(submission.command, "facts", None)))
+        if size > LARGEST_FACTS:
+            message = f"the facts have {size} bytes; at most {LARGEST_FACTS} are taken"
             raise ApplicationError(message, type=ports.TOO_LARGE)
         self._rehearse(submission.command)
 

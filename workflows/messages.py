@@ -11,7 +11,7 @@ from protocol.commands import Command
 from protocol.engine import Receipt
 from protocol.episode import Episode
 from protocol.trail import Head, TrailRow
-from workflows.ports import PageOrder, ReferralOrder
+from workflows.ports import Batch, PageOrder, PageReport, ReferralOrder
 
 CLOSED = ConfigDict(strict=True, extra="forbid", hide_input_in_errors=True)
 
@@ -64,3 +64,7 @@ class EpisodeView:
     """Rows that the records do not have yet."""
     pages: tuple[str, ...]
     """Pages under way."""
+
+
+READ = (EpisodeInput, Submission, EpisodeView, Receipt, Batch, PageOrder, PageReport, ReferralOrder)
+"""Every type that is read back from Temporal."""

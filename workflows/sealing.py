@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from temporalio.api.common.v1 import Payload
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import (
     ActivitySerializationContext,
     DataConverter,
@@ -24,6 +22,8 @@ from temporalio.converter import (
     WorkflowSerializationContext,
 )
 from temporalio.exceptions import ApplicationError
+
+from workflows.conversion import PayloadConverter
 
 ENCODING = b"binary/encrypted"
 CIPHER = b"AES-256-GCM"
@@ -48,14 +48,24 @@ class Keyring:
 
     def __init__(self, keys: Iterable[tuple[str, bytes]]) -> None:
         self._ciphers = {name: AESGCM(secret) for name, secret in keys}
+        self._nonces: list[bytes] = []
         if not self._ciphers:
             raise ValueError("the key ring is empty: set HOLDFAST_PAYLOAD_KEYS")
         self.active = next(iter(self._ciphers))
 
     def seal(self, plain: bytes, bound_to: bytes) -> bytes:
         """Nonce and ciphertext, bound to the given associated data."""
-        nonce = os.urandom(NONCE_BYTES)
+        nonce = self._nonce()
         return nonce + self._ciphers[self.active].encrypt(nonce, plain, bound_to)
+
+    def _nonce(self) -> bytes:
+        """A random nonce. Many are drawn at a time: a call to the system for each costs more than the sealing."""
+        while True:
+            try:
+                return self._nonces.pop()
+            except IndexError:
+                drawn = os.urandom(NONCE_BYTES * 256)
+                self._nonces += [drawn[at : at + NONCE_BYTES] for at in range(0, len(drawn), NONCE_BYTES)]
 
     def open(self, name: str, sealed: bytes, bound_to: bytes) -> bytes:
         """The plain bytes. Raises SealError when the key is unknown or the seal does not fit."""
@@ -114,7 +124,7 @@ class SealingCodec(PayloadCodec, WithSerializationContext):
 def _squeeze(plain: bytes) -> bytes:
     if len(plain) < SQUEEZE_FROM:
         return PLAIN + plain
-    return SQUEEZED + zlib.compress(plain, level=1)
+    return SQUEEZED + zlib.compress(plain)
 
 
 def _unsqueeze(data: bytes) -> bytes:
@@ -122,6 +132,9 @@ def _unsqueeze(data: bytes) -> bytes:
 
 
 def sealing_data_converter(keys: Keyring) -> DataConverter:
-    """How everything of ours is written for Temporal: pydantic JSON, sealed; failures too."""
-    failures: Callable[[], DefaultFailureConverterWithEncodedAttributes] = DefaultFailureConverterWithEncodedAttributes
-    return replace(pydantic_data_converter, payload_codec=SealingCodec(keys), failure_converter_class=failures)
+    """How everything of ours is written for Temporal: JSON, sealed; failures too."""
+    return DataConverter(
+        payload_converter_class=PayloadConverter,
+        payload_codec=SealingCodec(keys),
+        failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
+    )
