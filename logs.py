@@ -28,6 +28,9 @@ SAYABLE = frozenset(
     }
 )  # fmt: skip
 
+#: Libraries that tell of each thing they do.
+CHATTY = ("alembic", "httpx", "mail")
+
 _PLAIN = (str, int, float, bool, type(None))
 _LONGEST = 300
 _DEEPEST = 8
@@ -56,6 +59,8 @@ def configure(level: str, style: Literal["console", "json"], stream: TextIO = sy
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    for library in CHATTY:
+        logging.getLogger(library).setLevel(max(logging.WARNING, root.level))
     logging.captureWarnings(capture=True)
     structlog.configure(
         processors=[

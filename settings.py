@@ -338,7 +338,8 @@ def _with_embedded_defaults(settings: Settings) -> Settings:
 def _key_kept_in(path: Path) -> Key:
     """The key in the file; made on first use, readable by its owner only, even when two processes race."""
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.parent.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.parent.mkdir(exist_ok=True, mode=0o700)
         draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
         encoded = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

@@ -153,6 +153,13 @@ def test_the_level_is_kept():
     assert [line["event"] for line in lines(stream)] == ["loud"]
 
 
+def test_a_library_that_tells_of_each_thing_is_heard_from_warnings_on():
+    stream = configured()
+    for level in (logging.INFO, logging.WARNING):
+        logging.getLogger("httpx").log(level, "request")
+    assert [line["level"] for line in lines(stream)] == ["warning"]
+
+
 def test_a_long_value_is_cut():
     stream = configured()
     structlog.get_logger().info("long", kind="x" * 10_000)

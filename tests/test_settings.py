@@ -38,11 +38,13 @@ def test_nothing_given_is_a_usable_embedded_configuration(tmp_path: Path):
 
 
 def test_embedded_keys_are_made_once_and_readable_by_their_owner_only(tmp_path: Path):
-    first, second = load({"HOLDFAST_VAR": str(tmp_path)}), load({"HOLDFAST_VAR": str(tmp_path)})
+    var = tmp_path / "var"
+    first, second = load({"HOLDFAST_VAR": str(var)}), load({"HOLDFAST_VAR": str(var)})
     assert first == second
-    for file in (tmp_path / "keys").iterdir():
+    for file in (var / "keys").iterdir():
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert stat.S_IMODE((tmp_path / "keys").stat().st_mode) == 0o700
+    for folder in (var, var / "keys"):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 def test_processes_that_race_for_the_first_key_agree_on_one(tmp_path: Path):
