@@ -57,7 +57,7 @@ class EpisodeUnknownError(EpisodeError):
 
 
 class EpisodeOverError(EpisodeError):
-    """The episode is closed and takes no more commands."""
+    """The episode was closed long ago and takes nothing more, not even an addendum."""
 
 
 class EngineUnavailableError(EpisodeError):
@@ -89,7 +89,7 @@ class EpisodeClient:
     async def open(self, spec: ProtocolSpec, command: OpenEpisode) -> Receipt:
         """Begin an episode under this protocol. Repeated with the same command, it answers the same.
 
-        Raises EpisodeOverError when an episode of this id existed and is closed; else like `submit`.
+        Raises EpisodeOverError when an episode of this id existed and is over; else like `submit`.
         """
         told = EpisodeInput(command.episode_id, self._document(spec), secrets.token_hex(32))
 
@@ -162,7 +162,7 @@ class EpisodeClient:
             except WorkflowQueryFailedError as error:
                 raise EngineFaultError("the episode can't be shown now; see the worker's log") from error
             except WorkflowAlreadyStartedError:
-                raise EpisodeOverError(f"episode {episode_id} is closed; open a new one") from None
+                raise EpisodeOverError(f"episode {episode_id} is over; open a new one") from None
             if loop.time() >= until:
                 raise EngineUnavailableError(
                     "no answer from the engine; send the same command again with the same id"
@@ -176,7 +176,7 @@ class EpisodeClient:
             return EpisodeUnknownError(f"there is no episode {episode_id}")
         if there.status == WorkflowExecutionStatus.RUNNING:
             return EngineUnavailableError("the episode was just changing hands; send the same command again")
-        return EpisodeOverError(f"episode {episode_id} is closed; open a new one")
+        return EpisodeOverError(f"episode {episode_id} is over; open a new one")
 
 
 def _rejection(error: WorkflowUpdateFailedError) -> EpisodeError:

@@ -30,6 +30,8 @@ from workflows.orders import page_order, referral_order, report_of
 
 IDLE_SLEEP = timedelta(days=1)
 """The one timer is always pending, even while nothing is due; see `_take_in`."""
+LATE_ENTRIES = timedelta(days=30)
+"""How long after its closing an episode takes addenda; then its workflow ends."""
 LARGEST_FACTS = 256 * 1024
 """Bytes of JSON in one command; its other fields are bounded by their types."""
 MOST_PAGES = 50
@@ -62,12 +64,12 @@ class EpisodeWorkflow:
 
     @workflow.run
     async def run(self, told: EpisodeInput) -> None:
-        """Look whenever something happened, until the episode is closed and all of it is recorded."""
+        """Look whenever something happened, until the episode is over and all of it is recorded."""
         while True:
             self._woken = False
             now = workflow.now()
             news = self._take_in(now)
-            if self._finished():
+            if self._finished(now):
                 return self._end()
             if self._should_continue():
                 workflow.continue_as_new(self._next_run())
@@ -140,7 +142,7 @@ class EpisodeWorkflow:
         self._start_recording()
 
     def _arm_timer(self, now: datetime, *, anew: bool) -> None:
-        due = self._engine.next_deadline()
+        due = self._engine.next_deadline() or self._over_at()
         if self._timer is not None:
             if due == self._armed_for and not anew:
                 return
@@ -208,7 +210,7 @@ class EpisodeWorkflow:
         batch = ports.Batch(
             rows,
             summarise(engine.spec, engine.episode),
-            linger=timedelta(0) if self._closed() else ports.LINGER,
+            linger=timedelta(0) if engine.episode.closed_at else ports.LINGER,
             protocol=self._told.protocol if first else None,
         )
         self._recording = len(rows)
@@ -231,16 +233,20 @@ class EpisodeWorkflow:
 
     # The end of a run
 
-    def _closed(self) -> bool:
-        return self._engine.episode is None or self._engine.episode.closed_at is not None
+    def _over_at(self) -> datetime | None:
+        """When an episode that was closed takes nothing more."""
+        closed_at = self._engine.episode and self._engine.episode.closed_at
+        return closed_at + LATE_ENTRIES if closed_at else None
 
-    def _finished(self) -> bool:
-        """True when the episode is closed (or its opening was refused) and nothing is left to tell anybody."""
+    def _finished(self, now: datetime) -> bool:
+        """True when the episode is over (or its opening was refused) and nothing is left to tell anybody."""
+        over_at = self._over_at()
+        over = self._engine.episode is None or (over_at is not None and over_at <= now)
         paging = self._pages or self._paging or self._reports
-        return self._closed() and not (self._rows or paging or self._referrals or self._referring)
+        return over and not (self._rows or paging or self._referrals or self._referring)
 
     def _end(self) -> None:
-        """Only a closed episode ends well: after a refused opening the same id may be opened again."""
+        """Only an episode that was open ends well: after a refused opening the same id may be opened again."""
         if self._engine.episode is None:
             raise ApplicationError("the opening was refused", type=ports.OPENING_REFUSED)
 

@@ -11,6 +11,7 @@ from temporalio.client import Client, WorkflowExecutionStatus, WorkflowUpdateFai
 
 from protocol import engine
 from protocol.commands import (
+    AddAddendum,
     Advance,
     CloseEpisode,
     CompleteStep,
@@ -77,15 +78,28 @@ async def test_an_episode_from_opening_to_closing(shell: Stack):
         for told in way_to_the_end():
             receipt = await shell.episodes.submit(episode_id, told)
             assert receipt.refusal is None
-        handle = shell.client.get_workflow_handle(workflow_id(episode_id))
-        await handle.result()
         rows = await shell.recorded(episode_id)
         assert [row.sequence for row in rows] == list(range(1, receipt.revision + 1))
         summary = await shell.queries.get_episode(episode_id)
         assert summary is not None
         assert (summary.revision, summary.stage) == (receipt.revision, "closed")
         assert await shell.queries.get_protocol(brisk().content_hash) is not None
-        with pytest.raises(EpisodeOverError, match="is closed; open a new one"):
+
+
+async def test_a_closed_episode_takes_addenda_for_a_while(shell: Stack, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(episode_workflow, "LATE_ENTRIES", timedelta(seconds=8))
+    async with shell.worker():
+        episode_id = await opened(shell)
+        for told in way_to_the_end():
+            await shell.episodes.submit(episode_id, told)
+        late = await shell.episodes.submit(episode_id, command(AddAddendum, refers_to=1, text="He called at noon."))
+        assert late.refusal is None
+        refused = (await shell.episodes.submit(episode_id, command(Advance))).refusal
+        assert refused is not None
+        assert refused.code == "already_closed"
+        await shell.client.get_workflow_handle(workflow_id(episode_id)).result()
+        assert (await shell.recorded(episode_id))[-2].kind == "AddendumAdded"
+        with pytest.raises(EpisodeOverError, match="is over; open a new one"):
             await shell.episodes.submit(episode_id, command(Advance))
         with pytest.raises(EpisodeOverError):
             await shell.episodes.open(brisk(), opening(episode_id=episode_id))
