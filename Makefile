@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 LOCK := $(PY) -m uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-fast lint format bench lock clean
+.PHONY: help setup run demo test test-fast lint format bench mutation lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -37,6 +37,9 @@ format: setup ## Put the code into house style
 bench: ## Measure against other engines and against a bare Temporal workflow
 	@.ci/venv $(BENCH_VENV) requirements-bench.lock
 	@$(BENCH_VENV)/bin/python -m benchmarks
+
+mutation: setup ## Put small wrongs into the core and see that its tests find them
+	@$(PY) -m tests.mutation
 
 lock: setup ## Pin the newest allowed versions, with hashes, in requirements*.lock
 	@$(LOCK) --upgrade --output-file requirements.lock

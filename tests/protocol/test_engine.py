@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -114,6 +114,12 @@ def test_rows_say_who_when_and_what():
     assert row.sequence == story.episode.revision
     story.do(c.DeclareEmergency, at=story.now + timedelta(days=1))
     assert story.engine.rows[-1].occurred_at == story.now
+
+
+def test_the_trail_dates_nothing_before_1970():
+    story = Story.begun()
+    story.do(c.Advance, at=datetime(1, 1, 1, tzinfo=UTC))
+    assert story.engine.rows[-1].occurred_at == datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def test_the_chain_begins_with_the_episode_and_holds():

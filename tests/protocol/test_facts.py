@@ -13,11 +13,9 @@ from protocol.program import program
 from tests.protocol.specs import compact
 from tests.protocol.story import Story, code, kinds
 
-PROGRAM = program(compact())
-
 
 def checked(**facts: Any) -> Any:
-    return check_facts(PROGRAM, None, facts)
+    return check_facts(program(compact()), None, facts)
 
 
 @pytest.mark.parametrize(

@@ -286,3 +286,20 @@ def test_a_ladder_is_the_one_of_the_opening(story: Story):
         ("supervisor", ("email", "webhook"), 1200),
     ]
     assert (owed.ladder.repeat, owed.ladder.lease) == (1800, 2700)
+
+
+def test_a_page_to_a_role_names_nobody_while_a_handover_is_offered(story: Story):
+    story.do(c.OfferHandover, to="ben", reason="r")
+    story.later("130m").sweep()
+    story.later("10m").sweep()
+    persons = {(page.role, page.person) for page in story.engine.take_effects() if isinstance(page, Page)}
+    assert persons == {("addressee", "ben"), ("owner", "mara"), ("supervisor", "")}
+
+
+def test_a_page_to_an_addressee_without_an_offer_names_nobody():
+    asked = duty("1h", [{"reached": "client"}], [{"done": "reassess"}], "addressee")
+    story = Story.begun(with_duties(asked=asked))
+    story.contact()
+    (page,) = story.engine.take_effects()
+    assert isinstance(page, Page)
+    assert (page.role, page.person) == ("addressee", "")

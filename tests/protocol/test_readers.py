@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -16,10 +17,13 @@ from protocol.vocabulary import Domain, accepted, vocabulary
 from tests.protocol.specs import TABLES, compact, protocol
 from tests.protocol.story import START, Story
 
-READ = Readers(compact())
+
+@cache
+def readers() -> Readers:
+    return Readers(compact())
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def fresh() -> Episode:
     return Story.begun().episode
 
@@ -29,11 +33,11 @@ def knowing(episode: Episode, **facts: Any) -> Episode:
 
 
 def reads(episode: Episode, name: str) -> str | None:
-    return READ.reader(name)(episode)
+    return readers().reader(name)(episode)
 
 
 def holds(episode: Episode, **written: Any) -> bool:
-    return READ.predicate(parse_guard(written))(episode)
+    return readers().predicate(parse_guard(written))(episode)
 
 
 def test_a_fact_reads_as_its_value_or_as_unknown(fresh: Episode):
@@ -51,9 +55,9 @@ def test_a_number_reads_as_its_band(fresh: Episode, value: int, band: str | None
 
 
 def test_a_list_of_choices_is_for_people_and_not_for_conditions(fresh: Episode):
-    assert "signs" not in READ.domains
+    assert "signs" not in readers().domains
     with pytest.raises(ValueError, match="no condition can read `signs`"):
-        READ.reader("signs")
+        readers().reader("signs")
 
 
 @pytest.mark.parametrize(
@@ -93,9 +97,9 @@ def test_a_table_takes_its_first_row_and_reads_unknown_as_it_says(
 
 def test_a_table_without_a_matching_row_is_unknown(fresh: Episode):
     rows = [{"when": {"means": "ready"}, "then": "more", "because": "x"}]
-    readers = Readers(protocol(tables={"care": {**TABLES["care"], "unknown_as": {}, "rows": rows}}))
-    assert readers.reader("care")(knowing(fresh, means="some")) is None
-    assert readers.reader("care")(fresh) is None
+    silent = Readers(protocol(tables={"care": {**TABLES["care"], "unknown_as": {}, "rows": rows}}))
+    assert silent.reader("care")(knowing(fresh, means="some")) is None
+    assert silent.reader("care")(fresh) is None
 
 
 def test_a_decision_reads_only_once_it_counts(fresh: Episode):
@@ -152,7 +156,7 @@ def test_the_side_that_counts_while_unknown(fresh: Episode):
     assert not holds(fresh, plan="yes", if_unknown="fails")
     assert not holds(fresh, plan="yes")
     assert not holds(knowing(fresh, plan="no"), plan="yes", if_unknown="holds")
-    assert READ.predicate(None)(fresh)
+    assert readers().predicate(None)(fresh)
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -207,10 +211,10 @@ def test_the_vocabulary_says_what_is_ordered_and_what_may_be_unknown():
 
 
 def test_a_condition_depends_on_what_its_tables_and_instruments_read():
-    assert READ.bases(parse_guard({"care": "stay"})) == {"risk", "means"}
-    assert READ.bases(parse_guard({"screen.status": "complete", "risk": "low"})) == {"plan", "intent", "risk"}
-    assert READ.bases(parse_guard({"plan": "yes"})) == {"plan"}
-    assert READ.bases(None) == frozenset()
+    assert readers().bases(parse_guard({"care": "stay"})) == {"risk", "means"}
+    assert readers().bases(parse_guard({"screen.status": "complete", "risk": "low"})) == {"plan", "intent", "risk"}
+    assert readers().bases(parse_guard({"plan": "yes"})) == {"plan"}
+    assert readers().bases(None) == frozenset()
 
 
 def test_tables_that_read_each_other_in_a_circle_are_refused():
@@ -224,4 +228,4 @@ def test_tables_that_read_each_other_in_a_circle_are_refused():
 
 def test_a_condition_on_an_undeclared_name_is_refused():
     with pytest.raises(ValueError, match="no condition can read `nobody`"):
-        READ.predicate(Guard(Comparison("nobody", "is", ("yes",))))
+        readers().predicate(Guard(Comparison("nobody", "is", ("yes",))))
