@@ -21,12 +21,13 @@ async def connect(settings: Settings) -> Client:
         namespace=settings.temporal_namespace,
         data_converter=sealing_data_converter(keys),
         header_codec_behavior=HeaderCodecBehavior.CODEC,
-        tls=_tls(settings),
+        tls=tls_of(settings),
         grpc_compression=GrpcCompression.NONE,  # what is sealed does not shrink
     )
 
 
-def _tls(settings: Settings) -> TLSConfig | bool:
+def tls_of(settings: Settings) -> TLSConfig | bool:
+    """How Temporal is spoken to: False for plain text. Raises OSError when a file can't be read."""
     if not settings.uses_tls:
         return False
     return TLSConfig(

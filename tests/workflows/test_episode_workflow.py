@@ -158,7 +158,8 @@ async def test_deadlines_page_and_climb_until_somebody_has_done_it(shell: Stack)
         assert "DeadlineMissed" in kinds
 
 
-async def test_the_records_may_be_away_and_the_trail_catches_up(shell: Stack):
+async def test_the_records_may_be_away_and_the_trail_catches_up(shell: Stack, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(ports, "MOST_ROWS", 5)
     async with shell.worker():
         episode_id = await opened(shell)
         await shell.recorded(episode_id)
@@ -175,6 +176,7 @@ async def test_the_records_may_be_away_and_the_trail_catches_up(shell: Stack):
         shell.records.away, shell.records.lose_answer = False, 2
         rows = await shell.recorded(episode_id)
         assert len(rows) > behind.unrecorded
+        assert shell.records.batches > 3
 
 
 @pytest.mark.parametrize("dead", [False, True])
@@ -208,6 +210,25 @@ async def test_a_new_key_is_added_everywhere_and_then_promoted(shell: Stack):
             fact = command(RecordFacts, facts={"distress_1": 3})
             assert (await shell.episodes.submit(episode_id, fact)).refusal is None
             await shell.recorded(episode_id)
+
+
+async def test_a_worker_without_the_key_takes_nothing_and_loses_nothing(shell: Stack):
+    async with shell.worker():
+        episode_id = await opened(shell)
+        await shell.recorded(episode_id)
+    right = shell.client
+    shell.client = await connect(shell.settings.model_copy(update={"payload_keys": (key("other"),)}))
+    impatient = EpisodeClient(right, shell.settings.temporal_task_queue, timedelta(seconds=4))
+    fact = command(RecordFacts, facts={"distress_1": 3})
+    async with shell.worker():
+        with pytest.raises(EngineUnavailableError):
+            await impatient.submit(episode_id, fact)
+    shell.client = right
+    async with shell.worker():
+        assert (await shell.episodes.submit(episode_id, fact)).refusal is None
+        rows = await shell.recorded(episode_id)
+        taken = [row.command_id for row in rows if "command" in (row.payload or {})]
+        assert taken.count(fact.command_id) == 1
 
 
 async def test_malformed_commands_are_refused_without_a_trace(shell: Stack):

@@ -15,7 +15,7 @@ from workflows.client import workflow_id
 
 pytestmark = pytest.mark.full
 
-EPISODES, STEPS = 12, 25
+EPISODES, STEPS = 10, 20
 EVENTS_A_RUN = 150
 
 
