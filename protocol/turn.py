@@ -23,6 +23,8 @@ from protocol.program import Key, Opening, Program, Proof
 from protocol.readers import Predicate
 from protocol.spec import RANK
 
+ON_TIME = timedelta(seconds=5)
+"""A timer may be so late, by its server's rounding, without moving the rest of its ladder."""
 MOST_INSTANCES = 3
 """Open instances of one obligation; with so many already owed and escalating, one more would add nothing."""
 
@@ -289,10 +291,14 @@ class Turn:
                 role=rungs[rung].page,
                 channels=rungs[rung].channels,
                 due_at=owed.due_at,
-                next_page_at=self.now + timedelta(seconds=wait),
+                next_page_at=self._counted_from(owed.next_page_at) + timedelta(seconds=wait),
                 at=self.now,
             )
         )
+
+    def _counted_from(self, planned: datetime) -> datetime:
+        """A page that is on time keeps its ladder in step; after an outage nobody is paged for what was missed."""
+        return planned if self.now - planned <= ON_TIME else self.now
 
 
 def _became(holds: Predicate, before: Episode, after: Episode) -> bool:

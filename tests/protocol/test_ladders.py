@@ -67,6 +67,17 @@ def test_an_obligation_that_opens_overdue_is_missed_and_paged_at_once(story: Sto
     assert missed == ["dispatch"]
 
 
+def test_a_timer_that_is_a_little_late_keeps_the_ladder_in_step(story: Story):
+    (page,) = [event for event in story.later("2h").later("5s").sweep() if isinstance(event, e.PageRequested)]
+    assert page.at == START + span("2h") + span("5s")
+    assert page.next_page_at == START + span("2h") + span("10m")
+
+
+def test_after_an_outage_the_ladder_goes_on_from_now(story: Story):
+    (page,) = [event for event in story.later("2h").later("6s").sweep() if isinstance(event, e.PageRequested)]
+    assert page.next_page_at == story.now + span("10m")
+
+
 # What is paged
 
 
