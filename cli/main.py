@@ -10,16 +10,18 @@ from datetime import UTC, datetime, timedelta
 import typer
 from typer.exceptions import TyperException
 
-from cli import directory, protocol
+from cli import audit, directory, episode, protocol
 from cli.configuration import settings
 from cli.leaving import run_and_leave
-from cli.output import DONE, FOUND, UNEXPECTED, USAGE, Trouble, complain, say
+from cli.output import DONE, FOUND, UNEXPECTED, USAGE, AsJson, Trouble, complain, say
 from protocol_specs.located import SpecErrors
 from settings import SettingsError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(episode.app, name="episode")
 app.add_typer(protocol.app, name="protocol")
 app.add_typer(directory.app, name="directory")
+app.add_typer(audit.app, name="audit")
 
 
 @app.callback()
@@ -36,6 +38,22 @@ def up() -> None:
         run(settings(), say)
     except (CannotStart, ChildFailed, NoTemporal) as error:
         raise Trouble(str(error), "change what is said above and start again; `var/log` has the rest") from None
+
+
+@app.command()
+def worker() -> None:
+    """Run the worker alone, against the Temporal server of the settings, until it is told to stop."""
+    from worker import main as serve
+
+    raise typer.Exit(serve())
+
+
+@app.command()
+def demo(as_json: AsJson = False) -> None:
+    """Play three crisis episodes through the real workflow with skipped time, and tell them."""
+    from cli.demo import play_all, show
+
+    show(play_all(), as_json=as_json)
 
 
 @app.command()

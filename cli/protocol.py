@@ -56,10 +56,13 @@ def lint_protocol(spec: Spec, as_json: AsJson = False) -> None:
 def play_scenarios(
     spec: Spec,
     scenarios: Annotated[list[str] | None, typer.Argument(help="Names or paths; all of them when left out.")] = None,
+    durable: Annotated[
+        bool, typer.Option("--durable", help="Play through the real workflow on a server that skips time.")
+    ] = False,
     tell: Annotated[bool, typer.Option("--tell", help="Print each scenario as a story.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Play the scenarios of a protocol."""
+    """Play the scenarios of a protocol; on the pure core, or with --durable through the real workflow."""
     from cli.testing import show, try_all
     from protocol.rehearsal import rehearse
 
@@ -70,7 +73,10 @@ def play_scenarios(
     if not files:
         folder = file.parent / "scenarios" / file.stem
         raise Trouble(f"{document.protocol} has no scenarios", f"write one and put it into {folder}")
-    results = try_all(document, files, lambda scenario: rehearse(document, scenario, directory))
+    play = rehearse
+    if durable:
+        from cli.durable import perform as play
+    results = try_all(document, files, lambda scenario: play(document, scenario, directory))
     show(results, as_json=as_json, tell=tell)
     if not all(result.passed for result in results):
         raise typer.Exit(FOUND)

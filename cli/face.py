@@ -1,0 +1,245 @@
+"""What a person sees of one episode: where it stands, what is owed, what to do next, whom to call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from protocol.directory import Directory, Guidance, look_up
+from protocol.episode import Episode, OpenObligation
+from protocol.expectations import COUNTY
+from protocol.facts import describe
+from protocol.local_time import show_span, show_time
+from protocol.program import Program
+from protocol.words import Words, cited, person
+
+BANNER_FACTS = ("present_address", "present_county", "callback_number")
+"""What must stand before the person at any moment, where the protocol asks for it."""
+URGENT = 30 * 60
+"""Seconds before a deadline from which it is marked as near."""
+
+
+@dataclass(frozen=True)
+class Duty:
+    """An open obligation as a row."""
+
+    obligation_id: str
+    title: str
+    due_at: datetime
+    left: str
+    """`12 min left` or `5 min OVERDUE`."""
+    owner: str
+    next_page: str
+    source: str
+    overdue: bool
+    near: bool
+
+
+@dataclass(frozen=True)
+class Question:
+    """A fact that a step asks for."""
+
+    fact: str
+    ask: str
+    answer_with: str
+    known: str | None
+
+
+@dataclass(frozen=True)
+class ToDo:
+    """A step that is still to be done in this stage."""
+
+    step: str
+    title: str
+    required: bool
+    roles: tuple[str, ...]
+    questions: tuple[Question, ...]
+    guidance: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Face:
+    """An episode as one looks at it now. Times are aware UTC."""
+
+    episode_id: str
+    client_ref: str
+    drill: bool
+    protocol: str
+    version: str
+    opened_at: datetime
+    closed_at: datetime | None
+    outcome: str | None
+    owner: str
+    offered_to: str | None
+    stage: str
+    stages: tuple[str, ...]
+    risk: str
+    peak_risk: str
+    revision: int
+    where: dict[str, str]
+    duties: tuple[Duty, ...]
+    todo: tuple[ToDo, ...]
+    next_stages: tuple[str, ...]
+    script: tuple[str, ...]
+    resources: Guidance
+
+
+def face_of(program: Program, episode: Episode, directory: Directory, now: datetime) -> Face:
+    """The face of an episode at `now` (aware UTC)."""
+    spec, words = program.spec, Words(program.spec)
+    county = episode.facts.get(COUNTY)
+    place = county.value if county is not None and isinstance(county.value, str) else None
+    return Face(
+        episode_id=episode.episode_id,
+        client_ref=episode.client_ref,
+        drill=episode.drill,
+        protocol=spec.title,
+        version=episode.protocol_version,
+        opened_at=episode.opened_at,
+        closed_at=episode.closed_at,
+        outcome=episode.outcome,
+        owner=episode.owner,
+        offered_to=episode.handover.to if episode.handover else None,
+        stage=episode.stage,
+        stages=tuple(name for name, stage in spec.stages.items() if stage.kind == "open" or name == episode.stage),
+        risk=episode.risk,
+        peak_risk=episode.peak_risk,
+        revision=episode.revision,
+        where={
+            name: words.answer(episode.facts[name].value) if name in episode.facts else "NOT RECORDED"
+            for name in BANNER_FACTS
+            if name in spec.facts
+        },
+        duties=tuple(_duties(words, episode, now)),
+        todo=() if episode.closed_at else tuple(_todo(program, episode)),
+        next_stages=spec.stages[episode.stage].next,
+        script=spec.emergency.script,
+        resources=look_up(directory, place, now.astimezone(words.zone).date()),
+    )
+
+
+def _duties(words: Words, episode: Episode, now: datetime) -> Iterator[Duty]:
+    for owed in sorted(episode.obligations.values(), key=lambda owed: owed.due_at):
+        left = owed.due_at - now
+        overdue = left.total_seconds() <= 0
+        declared = words.spec.obligations.get(owed.obligation)
+        yield Duty(
+            obligation_id=owed.obligation_id,
+            title=words.obligation(owed.obligation),
+            due_at=owed.due_at,
+            left=f"{show_span(left)} {'OVERDUE' if overdue else 'left'}",
+            owner=person(episode.owner) if owed.owner == "owner" else words.role(owed.owner),
+            next_page=_next_page(words, owed, now),
+            source=cited(declared.source) if declared else "",
+            overdue=overdue,
+            near=left.total_seconds() <= URGENT,
+        )
+
+
+def _next_page(words: Words, owed: OpenObligation, now: datetime) -> str:
+    rungs = owed.ladder.rungs
+    rung = rungs[min(owed.rung + 1, len(rungs) - 1)]
+    role = words.role(owed.owner if rung.page == "owner" else rung.page)
+    calm = f"; {person(owed.acknowledged_by)} is on it" if owed.acknowledged_by else ""
+    return f"{role} at {show_time(owed.next_page_at, words.zone, now)}{calm}"
+
+
+def _todo(program: Program, episode: Episode) -> Iterator[ToDo]:
+    for placed in program.placed[episode.stage]:
+        if placed.step in episode.steps or not placed.applies(episode):
+            continue
+        step = program.spec.steps[placed.step]
+        asked = (*step.form, *(item for name in step.instruments for item, _ in program.asked[name]))
+        yield ToDo(
+            step=placed.step,
+            title=step.title,
+            required=placed.required,
+            roles=step.roles,
+            questions=tuple(_question(program, episode, name) for name in dict.fromkeys(asked)),
+            guidance=step.guidance,
+        )
+
+
+def _question(program: Program, episode: Episode, name: str) -> Question:
+    fact, known = program.spec.facts[name], episode.facts.get(name)
+    answer = Words(program.spec).answer(known.value) if known is not None else None
+    return Question(name, fact.ask, describe(fact), answer)
+
+
+def drawn(face: Face, words: Words, now: datetime) -> RenderableType:
+    """The face for a terminal. Nothing is said by colour alone."""
+    parts: list[RenderableType] = [_banner(face, words, now), _stages(face, words)]
+    if face.duties:
+        parts += [Text("\nOwed", style="bold"), _duty_table(face, words, now)]
+    for todo in face.todo:
+        parts += [_todo_heading(todo), *_todo_lines(todo)]
+    parts += [Text("\nWhom to call", style="bold"), *_resources(face.resources)]
+    parts += [Text("\nWhat to say to the emergency service", style="bold"), *(Text(f"  {one}") for one in face.script)]
+    return Group(*parts)
+
+
+def _banner(face: Face, words: Words, now: datetime) -> Text:
+    drill = "DRILL · " if face.drill else ""
+    text = Text(f"{drill}Episode {face.episode_id} · client {face.client_ref}\n", style="bold")
+    opened = show_time(face.opened_at, words.zone, now)
+    offered = f", offered to {person(face.offered_to)}" if face.offered_to else ""
+    text.append(
+        f"{face.protocol} {face.version} · opened {opened} · owned by {person(face.owner)}{offered}\n", "default"
+    )
+    for name, value in face.where.items():
+        text.append(f"{name.replace('_', ' ')}: {value}\n", "bold" if value == "NOT RECORDED" else "default")
+    if face.closed_at:
+        text.append(f"CLOSED {show_time(face.closed_at, words.zone, now)}: {face.outcome}\n")
+    text.rstrip()
+    return text
+
+
+def _stages(face: Face, words: Words) -> Text:
+    text = Text("\n")
+    for place, name in enumerate(face.stages):
+        text.append(" › " if place else "")
+        here = name == face.stage
+        text.append(f"[{words.stage(name)}]" if here else words.stage(name), "bold reverse" if here else "dim")
+    peak = f" (highest so far: {face.peak_risk})" if face.peak_risk != face.risk else ""
+    text.append(f"\nRisk: {face.risk.upper()}{peak} · revision {face.revision}", "bold")
+    return text
+
+
+def _duty_table(face: Face, words: Words, now: datetime) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in ("Due", "", "What", "Owed by", "Next page", "Source"):
+        table.add_column(column, header_style="underline", overflow="fold")
+    for duty in face.duties:
+        style = "bold red" if duty.overdue else "yellow" if duty.near else ""
+        due = Text(show_time(duty.due_at, words.zone, now))
+        title = Text(f"{duty.title} ({duty.obligation_id})")
+        table.add_row(due, Text(duty.left, style), title, Text(duty.owner), Text(duty.next_page), Text(duty.source))
+    return table
+
+
+def _todo_heading(todo: ToDo) -> Text:
+    need = "" if todo.required else ", optional"
+    return Text(f"\nTo do: {todo.title} ({todo.step}{need}; {', '.join(todo.roles)})", style="bold")
+
+
+def _todo_lines(todo: ToDo) -> Iterator[Text]:
+    for line in todo.guidance:
+        yield Text(f"  · {line}")
+    for question in todo.questions:
+        known = f"  = {question.known}" if question.known is not None else ""
+        yield Text(f"  {question.fact}: {question.ask} [{question.answer_with}]{known}")
+
+
+def _resources(guidance: Guidance) -> Iterator[Text]:
+    for number, listing in enumerate(guidance.chain, start=1):
+        ways = ", ".join(
+            f"{way.by} {way.number}" + (f" then {way.then}" if way.then else "") for way in listing.resource.ways
+        )
+        yield Text(f"  {number}. {listing.resource.title}: {ways} ({listing.resource.hours})")
+    for warning in guidance.warnings:
+        yield Text(f"  ! {warning.text}")
