@@ -61,6 +61,13 @@ class Runner:
         items = _nearest_last(session.items)
         if _wait(_fork(session, items, None)) != "survived":
             raise pytest.UsageError("the tests fail without any mutant")
+        try:
+            self._run_all(session, items)
+        except KeyboardInterrupt:
+            _say("stopped; what was done so far:")
+        return True
+
+    def _run_all(self, session: pytest.Session, items: list[pytest.Item]) -> None:
         waiting, running = list(self.mutants), dict[int, Mutant]()
         while waiting or running:
             while waiting and len(running) < self.processes:
@@ -70,8 +77,9 @@ class Runner:
             mutant = running.pop(pid)
             self.fates[mutant] = _fate(status)
             if self.fates[mutant] == "survived":
-                _say(f"survived  {mutant.module}.py:{mutant.line}  {mutant.what}")
-        return True
+                _say(
+                    f"{len(self.fates):5}/{len(self.mutants)}  survived  {mutant.module}.py:{mutant.line}  {mutant.what}"
+                )
 
 
 def _nearest_last(items: list[pytest.Item]) -> list[pytest.Item]:
@@ -210,8 +218,8 @@ def main() -> int:
         for mutant in mutants_of(module, (ROOT / "protocol" / f"{module}.py").read_text(encoding="utf-8"))
     ]
     _say(f"{len(mutants)} mutants" + ("" if chosen.all else f", a sample of {min(chosen.sample, len(mutants))}"))
-    shuffled = random.Random(chosen.seed)
-    mutants = mutants if chosen.all else shuffled.sample(mutants, min(chosen.sample, len(mutants)))
+    count = len(mutants) if chosen.all else min(chosen.sample, len(mutants))
+    mutants = random.Random(chosen.seed).sample(mutants, count)
     runner = Runner(mutants, chosen.processes)
     begun = time.monotonic()
     arguments = [f"tests/protocol/test_{name}.py" for name in TESTS]

@@ -31,6 +31,7 @@ def checked(**facts: Any) -> Any:
         ({"address": " 12 Elm "}, " 12 Elm "),
         ({"signs": ("fever", "shaking")}, ("shaking", "fever")),
         ({"signs": ()}, ()),
+        ({"signs": ("shaking", "sweating", "fever")}, ("shaking", "sweating", "fever")),
         ({"signs": ("fever", "fever")}, ("fever",)),
         ({"call_at": "2026-12-01T14:20:00-08:00"}, "2026-12-01T22:20:00+00:00"),
         ({"call_at": "2026-12-01T14:20Z"}, "2026-12-01T14:20:00+00:00"),
