@@ -203,7 +203,9 @@ def test_the_limits_themselves_are_allowed():
 
 
 def test_depth_counts_through_every_kind_of_nesting():
-    deepest = nested(MAX_DEPTH)
+    deepest, fitting = nested(MAX_DEPTH), nested(MAX_DEPTH - 1)
+    for wrapped in ({"all": [fitting]}, {"any": [fitting]}, {"not": fitting}):
+        assert parse_guard(wrapped)
     for wrapped in ({"all": [deepest]}, {"any": [deepest]}, {"not": deepest}):
         with pytest.raises(ValueError, match="deep"):
             parse_guard(wrapped)
@@ -213,3 +215,7 @@ def test_the_published_schema_knows_the_words_of_a_condition():
     schema = GUARD.json_schema()
     assert set(schema["properties"]) == {"all", "any", "not", "if_unknown"}
     assert schema["properties"]["if_unknown"]["enum"] == ["holds", "fails"]
+    comparison = schema["additionalProperties"]["anyOf"][2]
+    assert set(comparison["properties"]) == {"at_least", "at_most", "known"}
+    assert comparison["additionalProperties"] is False
+    assert (comparison["minProperties"], comparison["maxProperties"], schema["minProperties"]) == (1, 1, 1)
