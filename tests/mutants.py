@@ -71,7 +71,8 @@ class Mutator(ast.NodeTransformer):
 
     def _methods(self, owner: ast.ClassDef) -> None:
         for number, part in enumerate(owner.body):
-            if isinstance(part, ast.FunctionDef):
+            # What pydantic asks for while the class is made can't be swapped afterwards.
+            if isinstance(part, ast.FunctionDef) and not part.name.startswith("__get_pydantic"):
                 self._place = f"{owner.name}.{part.name}"
                 owner.body[number] = self.visit(part)
 

@@ -77,9 +77,8 @@ class Runner:
             mutant = running.pop(pid)
             self.fates[mutant] = _fate(status)
             if self.fates[mutant] == "survived":
-                _say(
-                    f"{len(self.fates):5}/{len(self.mutants)}  survived  {mutant.module}.py:{mutant.line}  {mutant.what}"
-                )
+                done = f"{len(self.fates):5}/{len(self.mutants)}"
+                _say(f"{done}  survived  {mutant.module}.py:{mutant.line}  {mutant.what}")
 
 
 def _nearest_last(items: list[pytest.Item]) -> list[pytest.Item]:

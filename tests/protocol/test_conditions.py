@@ -68,6 +68,12 @@ def test_a_guard_reads_back_as_it_was_written(guard: Guard):
     assert parse_guard(write_guard(guard)) == guard
 
 
+def test_a_guard_is_written_with_its_cautious_side_where_it_has_one():
+    condition = Comparison("a", "is", ("yes",))
+    assert write_guard(Guard(condition)) == {"a": "yes"}
+    assert write_guard(Guard(condition, "holds")) == {"a": "yes", "if_unknown": "holds"}
+
+
 @given(guards)
 def test_a_guard_survives_its_json_form(guard: Guard):
     assert GUARD.validate_json(GUARD.dump_json(guard)) == guard
@@ -166,6 +172,7 @@ def nested(levels: int) -> dict[str, Any]:
         ([], "is a mapping"),
         ({}, "is a mapping"),
         ({1: "x"}, "must be words"),
+        ({"a": "x", 1: "x"}, "must be words"),
         ({"if_unknown": "holds"}, "no terms beside"),
         ({"a": "x", "if_unknown": "maybe"}, "`holds` or `fails`"),
         ({"not": {"a": "x", "if_unknown": "holds"}}, "whole condition"),
@@ -215,6 +222,12 @@ def test_the_published_schema_knows_the_words_of_a_condition():
     schema = GUARD.json_schema()
     assert set(schema["properties"]) == {"all", "any", "not", "if_unknown"}
     assert schema["properties"]["if_unknown"]["enum"] == ["holds", "fails"]
+    listed = {"type": "array", "items": {"type": "object"}}
+    assert schema["properties"]["all"] == schema["properties"]["any"] == listed
+    assert schema["additionalProperties"]["anyOf"][:2] == [
+        {"type": ["string", "integer"]},
+        {"type": "array", "items": {"type": ["string", "integer"]}, "minItems": 1},
+    ]
     comparison = schema["additionalProperties"]["anyOf"][2]
     assert set(comparison["properties"]) == {"at_least", "at_most", "known"}
     assert comparison["additionalProperties"] is False

@@ -167,6 +167,13 @@ def test_after_an_outage_one_page_leaves_and_not_all_that_were_missed(story: Sto
     assert story.engine.next_deadline() == story.now + span("10m")
 
 
+@pytest.mark.parametrize(("late", "next_page"), [("5s", "130m"), ("6s", None)])
+def test_a_timer_a_little_late_keeps_the_ladder_in_step(story: Story, late: str, next_page: str | None):
+    story.later("2h").later(late).sweep()
+    planned = START + span(next_page) if next_page else story.now + span("10m")
+    assert story.engine.next_deadline() == planned
+
+
 def test_a_ladder_of_one_rung_waits_first_and_repeats_then(story: Story):
     story.do(c.OfferHandover, to="ben", reason="r")
     moments = list[timedelta]()
