@@ -25,6 +25,7 @@ def show(
     county: Annotated[
         str, typer.Argument(help="County of the present address, such as san_mateo.", show_default=False)
     ],
+    danger: Annotated[bool, typer.Option("--danger", help="A life is in danger: the emergency number first.")] = False,
     on: On = None,
     as_json: AsJson = False,
 ) -> None:
@@ -32,7 +33,7 @@ def show(
     directory = read_directory(settings())
     if county not in directory.counties:
         raise Trouble(f"there is no county {county}", did_you_mean(county, directory.counties), USAGE)
-    guidance = look_up(directory, county, _day(on))
+    guidance = look_up(directory, county, _day(on), life_in_danger=danger)
     if as_json:
         say_json(_as_object(guidance))
         return

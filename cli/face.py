@@ -16,6 +16,7 @@ from protocol.expectations import COUNTY
 from protocol.facts import describe
 from protocol.local_time import show_span, show_time
 from protocol.program import Program
+from protocol.spec import RANK
 from protocol.words import Words, cited, person
 
 BANNER_FACTS = ("present_address", "present_county", "callback_number")
@@ -94,6 +95,7 @@ def face_of(program: Program, episode: Episode, directory: Directory, now: datet
     spec, words = program.spec, Words(program.spec)
     county = episode.facts.get(COUNTY)
     place = county.value if county is not None and isinstance(county.value, str) else None
+    in_danger = spec.stages[episode.stage].kind == "emergency" or RANK[episode.risk] >= RANK[spec.emergency.at]
     return Face(
         episode_id=episode.episode_id,
         client_ref=episode.client_ref,
@@ -119,7 +121,7 @@ def face_of(program: Program, episode: Episode, directory: Directory, now: datet
         todo=() if episode.closed_at else tuple(_todo(program, episode)),
         next_stages=spec.stages[episode.stage].next,
         script=spec.emergency.script,
-        resources=look_up(directory, place, now.astimezone(words.zone).date()),
+        resources=look_up(directory, place, now.astimezone(words.zone).date(), life_in_danger=in_danger),
     )
 
 

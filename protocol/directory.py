@@ -224,7 +224,7 @@ class Guidance:
     county: str | None
     title: str
     chain: tuple[Listing, ...]
-    """In the order to try: county line, 988, local emergency number."""
+    """In the order to try: county line, 988, local emergency number; that one first when a life is in danger."""
     others: tuple[Listing, ...]
     """What else the county and the nation have: stabilization units, text lines, poison control."""
     warnings: tuple[Caution, ...]
@@ -239,16 +239,19 @@ class Guidance:
         return frozenset(warning.code for warning in self.warnings)
 
 
-def look_up(directory: Directory, county: str | None, today: date) -> Guidance:
+def look_up(directory: Directory, county: str | None, today: date, *, life_in_danger: bool = False) -> Guidance:
     """Whom to call for a client who is in this county now.
 
     `county` is the one of the present address, None while it is not known.
+    With a life in danger the local emergency number comes first, else last.
     Total: an unknown or foreign county gets the rest of the chain and says so.
     """
     known = county if county in directory.counties else None
     own = directory.of_county(known) if known is not None else []
     lines = [name for name in own if directory.resources[name].kind == "crisis_line"]
-    chain = [*lines, *directory.national("lifeline"), *directory.national("emergency")]
+    chain = [*lines, *directory.national("lifeline")]
+    emergency = directory.national("emergency")
+    chain = [*emergency, *chain] if life_in_danger else [*chain, *emergency]
     others = [name for name in (*own, *directory.of_county(None)) if name not in chain]
     shown = [(name, directory.resources[name]) for name in (*chain, *others)]
     return Guidance(

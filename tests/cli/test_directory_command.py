@@ -31,6 +31,12 @@ def test_a_county_is_shown_with_its_chain_and_warnings(capsys: Out) -> None:
     assert "does not come to threats of violence" in said
 
 
+def test_with_a_life_in_danger_the_emergency_number_comes_first(capsys: Out) -> None:
+    assert run(["directory", "show", "san_diego", "--danger"]) == 0
+    said = capsys.readouterr().out
+    assert said.index("call 911") < said.index("888-724-7240") < said.index("call 988")
+
+
 def test_a_county_without_a_line_says_so(capsys: Out) -> None:
     assert run(["directory", "show", "fresno"]) == 0
     assert "No line of Fresno County was verified" in capsys.readouterr().out

@@ -74,6 +74,11 @@ def test_the_chain_is_county_line_then_988_then_the_local_emergency_number() -> 
     assert chain("orange") == ["orange_line", "lifeline", "emergency"]
 
 
+def test_with_a_life_in_danger_the_local_emergency_number_comes_first() -> None:
+    guidance = look_up(SMALL, "orange", VERIFIED, life_in_danger=True)
+    assert [listing.name for listing in guidance.chain] == ["emergency", "orange_line", "lifeline"]
+
+
 def test_a_county_without_a_verified_line_gets_the_rest_of_the_chain_and_says_so() -> None:
     guidance = look_up(SMALL, "kern", VERIFIED)
     assert chain("kern") == ["lifeline", "emergency"]
