@@ -21,6 +21,11 @@ def play_all() -> list[Report]:
     return [perform(spec, read_scenario(path)[1], directory) for path in scenario_files(file, SCENARIOS)]
 
 
+def told(reports: list[Report]) -> str:
+    """The stories, one after another."""
+    return "\n\n".join(transcript(report) for report in reports)
+
+
 def show(reports: list[Report], *, as_json: bool) -> None:
     """The stories; or, as JSON, one object for each."""
     if as_json:
@@ -31,6 +36,6 @@ def show(reports: list[Report], *, as_json: bool) -> None:
             ]
         )
     else:
-        say("\n\n".join(transcript(report) for report in reports))
+        say(told(reports).rstrip("\n"))
     if not all(report.passed for report in reports):
         raise Trouble("an episode went otherwise than expected", "read the end of each story", FOUND)

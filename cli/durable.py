@@ -74,7 +74,8 @@ def perform(spec: ProtocolSpec, scenario: Scenario, directory: Directory | None 
 async def perform_async(spec: ProtocolSpec, scenario: Scenario, directory: Directory | None = None) -> Report:
     """The same for callers that have an event loop."""
     async with _theatre(spec, scenario) as (stage, years):
-        report = await play(program(stage.spec), stage.scenario, stage, directory)
+        then = later(directory, years) if directory else None
+        report = await play(program(stage.spec), stage.scenario, stage, then)
     return Report(program(spec), scenario, moved(report.entries, -years))
 
 
@@ -152,10 +153,9 @@ class DurableStage:
     async def _what_hangs(self, revision: int) -> str:
         view, known = await self._engine.view(self._episode_id), self._episode
         told = (known.revision, tuple(known.pages_open), next_deadline(known)) if known else None
-        return (
-            f"not quiet after {ANSWER_SECONDS:g} s at {await self._now()}; wanted revision {revision}, "
-            f"the trail has {told}, the workflow has {view.head.sequence}, {view.unrecorded} unrecorded, pages under way: {view.pages}"
-        )
+        workflow = f"{view.head.sequence}, of these {view.unrecorded} unrecorded, and pages under way: {view.pages}"
+        waited = f"not quiet after {ANSWER_SECONDS:g} s at {await self._now()}"
+        return f"{waited}; wanted revision {revision}, the trail has {told}, the workflow has {workflow}"
 
     async def _is_quiet(self, found: list[Happened], revision: int) -> bool:
         self._written.clear()

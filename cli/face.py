@@ -21,6 +21,8 @@ from protocol.words import Words, cited, person
 
 BANNER_FACTS = ("present_address", "present_county", "callback_number")
 """What must stand before the person at any moment, where the protocol asks for it."""
+LONGEST_ANSWER = 120
+"""Columns for what may be answered; JSON has all of it."""
 URGENT = 30 * 60
 """Seconds before a deadline from which it is marked as near."""
 
@@ -179,7 +181,7 @@ def drawn(face: Face, words: Words, now: datetime) -> RenderableType:
     if face.duties:
         parts += [Text("\nOwed", style="bold"), _duty_table(face, words, now)]
     for todo in face.todo:
-        parts += [_todo_heading(todo), *_todo_lines(todo)]
+        parts += [_todo_heading(todo), _todo_form(todo)]
     parts += [Text("\nWhom to call", style="bold"), *_resources(face.resources)]
     parts += [Text("\nWhat to say to the emergency service", style="bold"), *(Text(f"  {one}") for one in face.script)]
     return Group(*parts)
@@ -229,19 +231,31 @@ def _todo_heading(todo: ToDo) -> Text:
     return Text(f"\nTo do: {todo.title} ({todo.step}{need}; {', '.join(todo.roles)})", style="bold")
 
 
-def _todo_lines(todo: ToDo) -> Iterator[Text]:
+def _todo_form(todo: ToDo) -> Table:
+    form = Table.grid(padding=(0, 2))
+    for _ in range(3):
+        form.add_column(overflow="fold")
     for line in todo.guidance:
-        yield Text(f"  · {line}")
+        form.add_row(Text("  ·"), Text(line), Text(""))
     for question in todo.questions:
-        known = f"  = {question.known}" if question.known is not None else ""
-        yield Text(f"  {question.fact}: {question.ask} [{question.answer_with}]{known}")
+        answer = f"= {question.known}" if question.known is not None else f"[{_brief(question.answer_with)}]"
+        form.add_row(Text(f"  {question.fact}"), Text(question.ask), Text(answer))
+    return form
+
+
+def _brief(answer_with: str) -> str:
+    """What may be answered; of a long list of choices only the first."""
+    return answer_with if len(answer_with) <= LONGEST_ANSWER else f"{answer_with[:LONGEST_ANSWER].rpartition(',')[0]} …"
 
 
 def _resources(guidance: Guidance) -> Iterator[Text]:
     for number, listing in enumerate(guidance.chain, start=1):
-        ways = ", ".join(
-            f"{way.by} {way.number}" + (f" then {way.then}" if way.then else "") for way in listing.resource.ways
-        )
-        yield Text(f"  {number}. {listing.resource.title}: {ways} ({listing.resource.hours})")
+        resource = listing.resource
+        ways = ", ".join(f"{way.by} {way.number}{f' then {way.then}' if way.then else ''}" for way in resource.ways)
+        yield Text(f"  {number}. {resource.title}: {ways} ({resource.hours})")
+    chain = {listing.name for listing in guidance.chain}
     for warning in guidance.warnings:
-        yield Text(f"  ! {warning.text}")
+        if warning.resource is None or (warning.resource in chain and warning.code != "no_test_call"):
+            yield Text(f"  ! {warning.text}")
+    if "no_test_call" in guidance.codes():
+        yield Text("  ! Some of these numbers were never test-called: `holdfast directory check` lists them.")

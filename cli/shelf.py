@@ -75,7 +75,7 @@ def find_person(rota: Rota, name: str, role: str | None, spec: ProtocolSpec) -> 
     """Who acts, and in which role of the protocol. Raises Trouble for somebody unknown or an unclear role."""
     person = rota.by_id.get(name)
     if person is None:
-        mend = f"{did_you_mean(name, rota.by_id)} The staff is listed in the rota, {variable('rota')}."
+        mend = f"{did_you_mean(name, rota.by_id)} (the staff stands in the rota, {variable('rota')})"
         raise Trouble(f"{name} is not on the staff", mend, USAGE)
     usable = [one for one in person.roles if one in spec.roles]
     if role is not None:
