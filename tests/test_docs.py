@@ -50,7 +50,7 @@ def is_command(words: list[str]) -> bool:
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_every_command_exists(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    cited = re.findall(r"(?:`|\$ |bin/|cli\.main |^)holdfast((?: [a-z-]+)+)", text, re.MULTILINE)
+    cited = re.findall(r"(?:`|\$ |bin/|cli\.main |^)holdfast((?: [a-z][a-z-]*)+)", text, re.MULTILINE)
     assert [words for words in cited if not is_command(words.split())] == []
 
 
