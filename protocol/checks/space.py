@@ -105,6 +105,20 @@ class Space:
         values = {name: axis.groups[first // axis.stride % len(axis.groups)] for name, axis in self._axes.items()}
         return {name: group[0] or "unknown" for name, group in values.items()}
 
+    def pattern(self, combinations: int) -> dict[str, tuple[str, ...]]:
+        """A group of combinations in words, as large as one group can be; a name that does not matter is left out."""
+        group = combinations & -combinations
+        number = group.bit_length() - 1
+        found: dict[str, tuple[str, ...]] = {}
+        for name, axis in self._axes.items():
+            here = number // axis.stride % len(axis.groups)
+            moved = [_shifted(group, (there - here) * axis.stride) for there in range(len(axis.groups))]
+            fitting = [there for there, mask in enumerate(moved) if mask & ~combinations == 0]
+            group = _any(moved[there] for there in fitting)
+            if len(fitting) < len(axis.groups):
+                found[name] = tuple(value or "unknown" for there in fitting for value in axis.groups[there])
+        return found
+
     def _lay_out(self, tests: list[Test]) -> Iterator[_Axis]:
         by_name: dict[str, list[Test]] = {}
         for test in tests:
@@ -147,6 +161,10 @@ class Space:
             mask |= mask << width
             width *= 2
         return mask & self.full
+
+
+def _shifted(mask: int, by: int) -> int:
+    return mask << by if by >= 0 else mask >> -by
 
 
 def _all(masks: Iterable[int]) -> int:
