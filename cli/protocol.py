@@ -82,6 +82,25 @@ def play_scenarios(
         raise typer.Exit(FOUND)
 
 
+@app.command("diff")
+def compare_protocols(
+    old: Annotated[str, typer.Argument(help="The version in use: a name, or the path of its file.")],
+    new: Annotated[str, typer.Argument(help="The version to be used: a name, or the path of its file.")],
+    as_json: AsJson = False,
+) -> None:
+    """Say what a new version changes, what became laxer first. Ends with 1 when anything did, or may have."""
+    from protocol.diff import as_objects, as_text, compare
+
+    folder = settings().protocols
+    changes = compare(*(load_protocol(find_protocol(one, folder)) for one in (old, new)))
+    if as_json:
+        say_json(as_objects(changes))
+    else:
+        say(as_text(changes))
+    if any(one.effect == "laxer" for one in changes):
+        raise typer.Exit(FOUND)
+
+
 @app.command("schema")
 def print_schema(
     document: Annotated[Literal["protocol", "scenario"], typer.Argument(help="What to write.")] = "protocol",

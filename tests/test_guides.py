@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from pathlib import Path
 
 from protocol.casting import problems
 from protocol.check import check
+from protocol.diff import as_text, compare
 from protocol.rehearsal import rehearse
 from protocol.scenario import COMMANDS, Expectation, Scenario
 from protocol.spec import ProtocolSpec
@@ -45,6 +47,18 @@ def test_the_guide_names_every_command_and_every_expectation() -> None:
 def test_the_guide_names_every_part_of_a_protocol() -> None:
     page = (DOCS / "writing_a_protocol.md").read_text(encoding="utf-8")
     assert {name for name in ProtocolSpec.model_fields if f"`{name}`" not in page and f"\n{name}:" not in page} == set()
+
+
+def test_the_guide_shows_what_a_comparison_says() -> None:
+    """The example of changing_a_protocol.md, on the protocol of the other guide."""
+    pieces = written_in("writing_a_protocol.md")
+    changed = copy.deepcopy(pieces.data)
+    changed["obligations"]["next_day"]["due"]["values"]["high"] = "48h"
+    changed["obligations"]["call_back"]["met_by"].append({"reached": "client", "done": "ask_again"})
+    changed["obligations"]["call_back"]["title"] = "Call the client back"
+    changed["ladders"]["now"]["repeat"] = "4m"
+    said = as_text(compare(pieces.validate(ProtocolSpec), ProtocolSpec.model_validate(changed)))
+    assert f"```text\n{said}\n```" in (DOCS / "changing_a_protocol.md").read_text(encoding="utf-8")
 
 
 def test_the_readme_shows_what_is_printed() -> None:

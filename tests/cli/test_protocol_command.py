@@ -115,3 +115,18 @@ def test_the_diagram_is_printed(capsys: Out) -> None:
     assert capsys.readouterr().out == (ROOT / "tests/specs/minimal.svg").read_text(encoding="utf-8")
     assert run(["protocol", "diagram", MINIMAL, "--mermaid"]) == 0
     assert capsys.readouterr().out == (ROOT / "tests/specs/minimal.mmd").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "effect"),
+    [("repeat: 5m", "repeat: 6m", 1, "laxer"), ("repeat: 5m", "repeat: 4m", 0, "stricter")],
+)
+def test_two_versions_are_compared(capsys: Out, tmp_path: Path, old: str, new: str, code: int, effect: str) -> None:
+    other = tmp_path / "other.yaml"
+    other.write_text(Path(MINIMAL).read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    assert run(["protocol", "diff", MINIMAL, str(other)]) == code
+    assert f"1 {effect}" in capsys.readouterr().out
+    assert run(["protocol", "diff", MINIMAL, str(other), "--json"]) == code
+    assert [(one["effect"], one["path"]) for one in json.loads(capsys.readouterr().out)] == [
+        (effect, "ladders.minutes.repeat")
+    ]

@@ -345,10 +345,10 @@ def test_no_difference_passes_unseen_and_none_is_stricter_both_ways() -> None:
     seen: set[str] = set()
     for field, other in neighbours():
         seen.add(field)
-        there, back = compare(minimal(), other), compare(other, minimal())
+        there = compare(minimal(), other)
         assert there, field
-        assert back, field
         if all(one.effect == "stricter" for one in there):
+            back = compare(other, minimal())
             assert any(one.effect == "laxer" for one in back), (field, told(there), told(back))
     assert len(seen) > 100, len(seen)
 
