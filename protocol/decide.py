@@ -54,7 +54,9 @@ def decide(spec: ProtocolSpec, episode: Episode | None, command: c.Command, now:
 
 def _moment(episode: Episode, command: c.Command, now: datetime) -> datetime:
     """When it happened, as far as it can be believed: never after now, never long before the opening."""
-    return min(max(command.occurred_at, episode.opened_at - EARLIEST), now)
+    if command.occurred_at >= now:
+        return now
+    return max(command.occurred_at, episode.opened_at - EARLIEST)
 
 
 def _decide_opening(compiled: Program, command: c.Command, now: datetime) -> MacroStep:
@@ -118,7 +120,11 @@ def _forbidden(compiled: Program, episode: Episode, command: c.Command, now: dat
         return Refused("already_closed", "The episode is closed.", "Add an addendum, or open a new episode.")
     if isinstance(command, c.DeclareEmergency):
         return None
-    return wrong_time(command.occurred_at, episode.opened_at - EARLIEST, now) or _stale(episode, command)
+    if not episode.opened_at <= command.occurred_at <= now:
+        refused = wrong_time(command.occurred_at, episode.opened_at - EARLIEST, now)
+        if refused is not None:
+            return refused
+    return _stale(episode, command)
 
 
 EARLIEST = timedelta(days=1)

@@ -61,21 +61,17 @@ def effects_of(episode: Episode, events: Iterable[e.Event], now: datetime) -> tu
     """The effects of a macro step, in the order of its events."""
     effects: list[Effect] = []
     for event in events:
-        if isinstance(event, e.PageRequested):
+        if type(event) is e.PageRequested:
             effects.append(_page(episode, event))
-        elif isinstance(event, e.ReferralRequested):
-            effects.append(
-                RequestReferral(
-                    event.referral_id,
-                    episode.episode_id,
-                    event.decision,
-                    event.option,
-                    event.service,
-                    now,
-                    episode.drill,
-                )
-            )
+        elif type(event) is e.ReferralRequested:
+            effects.append(_referral(episode, event, now))
     return tuple(effects)
+
+
+def _referral(episode: Episode, event: e.ReferralRequested, now: datetime) -> RequestReferral:
+    return RequestReferral(
+        event.referral_id, episode.episode_id, event.decision, event.option, event.service, now, episode.drill
+    )
 
 
 def _person(episode: Episode, role: str) -> str:

@@ -3,69 +3,91 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from protocol import events as e
 from protocol.evolve import NOBODY_TRIED
 from protocol.program import Key
 
-_Keys = Callable[[Any], list[Key]]
+_Keys = Callable[[Any], tuple[Key, ...]]
+
+_remembered = lru_cache(maxsize=4096)
+"""The names are a protocol's own and few: the same keys need not be made for every event."""
 
 
-def happenings(event: e.Event) -> list[Key]:
-    """Keys of what happened, then ("changed", name) for each name that conditions may now read differently.
-
-    Opening an episode changes everything: `Program.at_opening` has its keys.
-    """
+def happenings(event: e.Event) -> tuple[Key, ...]:
+    """Keys of what happened, then ("changed", name) for each name that conditions may now read differently."""
     keys = KEYS.get(type(event))
-    return keys(event) if keys is not None else []
+    return keys(event) if keys is not None else ()
 
 
-def _changed(*names: str) -> list[Key]:
-    return [("changed", name) for name in names]
+def _changed(*names: str) -> tuple[Key, ...]:
+    return tuple([("changed", name) for name in names])
+
+
+@_remembered
+def _happened(happening: str, *changed: str) -> tuple[Key, ...]:
+    return ("event", happening), *_changed(*changed)
+
+
+@_remembered
+def _done(step: str) -> tuple[Key, ...]:
+    return ("done", step), *_changed(f"step.{step}", "cosignature")
+
+
+@_remembered
+def _skipped(step: str) -> tuple[Key, ...]:
+    return ("event", "step_skipped"), ("event", "co_signature_needed"), *_changed(f"step.{step}", "cosignature")
+
+
+@_remembered
+def _entered(left: str, stage: str) -> tuple[Key, ...]:
+    return ("left", left), ("entered", stage), *_changed("stage")
+
+
+@_remembered
+def _reached(party: str) -> tuple[Key, ...]:
+    return ("reached", party), *_changed(f"contact.{party}", f"attempts.{party}")
+
+
+@_remembered
+def _not_reached(party: str, outcome: str) -> tuple[Key, ...]:
+    return () if outcome in NOBODY_TRIED else (("not_reached", party), *_changed(f"attempts.{party}"))
+
+
+@_remembered
+def _decided(decision: str, needs_cosignature: bool) -> tuple[Key, ...]:
+    """A decision that still needs its second signature is not yet decided."""
+    first = ("event", "co_signature_needed") if needs_cosignature else ("decided", decision)
+    return first, *_changed(decision, "cosignature")
+
+
+@_remembered
+def _obligation(what: str, obligation: str) -> tuple[Key, ...]:
+    return (what, obligation), *_changed(f"obligation.{obligation}")
 
 
 KEYS: dict[type, _Keys] = {
     e.FactsRecorded: lambda ev: _changed(*ev.facts),
-    e.StepCompleted: lambda ev: [("done", ev.step), *_changed(f"step.{ev.step}", "cosignature")],
-    e.StepSkipped: lambda ev: [
-        ("event", "step_skipped"),
-        ("event", "co_signature_needed"),
-        *_changed(f"step.{ev.step}", "cosignature"),
-    ],
-    e.CoSigned: lambda ev: [("decided", ev.subject), *_changed("cosignature", ev.subject)],
-    e.StageEntered: lambda ev: [("left", ev.left), ("entered", ev.stage), *_changed("stage")],
-    e.EmergencyDeclared: lambda _: [("event", "emergency_declared")],
+    e.StepCompleted: lambda ev: _done(ev.step),
+    e.StepSkipped: lambda ev: _skipped(ev.step),
+    e.CoSigned: lambda ev: _decided(ev.subject, needs_cosignature=False),
+    e.StageEntered: lambda ev: _entered(ev.left, ev.stage),
+    e.EmergencyDeclared: lambda _: _happened("emergency_declared"),
     e.CrisisTypeRecorded: lambda ev: _changed(f"crisis.{ev.crisis_type}"),
-    e.ContactMade: lambda ev: [
-        ("reached", ev.party),
-        *_changed(f"contact.{ev.party}", f"attempts.{ev.party}"),
-    ],
-    e.ContactAttempted: lambda ev: _attempted(ev),
-    e.DecisionRecorded: lambda ev: _decided(ev),
-    e.RiskRaised: lambda _: [("event", "risk_raised"), *_changed("risk", "peak_risk")],
-    e.RiskLowered: lambda _: [("event", "risk_lowered"), *_changed("risk")],
-    e.ObligationOpened: lambda ev: [("opened", ev.obligation), *_changed(f"obligation.{ev.obligation}")],
-    e.ObligationMet: lambda ev: [("met", ev.obligation), *_changed(f"obligation.{ev.obligation}")],
-    e.ObligationWaived: lambda ev: [("waived", ev.obligation), *_changed(f"obligation.{ev.obligation}")],
+    e.ContactMade: lambda ev: _reached(ev.party),
+    e.ContactAttempted: lambda ev: _not_reached(ev.party, ev.outcome),
+    e.DecisionRecorded: lambda ev: _decided(ev.decision, needs_cosignature=ev.needs_cosignature),
+    e.RiskRaised: lambda _: _happened("risk_raised", "risk", "peak_risk"),
+    e.RiskLowered: lambda _: _happened("risk_lowered", "risk"),
+    e.ObligationOpened: lambda ev: _obligation("opened", ev.obligation),
+    e.ObligationMet: lambda ev: _obligation("met", ev.obligation),
+    e.ObligationWaived: lambda ev: _obligation("waived", ev.obligation),
     e.ObligationSuperseded: lambda ev: _changed(f"obligation.{ev.obligation}"),
-    e.DeadlineMissed: lambda ev: [("missed", ev.obligation), *_changed(f"obligation.{ev.obligation}")],
-    e.Acknowledged: lambda _: [("event", "acknowledged")],
-    e.HandoverOffered: lambda _: [("event", "handover_offered"), *_changed("handover")],
-    e.HandoverAccepted: lambda _: [("event", "handover_accepted"), *_changed("handover")],
-    e.HandoverDeclined: lambda _: [("event", "handover_declined"), *_changed("handover")],
+    e.DeadlineMissed: lambda ev: _obligation("missed", ev.obligation),
+    e.Acknowledged: lambda _: _happened("acknowledged"),
+    e.HandoverOffered: lambda _: _happened("handover_offered", "handover"),
+    e.HandoverAccepted: lambda _: _happened("handover_accepted", "handover"),
+    e.HandoverDeclined: lambda _: _happened("handover_declined", "handover"),
 }
-
-
-def _attempted(event: e.ContactAttempted) -> list[Key]:
-    if event.outcome in NOBODY_TRIED:
-        return []
-    return [("not_reached", event.party), *_changed(f"attempts.{event.party}")]
-
-
-def _decided(event: e.DecisionRecorded) -> list[Key]:
-    """A decision that still needs its second signature is not yet decided."""
-    changed = _changed(event.decision, "cosignature")
-    if event.needs_cosignature:
-        return [("event", "co_signature_needed"), *changed]
-    return [("decided", event.decision), *changed]

@@ -69,10 +69,11 @@ class Turn:
             self._react_to_all()
 
     def _react_to_all(self) -> None:
+        awaited = self.program.awaited
         while self.queue:
             before, event, after = self.queue.popleft()
-            known = self.program.at_opening if isinstance(event, e.EpisodeOpened) else happenings(event)
-            keys = [key for key in known if key in self.program.awaited]
+            known = self.program.at_opening if type(event) is e.EpisodeOpened else happenings(event)
+            keys = [key for key in known if key in awaited]
             if not keys:
                 continue
             self._end_obligations(event, keys)
@@ -250,7 +251,7 @@ class Turn:
                 for notice, holds in self.program.notices.get(name, ()):
                     if _became(holds, before, after):
                         self.notice(notice)
-        if isinstance(event, e.FactsRecorded) and self.program.phrases:
+        if self.program.phrases and isinstance(event, e.FactsRecorded):
             self._notice_mentions(event.facts)
 
     def _notice_mentions(self, facts: Mapping[str, e.FactRecord]) -> None:
