@@ -38,6 +38,18 @@ def list_protocols(as_json: AsJson = False) -> None:
     table("", ("Protocol", "Version", "Title", "Hash"), rows, f"There is no protocol in {settings().protocols}.")
 
 
+@app.command("show")
+def show_protocol(spec: Spec, as_json: AsJson = False) -> None:
+    """Show a protocol: its stages with their steps, its deadlines with owner, ladder and source."""
+    from cli.booklet import show
+
+    document = load_protocol(find_protocol(spec, settings().protocols))
+    if as_json:
+        say_json(document.model_dump(mode="json", exclude_defaults=True))
+    else:
+        show(document)
+
+
 @app.command("lint")
 def lint_protocol(spec: Spec, as_json: AsJson = False) -> None:
     """Check a protocol: schema, names, types, reachability. Every finding has its line and a remedy."""

@@ -130,3 +130,12 @@ def test_two_versions_are_compared(capsys: Out, tmp_path: Path, old: str, new: s
     assert [(one["effect"], one["path"]) for one in json.loads(capsys.readouterr().out)] == [
         (effect, "ladders.minutes.repeat")
     ]
+
+
+def test_a_protocol_is_shown_with_its_deadlines(capsys: Out) -> None:
+    assert run(["protocol", "show", LOOKOUT]) == 0
+    said = capsys.readouterr().out
+    for expected in ("Lookout", "Call back", "[A, S1]", "the owner (15m)", "then every 30m"):
+        assert expected in said
+    assert run(["protocol", "show", LOOKOUT, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["protocol"] == "lookout"
