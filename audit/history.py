@@ -1,0 +1,101 @@
+"""The history of one episode as an auditor reads it: verified, then decided anew, from the records alone.
+
+1. Verify the chain; what stands behind the first bad row is not told.
+2. Read the protocol that the episode was opened under from the records, never today's file.
+3. Decide every command anew and tell each entry, with every difference.
+
+Temporal is not needed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+
+from audit.database import Database
+from audit.queries import MOST, Queries
+from audit.sealing import Keyring
+from audit.tables import trail
+from audit.verify import Verdict, Verifier
+from protocol.account import Entry, account
+from protocol.breaches import Breach, breaches
+from protocol.replay import ReplayError
+from protocol.spec import ProtocolSpec
+from protocol.trail import Head, TrailRow
+
+
+class HistoryError(Exception):
+    """There is nothing to tell; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """One episode, told. Times are aware UTC."""
+
+    episode_id: str
+    verdict: Verdict
+    spec: ProtocolSpec
+    """The protocol that the episode was opened under."""
+    entries: tuple[Entry, ...]
+    breaches: tuple[Breach, ...]
+    stopped: str | None
+    """Why the entries end before the trail does; None when all of it is told."""
+
+    @property
+    def differences(self) -> int:
+        """How many entries are not what the protocol, decided anew, asks for."""
+        return sum(bool(entry.differences) for entry in self.entries)
+
+    @property
+    def sound(self) -> bool:
+        """The chain is whole and every decision comes out the same again."""
+        return self.verdict.fault is None and self.stopped is None and self.differences == 0
+
+
+async def history(database: Database, ring: Keyring, episode_id: str, expected_head: Head | None = None) -> History:
+    """The history of an episode. Raises HistoryError; UnknownKeyError when a key-encryption key is missing."""
+    verdict = await Verifier(database, ring).episode(episode_id, expected_head)
+    if verdict.rows == 0:
+        raise HistoryError(str(verdict.fault or f"the records have no episode {episode_id}"))
+    queries = Queries(database, ring)
+    rows = await _rows(queries, episode_id, verdict.rows)
+    spec = await _pinned(queries, rows[0])
+    entries: list[Entry] = []
+    stopped = None if verdict.fault is None else str(verdict.fault)
+    try:
+        for entry in account(spec, rows):  # as far as it goes
+            entries.append(entry)
+    except ReplayError as error:
+        stopped = str(error)
+    return History(episode_id, verdict, spec, tuple(entries), tuple(breaches(entries)), stopped)
+
+
+async def episodes_beginning_with(database: Database, beginning: str, limit: int = 6) -> tuple[str, ...]:
+    """Ids of episodes in the trail itself, whatever the lists say; in order, at most `limit`, an exact one first."""
+    id_of = trail.c.episode_id
+    query = select(id_of).where(trail.c.sequence == 1, id_of.startswith(beginning, autoescape=True))
+    query = query.order_by(id_of != beginning, id_of).limit(limit)
+    return tuple(await database.read(lambda connection: connection.scalars(query).all()))
+
+
+async def _rows(queries: Queries, episode_id: str, count: int) -> list[TrailRow]:
+    rows: list[TrailRow] = []
+    for after in range(0, count, MOST):
+        rows += await queries.trail_rows(episode_id, after, min(MOST, count - after))
+    return rows
+
+
+async def _pinned(queries: Queries, first: TrailRow) -> ProtocolSpec:
+    if first.payload is None:
+        raise HistoryError(f"episode {first.episode_id} can't be read any more: the client's key was destroyed")
+    event: dict[str, Any] = first.payload["event"]
+    content_hash = event.get("protocol_hash", "")
+    stored = await queries.get_protocol(content_hash)
+    if stored is None:
+        raise HistoryError(f"the protocol {content_hash} of episode {first.episode_id} is not in the records")
+    if hashlib.sha256(stored.document.encode()).hexdigest() != content_hash:
+        raise HistoryError(f"the protocol {content_hash} was changed in the records: it does not have this hash")
+    return ProtocolSpec.model_validate_json(stored.document)

@@ -1,0 +1,188 @@
+"""`holdfast audit replay`: an episode told entry by entry from the records, every decision made anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from itertools import chain, groupby
+from textwrap import wrap
+from typing import Annotated, Any
+
+import typer
+from pydantic_core import to_jsonable_python
+
+from audit.history import History, history
+from cli.books import Books, with_books
+from cli.output import FOUND, AsJson, say, say_json
+from protocol.account import LATE, Entry, Rule, State
+from protocol.breaches import Breach
+from protocol.local_time import show_clock, show_day, show_span, show_time
+from protocol.words import NO_BREAK, Words, person
+
+WIDTH = 100
+TIME = 10
+NUMBER = 6
+LABEL = 10
+DEEP = TIME + NUMBER + LABEL
+
+ENDS = {
+    "met": "done in time, but written down only after the deadline",
+    "met_late": "done late",
+    "waived": "waived",
+    "owed": "still owed where the trail ends",
+}
+
+
+def replay(
+    reference: Annotated[str, typer.Argument(metavar="EPISODE", help="An episode, or the beginning of its id.")],
+    only_breaches: Annotated[
+        bool, typer.Option("--breaches", help="Only missed deadlines and what led there.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Tell an episode entry by entry from the records alone, and decide every command anew.
+
+    Each entry shows when it happened and when it was known, who did it, the rule of the pinned protocol behind it,
+    and where the episode stands after it. Temporal need not run. Exit code 1 when the chain is damaged or an entry
+    is not what the protocol asks for.
+    """
+    told = with_books(lambda books: _history(books, reference))
+    if as_json:
+        say_json(as_object(told, only_breaches=only_breaches))
+    else:
+        say("\n".join(line.replace(NO_BREAK, " ") for line in lines(told, only_breaches=only_breaches)))
+    if not told.sound:
+        raise typer.Exit(FOUND)
+
+
+async def _history(books: Books, reference: str) -> History:
+    return await history(books.records, books.ring, await books.find(reference))
+
+
+def as_object(told: History, *, only_breaches: bool) -> dict[str, Any]:
+    """For `--json`."""
+    spec = told.spec
+    found: dict[str, Any] = {
+        "episode_id": told.episode_id,
+        "sound": told.sound,
+        "chain": {"rows": told.verdict.rows, "head": told.verdict.head.hash, "fault": told.verdict.fault},
+        "protocol": {"name": spec.protocol, "version": spec.version, "hash": spec.content_hash},
+        "differences": told.differences,
+        "stopped": told.stopped,
+        "breaches": [{**asdict(one), "led": [entry.sequence for entry in one.led]} for one in told.breaches],
+    }
+    shown: Iterable[Entry] = told.entries
+    if only_breaches:
+        shown = {entry.sequence: entry for one in told.breaches for entry in one.led}.values()
+    return found | {"entries": [_entry_as_object(one) for one in sorted(shown, key=lambda one: one.sequence)]}
+
+
+def _entry_as_object(entry: Entry) -> dict[str, Any]:
+    """Spans in seconds; the command stands on the first entry of what it brought about."""
+    return {
+        **to_jsonable_python(asdict(entry)),
+        "late": None if entry.late is None else entry.late.total_seconds(),
+        "command": entry.command if entry.sequence == entry.step else entry.command.command_id,
+    }
+
+
+def lines(told: History, *, only_breaches: bool) -> Iterator[str]:
+    """The whole account as text, at most 100 columns wide."""
+    words = Words(told.spec)
+    yield f"Episode {told.episode_id}"
+    yield from _hung("", f"Protocol: {told.spec.title}, version {told.spec.version}, {told.spec.content_hash}.")
+    yield from _hung("", f"Told from the records alone. Local time: {told.spec.time_zone}.")
+    if only_breaches:
+        for number, breach in enumerate(told.breaches, start=1):
+            yield from _breach(number, breach, words)
+    else:
+        yield from _steps(told.entries, words)
+    yield from ("", *_ending(told))
+
+
+def _breach(number: int, breach: Breach, words: Words) -> Iterator[str]:
+    yield ""
+    due, unnoticed = show_time(breach.due_at, words.zone), breach.noticed_at - breach.due_at
+    silent = f"; the engine noticed {show_span(unnoticed)} later" if unnoticed > LATE else ""
+    text = f"{breach.title}: was due {due}; {ENDS[breach.end]}{silent}. Missed in entry {breach.missed}."
+    yield from _hung(f"{number}. ", text)
+    for _, step in _by_day(breach.led, words):
+        yield from step
+
+
+def _steps(entries: Sequence[Entry], words: Words) -> Iterator[str]:
+    before: State | None = None
+    for last, step in _by_day(entries, words):
+        yield from step
+        if last.state != before:
+            yield from _state(last, words)
+        before = last.state
+
+
+def _by_day(entries: Sequence[Entry], words: Words) -> Iterator[tuple[Entry, Iterator[str]]]:
+    """The last entry of each macro step and its lines, under a heading for each day on which it became known."""
+    day = ""
+    for _, group in groupby(entries, key=lambda entry: entry.step):
+        step = list(group)
+        known = show_day(step[0].known_at, words.zone)
+        heading = [] if known == day else ["", f"── {known} ".ljust(WIDTH, "─")]
+        day = known
+        yield step[-1], chain(heading, _step(step, words))
+
+
+def _step(step: Sequence[Entry], words: Words) -> Iterator[str]:
+    first = step[0]
+    clock = show_clock(first.known_at, words.zone).ljust(TIME)
+    who = f"{person(first.actor)}, {words.role(first.role)}, " if first.role != "system" else "Holdfast "
+    yield from _hung(clock, f"{who}{first.deed}")
+    if first.late is not None:
+        happened = show_time(first.happened_at, words.zone)
+        text = f"happened {happened}, known only {show_span(first.late)} later"
+        yield from _hung(" " * TIME + "LATE ENTRY: ", text)
+    if first.refers_to is not None:
+        yield from _hung(" " * TIME + "ADDENDUM: ", f"adds to entry {first.refers_to}, which stays as it is")
+    for entry in step:
+        yield from _entry(entry)
+
+
+def _entry(entry: Entry) -> Iterator[str]:
+    number = str(entry.sequence).rjust(NUMBER - 2)
+    yield from _hung(" " * TIME + f"{number}  {entry.line.label.ljust(LABEL)}", entry.line.text)
+    if entry.rule is not None:
+        yield from _hung(" " * DEEP + "by ", _rule(entry.rule))
+    for difference in entry.differences:
+        yield from _hung(" " * DEEP + "DIFFERS: ", difference)
+
+
+def _rule(rule: Rule) -> str:
+    texts = f": {'; '.join(rule.references)}" if rule.references else ""
+    return f"{rule.name}: {rule.because.rstrip('.')} {rule.source}{texts}".rstrip()
+
+
+def _state(after: Entry, words: Words) -> Iterator[str]:
+    state, lead = after.state, " " * (TIME + NUMBER)
+    yield from _hung(f"{lead}{'now'.ljust(LABEL)}", f"{state.stage}; risk {state.risk}; owned by {person(state.owner)}")
+    for owed in state.owed:
+        overdue = ", OVERDUE" if owed.overdue else ""
+        due = show_time(owed.due_at, words.zone, after.known_at)
+        yield from _hung(" " * DEEP + "owes ", f"{owed.title}, due {due}{overdue}")
+
+
+def _ending(told: History) -> Iterator[str]:
+    verdict = told.verdict
+    if verdict.fault is not None:
+        yield from _hung("BAD: ", str(verdict.fault))
+    yield from _hung("", f"Chain: {verdict.rows} good rows, head {verdict.head.hash}.")
+    if told.stopped is not None and verdict.fault is None:
+        yield from _hung("STOPPED: ", told.stopped)
+    differing = f"{told.differences} DIFFER" if told.differences else "every decision comes out the same again"
+    yield f"Replay: {len(told.entries)} entries; {differing}."
+    late = sum(entry.late is not None and entry.sequence == entry.step for entry in told.entries)
+    addenda = sum(entry.refers_to is not None for entry in told.entries)
+    yield f"Late entries: {late}. Addenda: {addenda}. Missed deadlines: {len(told.breaches)}."
+
+
+def _hung(lead: str, text: str) -> Iterator[str]:
+    yield from wrap(text, WIDTH, initial_indent=lead, subsequent_indent=" " * len(lead), break_long_words=False) or [
+        lead.rstrip()
+    ]
