@@ -28,10 +28,14 @@ class Refused:
 def check_facts(
     program: Program, episode: Episode | None, facts: Mapping[str, object]
 ) -> dict[str, FactRecord] | Refused:
-    """The facts as they will be recorded, scores added; or the first refusal."""
+    """The facts as they will be recorded, scores added; or the first refusal.
+
+    In the order of their names: what follows must not depend on how somebody listed them, nor on how the trail
+    writes them, or a replay would react in another order.
+    """
     records: dict[str, FactRecord] = {}
     declared = program.spec.facts
-    for name, value in facts.items():
+    for name, value in sorted(facts.items()):
         fact = declared.get(name)
         if fact is None:
             return _unknown_fact(program, name)

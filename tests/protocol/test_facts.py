@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from protocol import commands as c
 from protocol import events as e
 from protocol.facts import Refused, check_facts, describe
 from protocol.program import program
-from tests.protocol.specs import compact
+from tests.protocol.specs import NOTICES, compact, protocol
 from tests.protocol.story import Story, code, kinds
 
 
@@ -143,3 +145,18 @@ def test_one_wrong_answer_refuses_the_whole_entry():
     assert code(story.answer(safe="yes", nonsense="x")) == "unknown_fact"
     assert code(story.answer()) == "missing_facts"
     assert "safe" not in story.episode.facts
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.permutations(["safe", "pain", "means", "plan", "told", "nonsense", "q1"]))
+def test_the_order_in_which_facts_are_listed_changes_nothing(names: list[str]):
+    """The trail writes names sorted: reacting in the order of listing, a replay would come out otherwise."""
+    told = {"text": "Told.", "when": {"told": "yes", "if_unknown": "fails"}}
+    spec = protocol(notices={**NOTICES, "told": told})
+    right = {"safe": "no", "pain": 9, "means": "ready", "plan": "yes", "told": "yes", "q1": 2}
+    wrong = {**right, "pain": 99, "nonsense": "?"}
+    for answers in (right, wrong):
+        as_listed, sorted_so = Story.begun(spec), Story.begun(spec)
+        as_listed.answer(**{name: answers[name] for name in names if name in answers})
+        sorted_so.answer(**dict(sorted(answers.items())))
+        assert as_listed.events() == sorted_so.events()
