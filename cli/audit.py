@@ -1,4 +1,4 @@
-"""`holdfast audit …`: whether the records are what was recorded."""
+"""`holdfast audit …`: whether the records are what was recorded, and what they tell."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ import typer
 from audit.verify import Verdict, Verifier
 from cli.desk import Desk, at_desk
 from cli.output import FOUND, AsJson, Trouble, say, say_json, table
+from cli.replay import replay
 from protocol.trail import Head
 from workflows.client import EpisodeError
 
-app = typer.Typer(no_args_is_help=True, help="Check the audit trail.")
+app = typer.Typer(no_args_is_help=True, help="Check the audit trail, and replay an episode from it.")
+app.command()(replay)
 
 
 @app.callback()
 def audit() -> None:
-    """Check the audit trail."""
+    """Check the audit trail, and replay an episode from it."""
 
 
 @app.command()

@@ -1,0 +1,67 @@
+"""`holdfast keys …`: the clients' data keys, wrapped anew or destroyed. Every act is logged, without the client."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from typing import Annotated
+
+import structlog
+import typer
+
+import logs
+from audit import keys
+from cli.books import Books, with_books
+from cli.configuration import settings
+from cli.output import FOUND, USAGE, Trouble, say
+
+log = structlog.get_logger()
+
+app = typer.Typer(no_args_is_help=True, help="Rotate and destroy the keys that seal what is recorded of a client.")
+
+
+@app.callback()
+def started() -> None:
+    """Rotate and destroy the keys that seal what is recorded of a client."""
+    logs.configure(settings().log_level, settings().log_format, sys.stderr)
+
+
+@app.command()
+def rewrap() -> None:
+    """Wrap every data key with the first of the record keys; then an old record key can go.
+
+    On PostgreSQL this needs the owner of the records. Safe to run again.
+    """
+    count = with_books(lambda books: keys.rewrap(books.records, books.ring))
+    log.info("data keys wrapped anew", count=count)
+    say(f"{_keys(count)} wrapped anew with {settings().record_keys[0].id}.")
+
+
+@app.command()
+def destroy(
+    client_ref: Annotated[str, typer.Argument(help="The client's reference, exactly.", show_default=False)],
+    yes: Annotated[bool, typer.Option("--yes", help="Say that nobody shall ever read it again.")] = False,
+) -> None:
+    """Make everything recorded of a client unreadable for good. The rows stay, and their chains still verify.
+
+    There is no way back. A backup keeps the key until it is overwritten. On PostgreSQL this needs the owner.
+    """
+    if not yes:
+        raise Trouble(
+            "nobody could ever read again what is recorded of this client",
+            "check that no retention rule or legal hold forbids it, then add --yes",
+            USAGE,
+        )
+    count = with_books(lambda books: _destroy(books, client_ref))
+    if not count:
+        raise Trouble("no usable key belongs to that reference", "check the reference; a destroyed key is gone", FOUND)
+    log.warning("data keys destroyed", count=count)
+    say(f"{_keys(count)} destroyed. Nothing recorded of this client can be read any more; the chains still verify.")
+
+
+async def _destroy(books: Books, client_ref: str) -> int:
+    return await keys.destroy(books.records, client_ref, datetime.now(UTC))
+
+
+def _keys(count: int) -> str:
+    return "1 key" if count == 1 else f"{count} keys"

@@ -1,0 +1,134 @@
+"""`holdfast audit replay` and `holdfast keys …` on real records, with no Temporal anywhere."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from audit.database import connect
+from audit.migrate import upgrade
+from audit.sealing import Keyring
+from audit.store import Store
+from cli.main import run
+from protocol import commands as c
+from protocol.summary import summarise
+from settings import load
+from tests.protocol.specs import compact
+from tests.protocol.story import Story
+
+Out = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def episode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An episode in the records: a deadline missed, an entry written late, an addendum."""
+    monkeypatch.setenv("HOLDFAST_VAR", str(tmp_path / "var"))
+    monkeypatch.setenv("HOLDFAST_TEMPORAL_ADDRESS", "127.0.0.1:1")
+    story = Story.begun().in_follow_up()
+    story.later("73h").contact(ago="2h")
+    story.do(c.AddAddendum, refers_to=2, text="Seen on video.")
+    told = load()
+    url = told.database_url.get_secret_value()
+    upgrade(url)
+
+    async def record() -> None:
+        records = connect(url)
+        store = Store(records, Keyring((key.id, key.secret) for key in told.record_keys))
+        spec = compact()
+        await store.save_protocol(spec.content_hash, spec.protocol, spec.version, spec.canonical())
+        await store.append(story.engine.rows, summarise(spec, story.episode))
+        await records.dispose()
+
+    asyncio.run(record())
+    return url
+
+
+def tamper(url: str) -> None:
+    import sqlite3
+
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
+        connection.execute("DROP TRIGGER trail_no_update")
+        connection.execute("UPDATE trail SET role = 'supervisor' WHERE sequence = 5")
+
+
+def test_an_episode_is_told_with_both_times_and_its_rules(capsys: Out):
+    assert run(["audit", "replay", "ep"]) == 0
+    said = capsys.readouterr().out
+    assert "Mara, Therapist, turns to Client by phone: reached" in said
+    assert "LATE ENTRY: happened" in said
+    assert "known only 2 h later" in said
+    assert "ADDENDUM: adds to entry 2, which stays as it is" in said
+    assert "by obligation first_contact: Speak to the client [P]" in said
+    assert "owes Speak to the client, due" in said
+    assert "every decision comes out the same again" in said
+    assert "Late entries: 1. Addenda: 1. Missed deadlines: 2." in said
+    assert max(map(len, said.splitlines())) <= 100
+
+
+def test_only_what_was_missed_can_be_told(capsys: Out):
+    assert run(["audit", "replay", "ep-1", "--breaches"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Speak to the client: was due" in said
+    assert "done in time, but written down only after the deadline" in said
+    assert "Start" not in said
+    assert run(["audit", "replay", "ep-1", "--breaches", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["sound"] is True
+    sequences = [entry["sequence"] for entry in shown["entries"]]
+    assert sequences == sorted({number for one in shown["breaches"] for number in one["led"]})
+
+
+def test_json_carries_every_entry(capsys: Out):
+    assert run(["audit", "replay", "ep-1", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert [entry["sequence"] for entry in shown["entries"]] == list(range(1, shown["chain"]["rows"] + 1))
+    late = [entry for entry in shown["entries"] if entry["late"]]
+    assert {entry["late"] for entry in late} == {7200.0}
+    assert late[0]["command"]["kind"] == "RecordContact"
+    assert late[0]["rule"] is None
+    assert shown["protocol"]["hash"] == compact().content_hash
+
+
+def test_a_changed_row_ends_the_account_with_code_1(episode: str, capsys: Out):
+    tamper(episode)
+    assert run(["audit", "replay", "ep-1"]) == 1
+    said = capsys.readouterr().out
+    assert "BAD: episode ep-1, row 5: edited" in said
+    assert run(["audit", "replay", "ep-1", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["chain"]["fault"]["wrong"] == "edited"
+
+
+def test_an_unknown_episode_is_answered_with_a_remedy(capsys: Out):
+    assert run(["audit", "replay", "nowhere"]) == 2
+    assert "mend:" in capsys.readouterr().err
+
+
+def test_a_key_is_destroyed_only_when_that_is_said_twice(capsys: Out):
+    assert run(["keys", "destroy", "client-1"]) == 2
+    assert "--yes" in capsys.readouterr().err
+    assert run(["audit", "replay", "ep-1", "--json"]) == 0
+    capsys.readouterr()
+    assert run(["keys", "destroy", "client-1", "--yes"]) == 0
+    said = capsys.readouterr()
+    assert "1 key destroyed" in said.out
+    assert "data keys destroyed" in said.err
+    assert "client-1" not in said.err
+    assert run(["audit", "replay", "ep-1"]) == 1
+    assert "the client's key was destroyed" in capsys.readouterr().err
+    assert run(["keys", "destroy", "client-1", "--yes"]) == 1
+    assert "no usable key" in capsys.readouterr().err
+
+
+def test_keys_are_wrapped_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Out):
+    old = (tmp_path / "var" / "keys" / "record_keys.txt").read_text().strip()
+    monkeypatch.setenv("HOLDFAST_RECORD_KEYS", "new:" + "QUJD" * 10 + "QUE=," + old)
+    assert run(["keys", "rewrap"]) == 0
+    assert "1 key wrapped anew with new" in capsys.readouterr().out
+    monkeypatch.setenv("HOLDFAST_RECORD_KEYS", "new:" + "QUJD" * 10 + "QUE=")
+    assert run(["audit", "replay", "ep-1", "--json"]) == 0
+    capsys.readouterr()
+    assert run(["keys", "rewrap"]) == 0
+    assert "0 keys" in capsys.readouterr().out
