@@ -252,3 +252,28 @@ def test_the_duties_of_the_compact_protocol_are_all_told_about():
     text = "".join(map(str, OBLIGATIONS.values()))
     for word in ("reached", "attempted", "done", "decided", "refreshed", "left", "acknowledged", "when", "not_reached"):
         assert f"'{word}'" in text
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        {"reached": "family"},
+        {"attempted": "family"},
+        {"done": "calm"},
+        {"decided": "plain"},
+        {"left": "coping"},
+        {"acknowledged": "peer"},
+        {"refreshed": ["safe"]},
+        {"when": {"plain": "left", "if_unknown": "fails"}},
+    ],
+    ids=str,
+)
+def test_one_way_of_several_is_enough(missing: dict[str, Any]):
+    ways = [{"done": "reassess", **missing}, missing, {"done": "reassess"}]
+    story = Story.begun(with_duties(either=duty("9h", [{"event": "episode_opened"}], ways[1:])))
+    story.do(c.CompleteStep, step="reassess")
+    assert not story.owed("either")
+    if "done" not in missing:
+        both = Story.begun(with_duties(either=duty("9h", [{"event": "episode_opened"}], ways[:1])))
+        both.do(c.CompleteStep, step="reassess")
+        assert both.owed("either")

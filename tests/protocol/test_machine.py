@@ -13,7 +13,11 @@ from transitions import Machine, MachineError
 
 from protocol import machine
 from protocol.episode import Episode, Known, StepRecord
-from protocol.program import program
+from protocol.program import (
+    _PROGRAMS,  # pyright: ignore[reportPrivateUsage]
+    MOST_PROGRAMS,
+    program,
+)
 from tests.protocol.specs import STAGES, compact, protocol
 from tests.protocol.story import START, Story
 
@@ -129,5 +133,6 @@ def test_a_protocol_is_compiled_once_and_only_the_latest_few_are_kept():
     assert first is program(protocol())
     for number in range(70):
         program(protocol(title=f"Variation {number}"))
+    assert len(_PROGRAMS) == MOST_PROGRAMS
     assert program(compact()) is not first
     assert program(compact()) is program(compact())
