@@ -105,6 +105,10 @@ class Mutator(ast.NodeTransformer):
     def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
         return node
 
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        is_type = isinstance(node.value, ast.Name) and node.value.id in ("Literal", "Annotated")
+        return node if is_type else self.generic_visit(node)
+
     # What goes wrong
 
     def visit_Return(self, node: ast.Return) -> ast.AST:

@@ -35,7 +35,8 @@ MODULES = [
 ]
 TESTS = [
     *("decide", "stages", "risk", "obligations", "evidence", "ladders", "contacts", "decisions", "handover"),
-    *("closing", "evolve", "engine", "facts", "readers", "machine", "clocks", "conditions", "random_episodes"),
+    *("closing", "evolve", "notices", "engine", "facts", "readers", "machine", "clocks", "conditions"),
+    "random_episodes",
 ]
 CPU_SECONDS = 40
 MEMORY = 3 * 1024**3
