@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from cli.configuration import settings
-from cli.output import FOUND, AsJson, Trouble, say, say_json, table
+from cli.output import FOUND, USAGE, AsJson, Trouble, say, say_json, table
 from cli.shelf import find_protocol, protocol_files, read_directory, scenario_files
 from protocol_specs.loader import load_protocol
 
@@ -110,6 +110,30 @@ def compare_protocols(
     else:
         say(as_text(changes))
     if any(one.effect == "laxer" for one in changes):
+        raise typer.Exit(FOUND)
+
+
+@app.command("explain")
+def explain_table(
+    spec: Spec, name: Annotated[str, typer.Argument(metavar="TABLE", help="A table of it.")], as_json: AsJson = False
+) -> None:
+    """Explain a decision table: what each row decides, gaps, overlaps, and what counts while something is unknown."""
+    from protocol.explain import as_text, explain
+    from protocol.findings import did_you_mean
+    from protocol.spec import ProtocolSpec
+    from protocol_specs.loader import read_file
+
+    document = read_file(find_protocol(spec, settings().protocols)).validate(ProtocolSpec)
+    if name not in document.tables:
+        raise Trouble(f"{document.protocol} has no table {name}", did_you_mean(name, document.tables), USAGE)
+    explained = explain(document, name)
+    if explained is None:
+        raise Trouble(f"the rows of {name} can't be compared case by case", "`holdfast protocol lint` says why")
+    if as_json:
+        say_json(explained.as_object())
+    else:
+        say(as_text(explained))
+    if not explained.sound:
         raise typer.Exit(FOUND)
 
 

@@ -7,7 +7,7 @@ The names are taken as independent of each other: what holds for every combinati
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from protocol.conditions import AllOf, AnyOf, Condition, Guard, Not, Test, Truth, tests_in
@@ -43,6 +43,14 @@ class Split:
 
     true: int
     false: int
+
+
+@dataclass(frozen=True)
+class Box:
+    """A group of combinations: every one in which each of the names has one of its values here."""
+
+    combinations: int
+    values: Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -105,9 +113,12 @@ class Space:
         values = {name: axis.groups[first // axis.stride % len(axis.groups)] for name, axis in self._axes.items()}
         return {name: group[0] or "unknown" for name, group in values.items()}
 
-    def pattern(self, combinations: int) -> dict[str, tuple[str, ...]]:
-        """A group of combinations in words, as large as one group can be; a name that does not matter is left out."""
-        group = combinations & -combinations
+    def box(self, combinations: int, around: int = 0) -> Box:
+        """A group of some combinations, as large as its values allow; a name that does not matter is left out.
+
+        `around` is the one combination to begin with; the first one when left out.
+        """
+        group = around or combinations & -combinations
         number = group.bit_length() - 1
         found: dict[str, tuple[str, ...]] = {}
         for name, axis in self._axes.items():
@@ -117,7 +128,17 @@ class Space:
             group = _any(moved[there] for there in fitting)
             if len(fitting) < len(axis.groups):
                 found[name] = tuple(value or "unknown" for there in fitting for value in axis.groups[there])
-        return found
+        return Box(group, found)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name that is read, in the order of reading."""
+        return tuple(self._axes)
+
+    def where(self, name: str, value: str | None) -> int:
+        """The combinations in which a name has a value, or is unknown."""
+        axis = self._axes[name]
+        return self._mask(axis, [value in group for group in axis.groups], True)
 
     def _lay_out(self, tests: list[Test]) -> Iterator[_Axis]:
         by_name: dict[str, list[Test]] = {}
@@ -153,7 +174,7 @@ class Space:
         truths = [self._truth(test, group[0], ok) for group in axis.groups]
         return Split(self._mask(axis, truths, True), self._mask(axis, truths, False))
 
-    def _mask(self, axis: _Axis, truths: list[Truth], wanted: bool) -> int:
+    def _mask(self, axis: _Axis, truths: Sequence[Truth], wanted: bool) -> int:
         run = (1 << axis.stride) - 1
         mask = _any(run << number * axis.stride for number, truth in enumerate(truths) if truth is wanted)
         width = axis.stride * len(truths)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from protocol.diffs import say
+from protocol import saying as say
 from protocol.diffs.change import Change, Place
 from protocol.diffs.rules import in_other_order, parts
 from protocol.spec import Closing, Outcome, Requirement

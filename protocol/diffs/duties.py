@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
+from protocol import saying as say
 from protocol.conditions import Guard
-from protocol.diffs import say
 from protocol.diffs.change import Change, Effect, Place
 from protocol.diffs.guards import Relation, guarded, relation
 from protocol.duties import Evidence, Obligation, Trigger

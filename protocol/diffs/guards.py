@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
+from protocol import saying as say
 from protocol.conditions import Guard, tests_in
-from protocol.diffs import say
 from protocol.diffs.change import OPPOSITE, Change, Effect, Place, Rule, Versions
 
 Relation = Literal["same", "wider", "narrower", "differs"]

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from protocol.diffs import say
+from protocol import saying as say
 from protocol.diffs.change import Change, Place
 from protocol.diffs.guards import relation
 from protocol.elements import Element, Item

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from protocol.diffs import say
+from protocol import saying as say
 from protocol.diffs.change import OPPOSITE, Change, Effect, Place, Rule
 from protocol.elements import Element, elapsed_seconds
 from protocol.words import plain

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from protocol import saying as say
 from protocol.checks.space import Space
 from protocol.conditions import tests_in
-from protocol.diffs import say
 from protocol.diffs.change import Change, Effect, Place
 from protocol.elements import Row
 from protocol.words import plain
@@ -26,26 +26,10 @@ def rows(place: Place, old: Sequence[Row], new: Sequence[Row]) -> Iterator[Chang
         for now, others in after.items():
             if was != now and (both := cases & others):
                 changed = True
-                text = f"{plain(was)} → {plain(now)} when {case(space, both)}"
+                text = f"{plain(was)} → {plain(now)} when {say.cases(space.box(both).values)}"
                 yield place.says(_direction(place, was, now), text)
     if not changed:
         yield place.says("other", "rows: other words or order, with the same outcome in every case")
-
-
-def case(space: Space, combinations: int) -> str:
-    """A group of cases in words; what does not matter is left out."""
-    pattern = space.pattern(combinations)
-    words = [f"{plain(name).replace('.', ' ')} is {_values(values)}" for name, values in pattern.items()]
-    return " and ".join(words) or "whatever the facts are"
-
-
-MOST_VALUES = 4
-
-
-def _values(values: Sequence[str]) -> str:
-    if len(values) <= MOST_VALUES:
-        return say.listed(values, "or")
-    return f"{say.listed(values[:MOST_VALUES], 'or')} or one of {len(values) - MOST_VALUES} more"
 
 
 def _common_space(place: Place) -> Space | None:

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from protocol.diffs import say
+from protocol import saying as say
 from protocol.diffs.change import Change, Effect, Place
 from protocol.duties import DueMoment, DueTable, Rung
 from protocol.elements import elapsed_seconds, parse_duration

@@ -139,3 +139,14 @@ def test_a_protocol_is_shown_with_its_deadlines(capsys: Out) -> None:
         assert expected in said
     assert run(["protocol", "show", LOOKOUT, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["protocol"] == "lookout"
+
+
+def test_a_table_is_explained(capsys: Out, tmp_path: Path) -> None:
+    assert run(["protocol", "explain", MINIMAL, "company"]) == 0
+    assert "Gaps: none, every case has an outcome." in capsys.readouterr().out
+    gap = tmp_path / "gap.yaml"
+    gap.write_text(Path(MINIMAL).read_text(encoding="utf-8").replace("{wish_to_die: yes, support: nobody}", "{}"))
+    assert run(["protocol", "explain", str(gap), "company", "--json"]) == 1
+    assert {"wish_to_die": ["unknown"]} in json.loads(capsys.readouterr().out)["gaps"]
+    assert run(["protocol", "explain", MINIMAL, "compny"]) == 2
+    assert "did you mean `company`?" in capsys.readouterr().err

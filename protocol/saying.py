@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from protocol.conditions import AllOf, AnyOf, Condition, Guard, Not, Test
@@ -11,6 +11,9 @@ from protocol.words import plain
 
 LONGEST = 240
 """Characters of a condition that are shown."""
+
+MOST_VALUES = 4
+"""Values of one name that are shown in a group of cases."""
 
 _UNITS = {"s": "s", "m": "min", "h": "h"}
 
@@ -72,3 +75,15 @@ def _test(test: Test) -> str:
             return f"{name} is {'known' if test.values[0] == 'yes' else 'not known'}"
         case _:
             return f"{name} is {plain(test.operator)} {plain(test.values[0])}"
+
+
+def cases(values: Mapping[str, Sequence[str]]) -> str:
+    """A group of cases in words, from the values that each name may have."""
+    words = [f"{plain(name).replace('.', ' ')} is {_few(some)}" for name, some in values.items()]
+    return " and ".join(words) or "whatever the facts are"
+
+
+def _few(values: Sequence[str]) -> str:
+    if len(values) <= MOST_VALUES:
+        return listed(values, "or")
+    return f"{', '.join(map(plain, values[:MOST_VALUES]))} or one of {len(values) - MOST_VALUES} more"
