@@ -29,7 +29,7 @@ from workflows.messages import Carried, EpisodeInput, EpisodeView, Submission
 from workflows.orders import page_order, referral_order, report_of
 
 IDLE_SLEEP = timedelta(days=1)
-"""The one timer is always pending, even while nothing is due; see `_take_in`."""
+"""The one timer is always pending, even while nothing is due; see `_emit`."""
 LATE_ENTRIES = timedelta(days=30)
 """How long after its closing an episode takes addenda; then its workflow ends."""
 LARGEST_FACTS = 256 * 1024
@@ -62,14 +62,16 @@ class EpisodeWorkflow:
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for: datetime | None = None
         self._woken = False
+        self._news = False
+        """Something other than a command came in."""
 
     @workflow.run
     async def run(self, told: EpisodeInput) -> None:
         """Look whenever something happened, until the episode is over and all of it is recorded."""
         while True:
-            self._woken = False
+            news, self._news, self._woken = self._news, False, False
             now = workflow.now()
-            news = self._take_in(now)
+            self._take_in(now)
             if self._finished(now):
                 return self._end()
             if self._should_continue():
@@ -121,18 +123,13 @@ class EpisodeWorkflow:
         under_way = (*self._paging, *(order.page_id for order in self._pages))
         return EpisodeView(self._engine.episode, self._engine.head, len(self._rows), under_way)
 
-    def _take_in(self, now: datetime) -> bool:
-        """Tell the engine what became of pages, and the time; collect what it asks for. True after a report.
-
-        A turn with a report must leave a command in the history: a turn without one is merged with the next
-        on replay, where updates run first, and entries would change places. Hence `news` in `_emit`.
-        """
+    def _take_in(self, now: datetime) -> None:
+        """Tell the engine what became of pages, and the time; collect what it asks for."""
         reports, self._reports = self._reports, []
         for order, report in reports:
             self._engine.submit(report_of(order, report, now), now)
         self._engine.sweep(now)
         self._collect()
-        return bool(reports)
 
     def _collect(self) -> None:
         self._rows.extend(self._engine.take_rows())
@@ -145,26 +142,34 @@ class EpisodeWorkflow:
     # The one place that emits commands, always in this order
 
     def _emit(self, now: datetime, *, news: bool) -> None:
-        self._arm_timer(now, anew=news)
-        self._start_pages()
-        self._start_referrals()
-        self._start_recording()
+        """Ask Temporal for what is needed now.
 
-    def _arm_timer(self, now: datetime, *, anew: bool) -> None:
+        Whatever comes in must leave something in the history: an accepted Update does so itself, anything else
+        must leave a command, and where none is needed the timer is armed anew. A task that leaves nothing is
+        merged with the next one when a worker meets the episode for the first time, and taken apart again when
+        the next worker replays it: Updates would then change places with reports of pages.
+        """
+        needed = [self._arm_timer(now), self._start_pages(), self._start_referrals(), self._start_recording()]
+        if news and not any(needed):
+            self._arm_timer(now, anew=True)
+
+    def _arm_timer(self, now: datetime, *, anew: bool = False) -> bool:
         due = self._engine.next_deadline() or self._over_at()
         if self._timer is not None:
             if due == self._armed_for and not anew:
-                return
+                return False
             self._timer.cancel()
         delay = IDLE_SLEEP if due is None else due - now
         self._armed_for = due
         self._timer = asyncio.get_running_loop().call_later(max(delay.total_seconds(), 0.001), self._ring)
+        return True
 
     def _ring(self) -> None:
         self._timer = None
         self._woken = True
 
-    def _start_pages(self) -> None:
+    def _start_pages(self) -> bool:
+        waiting = len(self._pages)
         while self._pages and len(self._paging) < MOST_PAGES:
             order = self._pages.popleft()
             self._paging[order.page_id] = order
@@ -182,14 +187,16 @@ class EpisodeWorkflow:
                 priority=Priority(priority_key=order.urgency),
             )
             page.add_done_callback(partial(self._page_done, order))
+        return len(self._pages) < waiting
 
     def _page_done(self, order: ports.PageOrder, page: asyncio.Task[Any]) -> None:
         del self._paging[order.page_id]
         failed = page.cancelled() or page.exception() is not None
         self._reports.append((order, ports.NO_ANSWER if failed else page.result()))
-        self._woken = True
+        self._woken = self._news = True
 
-    def _start_referrals(self) -> None:
+    def _start_referrals(self) -> bool:
+        waiting = len(self._referrals)
         while self._referrals:
             order = self._referrals.popleft()
             self._referring[order.referral_id] = order
@@ -203,17 +210,18 @@ class EpisodeWorkflow:
                 priority=Priority(priority_key=ports.LATER),
             )
             referral.add_done_callback(partial(self._referral_done, order))
+        return len(self._referrals) < waiting
 
     def _referral_done(self, order: ports.ReferralOrder, referral: asyncio.Task[Any]) -> None:
         del self._referring[order.referral_id]
         if not referral.cancelled() and referral.exception() is not None:
             workflow.logger.error("referral not delivered", extra={"referral_id": order.referral_id})
-        self._woken = True
+        self._woken = self._news = True
 
-    def _start_recording(self) -> None:
+    def _start_recording(self) -> bool:
         engine = self._engine
         if self._recording or not self._rows or engine.episode is None:
-            return
+            return False
         rows = tuple(islice(self._rows, ports.batch_length(self._rows)))
         first = rows[0].sequence == 1
         batch = ports.Batch(
@@ -231,6 +239,7 @@ class EpisodeWorkflow:
             priority=Priority(priority_key=ports.LATER),
         )
         recording.add_done_callback(self._recorded)
+        return True
 
     def _recorded(self, recording: asyncio.Task[Any]) -> None:
         """Recording is retried for ever, so it ends well; a row leaves the outbox only then."""
@@ -238,7 +247,7 @@ class EpisodeWorkflow:
             for _ in range(self._recording):
                 self._rows.popleft()
         self._recording = 0
-        self._woken = True
+        self._woken = self._news = True
 
     # The end of a run
 

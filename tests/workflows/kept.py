@@ -43,7 +43,10 @@ def converter() -> DataConverter:
 
 
 class CatchingRunner(UnsandboxedWorkflowRunner):
-    """Runs workflows as they are and catches the commands that they emit."""
+    """Runs workflows as they are and catches the commands that they emit.
+
+    A timer that is started and cancelled in one task never reaches Temporal and is left out.
+    """
 
     def __init__(self) -> None:
         self.commands: list[WorkflowCommand] = []
@@ -54,7 +57,9 @@ class CatchingRunner(UnsandboxedWorkflowRunner):
 
         def catching(act: Any) -> Any:
             completion = activate(act)
-            self.commands.extend(copy.deepcopy(completion.successful.commands))  # they are sealed in place later
+            emitted = copy.deepcopy(completion.successful.commands)  # they are sealed in place later
+            at_once = {caught.cancel_timer.seq for caught in emitted if caught.HasField("cancel_timer")}
+            self.commands += [caught for caught in emitted if caught.start_timer.seq not in at_once]
             return completion
 
         instance.activate = catching  # type: ignore[method-assign]

@@ -3,10 +3,11 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from temporalio.api.enums.v1 import WorkflowTaskFailedCause
+from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.client import WorkflowHistory
 
 from tests.workflows.stack import Stack, brisk, free_port, stack, temporal_server
@@ -59,6 +60,26 @@ def assert_no_failed_task(history: WorkflowHistory) -> None:
             assert cause == WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND, event
 
 
+RESULTS = (
+    EventType.EVENT_TYPE_TIMER_FIRED,
+    EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED,
+    EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED,
+    EventType.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT,
+)
+
+
+def assert_every_result_left_a_command(history: WorkflowHistory) -> None:
+    """A task that took something in and left nothing would be merged with the next one by a cold worker."""
+    came: list[int] = []
+    for event, following in pairwise(history.events):
+        if event.event_type in RESULTS:
+            came.append(event.event_id)
+        elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+            left_nothing = following.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED
+            assert not (came and left_nothing), f"events {came} left nothing behind"
+            came = []
+
+
 async def one_episode(traffic: Traffic) -> None:
     await traffic.open()
     for _ in range(STEPS):
@@ -76,6 +97,7 @@ async def check(shell: Stack, traffic: Traffic) -> int:
     runs = await histories(shell, traffic.episode_id)
     for history in runs:
         assert_no_failed_task(history)
+        assert_every_result_left_a_command(history)
     return len(runs)
 
 
