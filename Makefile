@@ -23,7 +23,7 @@ test: setup ## All tests: servers, databases, processes and kill -9 included
 	@$(PY) -m pytest
 
 test-fast: setup ## The tests that need no server
-	@$(PY) -m pytest -q -m "not full"
+	@$(PY) -m pytest -q -m "not full" -n auto --dist loadfile
 
 lint: setup ## Style, formatting and types
 	@$(PY) -m ruff check .

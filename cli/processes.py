@@ -83,7 +83,8 @@ class Keeper:
             await self._end()  # one that was just being started again
 
     def kill(self) -> None:
-        """End the child now; `stop` still has to follow."""
+        """End the child now, for good; `stop` still has to follow."""
+        self._stopping.set()
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
 

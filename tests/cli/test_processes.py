@@ -103,6 +103,16 @@ async def test_a_child_that_will_not_end_is_killed_after_its_grace(tmp_path: Pat
     assert "is killed" in said[0]
 
 
+async def test_a_child_that_is_ended_at_once_stays_ended(tmp_path: Path):
+    said: list[str] = []
+    keeper = Keeper(child(tmp_path / "up"), tmp_path, said.append)
+    await keeper.start()
+    keeper.kill()
+    await keeper.stop()
+    assert keeper.pid is None
+    assert said == []
+
+
 async def test_stopping_during_the_wait_starts_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(processes, "FIRST_DELAY", 60.0)
     said: list[str] = []
