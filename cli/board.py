@@ -57,7 +57,7 @@ def show(board: Board, zone: ZoneInfo) -> None:
     """The board as a table."""
     for warning in warnings(board, zone):
         say(warning)
-    columns = ("Episode", "Client", "Protocol", "Stage", "Risk", "Owner", "Next deadline", "Owed", "Overdue")
+    columns = ("Episode", "Client", "Protocol", "Stage", "Risk", "Owner", "Next deadline", "Left", "Owed")
     ids = short_ids([one.episode_id for one in board.episodes])
     rows = [_row(one, ids[one.episode_id], zone, board.at) for one in board.episodes]
     table("", columns, rows, "No episode.")
@@ -65,20 +65,20 @@ def show(board: Board, zone: ZoneInfo) -> None:
 
 def _row(one: EpisodeSummary, short: str, zone: ZoneInfo, now: datetime) -> Sequence[str | Text]:
     overdue = sum(owed.due_at <= now for owed in one.obligations)
-    name = f"DRILL {short}" if getattr(one, "drill", False) else short
+    deadline, left = _deadline(one, zone, now)
+    risk = one.risk.upper() if one.risk in ("high", "imminent") else one.risk
+    owed = f"{len(one.obligations)} ({overdue} OVERDUE)" if overdue else str(len(one.obligations))
+    name = f"DRILL {short}" if one.drill else short
+    return name, one.client_ref, one.protocol, one.stage, risk, person(one.owner), deadline, left, owed
+
+
+def _deadline(one: EpisodeSummary, zone: ZoneInfo, now: datetime) -> tuple[str, str]:
     if one.closed_at is not None:
-        deadline = f"closed {show_time(one.closed_at, zone, now)}"
-    elif one.next_deadline is None:
-        deadline = "none"
-    else:
-        left = one.next_deadline - now
-        word = "left" if left > timedelta(0) else "ago"
-        deadline = f"{show_time(one.next_deadline, zone, now)} ({show_span(left)} {word})"
-    risk = Text(one.risk.upper() if one.risk in ("high", "imminent") else one.risk)
-    return (
-        name, one.client_ref, one.protocol, one.stage, risk, person(one.owner), deadline,
-        str(len(one.obligations)), str(overdue) if overdue else "",
-    )  # fmt: skip
+        return f"closed {show_time(one.closed_at, zone, now)}", ""
+    if one.next_deadline is None:
+        return "none", ""
+    left = one.next_deadline - now
+    return show_time(one.next_deadline, zone, now), f"{show_span(left)}{'' if left > timedelta(0) else ' ago'}"
 
 
 def short_ids(ids: Sequence[str]) -> dict[str, str]:

@@ -48,6 +48,7 @@ from protocol.program import program
 from protocol.rehearsal import rota_of
 from protocol.rota import Person, Rota
 from protocol.scenario import Scenario
+from protocol.script import timeline
 from protocol.spec import ProtocolSpec
 from settings import KEY_BYTES, Key, Settings
 from worker import workflow_runner
@@ -180,6 +181,8 @@ async def _theatre(spec: ProtocolSpec, scenario: Scenario) -> AsyncGenerator[tup
             settings = _settings(Path(folder), environment)
             years = years_until_free(spec, scenario, await environment.get_current_time())
             its, played = (later(spec, years), later(scenario, years)) if years else (spec, scenario)
+            starts = timeline(its, played)[0].at
+            await environment.sleep(starts - await environment.get_current_time())  # before anybody polls: far quicker
             await asyncio.to_thread(upgrade, settings.database_url.get_secret_value())
             records = connect_records(settings.database_url.get_secret_value())
             ring = Keyring((key.id, key.secret) for key in settings.record_keys)
@@ -202,14 +205,15 @@ async def _theatre(spec: ProtocolSpec, scenario: Scenario) -> AsyncGenerator[tup
 
 
 def _worker(client: Client, settings: Settings, activities: list[Callable[..., Any]]) -> Worker:
-    """As in production, but with a fixed number of pollers: with a number that follows the load the server that
-    skips time now and then forgets an activity."""
+    """As in production, but with few pollers: in skipped time every one of them times out once a minute."""
     return Worker(
         client,
         task_queue=settings.temporal_task_queue,
         workflows=[EpisodeWorkflow],
         activities=activities,
         workflow_runner=workflow_runner(sandbox=False),
+        max_concurrent_workflow_task_polls=2,
+        max_concurrent_activity_task_polls=1,
         graceful_shutdown_timeout=timedelta(0),
     )
 
