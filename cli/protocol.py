@@ -72,10 +72,13 @@ def play_scenarios(
         bool, typer.Option("--durable", help="Play through the real workflow on a server that skips time.")
     ] = False,
     tell: Annotated[bool, typer.Option("--tell", help="Print each scenario as a story.")] = False,
+    coverage: Annotated[
+        bool, typer.Option("--coverage", help="Say what of the protocol no scenario has shown yet.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Play the scenarios of a protocol; on the pure core, or with --durable through the real workflow."""
-    from cli.testing import show, try_all
+    from cli.testing import covered, show, try_all
     from protocol.rehearsal import rehearse
 
     file = find_protocol(spec, settings().protocols)
@@ -89,7 +92,7 @@ def play_scenarios(
     if durable:
         from cli.durable import perform as play
     results = try_all(document, files, lambda scenario: play(document, scenario, directory))
-    show(results, as_json=as_json, tell=tell)
+    show(results, as_json=as_json, tell=tell, coverage=covered(document, results) if coverage else None)
     if not all(result.passed for result in results):
         raise typer.Exit(FOUND)
 

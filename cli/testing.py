@@ -11,8 +11,10 @@ from typing import Any
 from cli.output import say, say_json, table
 from cli.shelf import read_scenario
 from protocol.casting import problems
+from protocol.coverage import Coverage, as_text, cover
 from protocol.findings import Finding
 from protocol.play import Report
+from protocol.program import program
 from protocol.scenario import Scenario
 from protocol.spec import ProtocolSpec
 from protocol.transcript import transcript
@@ -78,10 +80,16 @@ def _failures(document: Document, report: Report) -> tuple[Located, ...]:
     return tuple(document.locate(Finding(failure.path, str(failure), MEND) for failure in report.failures))
 
 
-def show(results: Sequence[Result], *, as_json: bool, tell: bool) -> None:
-    """The results as a table with every finding below it, or as JSON; with each story where asked."""
+def covered(spec: ProtocolSpec, results: Sequence[Result]) -> Coverage:
+    """What the scenarios that passed went through."""
+    return cover(program(spec), [one.report for one in results if one.report is not None])
+
+
+def show(results: Sequence[Result], *, as_json: bool, tell: bool, coverage: Coverage | None = None) -> None:
+    """The results as a table with every finding below it, or as JSON; with stories and coverage where asked."""
     if as_json:
-        say_json({"passed": all(one.passed for one in results), "scenarios": [one.as_json() for one in results]})
+        told = {"passed": all(one.passed for one in results), "scenarios": [one.as_json() for one in results]}
+        say_json(told if coverage is None else {**told, "coverage": coverage.as_object()})
         return
     for result in results:
         if tell and result.report is not None:
@@ -92,6 +100,8 @@ def show(results: Sequence[Result], *, as_json: bool, tell: bool) -> None:
             say(f"\n{located}")
     failed = sum(not one.passed for one in results)
     say(f"\n{len(results)} scenarios: " + (f"{failed} FAILED" if failed else "all passed"))
+    if coverage is not None:
+        say(f"\n{as_text(coverage)}")
 
 
 def _row(result: Result) -> tuple[str, str, str, str]:

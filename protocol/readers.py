@@ -85,6 +85,12 @@ class Readers:
             for item in instrument.items
         ]
 
+    def deciding_row(self, table: str) -> Callable[[Episode], int | None]:
+        """Which row of a table decides, from 0; None where none applies."""
+        written = self.spec.tables[table]
+        rows = [self._compile(row.when.condition, written.unknown_as) for row in written.rows]
+        return lambda episode: next((number for number, holds in enumerate(rows) if holds(episode)), None)
+
     def _bases_of(self, names: Iterable[str]) -> frozenset[str]:
         return frozenset[str]().union(*(self._bases[name] for name in names))
 

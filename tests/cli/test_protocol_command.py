@@ -150,3 +150,11 @@ def test_a_table_is_explained(capsys: Out, tmp_path: Path) -> None:
     assert {"wish_to_die": ["unknown"]} in json.loads(capsys.readouterr().out)["gaps"]
     assert run(["protocol", "explain", MINIMAL, "compny"]) == 2
     assert "did you mean `company`?" in capsys.readouterr().err
+
+
+def test_coverage_is_reported_where_asked(capsys: Out) -> None:
+    assert run(["protocol", "test", LOOKOUT, LATE, "--coverage"]) == 0
+    assert "risk rules: 1 of 1" in capsys.readouterr().out
+    assert run(["protocol", "test", LOOKOUT, LATE, "--coverage", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["coverage"]
+    assert {"call_back_is_late"} == {name for spot in told for name in spot["scenarios"]}
