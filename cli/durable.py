@@ -37,6 +37,7 @@ from audit.sealing import Keyring
 from audit.store import Store
 from cli.almanac import later, moved, years_until_free
 from cli.output import Trouble
+from protocol.casting import rota_of
 from protocol.chronicle import Happened, chronicle, unrecorded
 from protocol.commands import HumanCommand, OpenEpisode
 from protocol.directory import Directory
@@ -45,7 +46,6 @@ from protocol.episode import Episode, next_deadline
 from protocol.evolve import evolve
 from protocol.play import Report, play
 from protocol.program import program
-from protocol.rehearsal import rota_of
 from protocol.rota import Person, Rota
 from protocol.scenario import Scenario
 from protocol.script import timeline

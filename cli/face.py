@@ -209,6 +209,8 @@ def _stages(face: Face, words: Words) -> Text:
         text.append(" › " if place else "")
         here = name == face.stage
         text.append(f"[{words.stage(name)}]" if here else words.stage(name), "bold reverse" if here else "dim")
+    if face.next_stages and not face.closed_at:
+        text.append(f"\nNext: {' or '.join(words.stage(name) for name in face.next_stages)}")
     peak = f" (highest so far: {face.peak_risk})" if face.peak_risk != face.risk else ""
     text.append(f"\nRisk: {face.risk.upper()}{peak} · revision {face.revision}", "bold")
     return text

@@ -27,7 +27,11 @@ app.add_typer(keys.app, name="keys")
 
 @app.callback()
 def holdfast() -> None:
-    """A durable engine for crisis protocols. It never diagnoses and never calls an emergency number by itself."""
+    """A durable engine for crisis protocols. It never diagnoses and never calls an emergency number by itself.
+
+    Exit codes: 0 done; 1 findings, failed expectations, a refused command; 2 wrong use; 3 the engine or the
+    records do not answer; 4 a fault of ours.
+    """
 
 
 @app.command()
@@ -99,6 +103,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return FOUND
     except BrokenPipeError:
         return DONE
+    except OSError as error:
+        complain(
+            Trouble(f"{error.filename or 'a file'}: {error.strerror or error}", "check that it may be read and written")
+        )
+        return FOUND
     except Exception as error:
         if _debugging():
             raise

@@ -4,15 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from typing import Any, get_args
+from zoneinfo import ZoneInfo
+
+from pydantic import ValidationError
 
 from protocol import events
 from protocol.findings import Finding, Path, did_you_mean
+from protocol.local_time import to_utc
+from protocol.rota import Person, Rota
 from protocol.scenario import Entry, Expectation, Opening, Scenario
-from protocol.script import ScenarioError, timeline
+from protocol.script import Cue, ScenarioError, timeline
 from protocol.spec import LEVELS, ProtocolSpec
 from protocol.vocabulary import vocabulary
 
 EVENT_KINDS = frozenset(event.__name__ for event in get_args(events.Event))
+
+
+def rota_of(spec: ProtocolSpec, scenario: Scenario) -> Rota:
+    """The people of a scenario as a rota, in the protocol's time zone."""
+    people = tuple(
+        Person(
+            id=name,
+            name=name.capitalize(),
+            roles=(role,),
+            email=f"{name}@clinic.example",
+            licensed=role in spec.roles and spec.roles[role].licensed,
+        )
+        for name, role in scenario.people.items()
+    )
+    return Rota(time_zone=spec.time_zone, people=people, shifts=scenario.rota.shifts, leave=scenario.rota.leave)
 
 
 def problems(spec: ProtocolSpec, scenario: Scenario) -> tuple[Finding, ...]:
@@ -30,12 +50,36 @@ def _problems(spec: ProtocolSpec, scenario: Scenario) -> Iterator[Finding]:
     for person, role in scenario.people.items():
         yield from _known(("people", person), role, spec.roles, "role of the protocol")
     try:
-        timeline(spec, scenario)
+        rota_of(spec, scenario)
+    except ValidationError as error:
+        message = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+        yield Finding(("rota",), message, "the rota may only name `people` of the scenario, in their own role")
+    try:
+        cues = timeline(spec, scenario)
     except ScenarioError as error:
         yield error.finding
+    else:
+        for cue in cues:
+            yield from _times(spec, cue)
     yield from _entry(spec, scenario, ("open",), scenario.open)
     for place, entry in enumerate(scenario.steps):
         yield from _entry(spec, scenario, ("steps", place), entry)
+
+
+def _times(spec: ProtocolSpec, cue: Cue) -> Iterator[Finding]:
+    """Times within an entry that are none, such as one that the clocks skip."""
+    written: dict[Path, str | None] = {}
+    if isinstance(cue.entry, Entry):
+        written[("occurred",)] = cue.entry.occurred
+    if cue.entry.expect is not None:
+        written |= {("expect", "open", name): one.due for name, one in cue.entry.expect.open.items()}
+        written |= {("expect", "pages", place): one.at for place, one in enumerate(cue.entry.expect.pages)}
+    for path, text in written.items():
+        try:
+            to_utc(text or "00:00Z", ZoneInfo(spec.time_zone), cue.at)
+        except ValueError as error:
+            message, _, remedy = str(error).partition("; ")
+            yield Finding((*cue.path, *path), message, remedy)
 
 
 def _entry(spec: ProtocolSpec, scenario: Scenario, path: Path, entry: Opening | Entry) -> Iterator[Finding]:

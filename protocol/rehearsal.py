@@ -6,6 +6,7 @@ from collections.abc import Coroutine, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from protocol.casting import rota_of
 from protocol.chronicle import Happened, chronicle, unrecorded
 from protocol.commands import SYSTEM_ACTOR, SYSTEM_ROLE, HumanCommand, ReportPage
 from protocol.directory import Directory
@@ -14,7 +15,7 @@ from protocol.engine import Engine
 from protocol.episode import Episode
 from protocol.play import Report, play
 from protocol.program import program
-from protocol.rota import Person, Rota, resolve
+from protocol.rota import resolve
 from protocol.scenario import Scenario
 from protocol.spec import ProtocolSpec
 from protocol.trail import TrailRow
@@ -37,21 +38,6 @@ def finished(coroutine: Coroutine[Any, Any, T]) -> T:
     except StopIteration as finished:
         return finished.value
     raise AssertionError("the virtual stage never waits")
-
-
-def rota_of(spec: ProtocolSpec, scenario: Scenario) -> Rota:
-    """The people of a scenario as a rota, in the protocol's time zone."""
-    people = tuple(
-        Person(
-            id=name,
-            name=name.capitalize(),
-            roles=(role,),
-            email=f"{name}@clinic.example",
-            licensed=role in spec.roles and spec.roles[role].licensed,
-        )
-        for name, role in scenario.people.items()
-    )
-    return Rota(time_zone=spec.time_zone, people=people, shifts=scenario.rota.shifts, leave=scenario.rota.leave)
 
 
 class VirtualStage:

@@ -129,6 +129,10 @@ def test_the_same_scenario_tells_the_same_story(spec: ProtocolSpec) -> None:
         ("steps.1.expect.risk", "huge", "no level"),
         ("steps.1.expect.events", ["Rain"], "no kind of event"),
         ("steps.2.expect.pages", [{"obligation": "call"}], "no obligation"),
+        ("steps.2.expect.pages", [{"obligation": "call_back", "at": "2026-03-08 02:30"}], "does not exist"),
+        ("steps.2.expect.open", {"call_back": "2026-11-01 01:30"}, "happens twice"),
+        ("steps.4.occurred", "2026-02-30 10:00", "not a time"),
+        ("rota", {"leave": [{"person": "zoe", "first": "2026-12-01", "last": "2026-12-02"}]}, "not among `people`"),
     ],
 )
 def test_names_and_times_that_cannot_be_are_found_before_playing(
