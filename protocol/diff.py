@@ -1,6 +1,6 @@
 """Compares two versions of a protocol in clinical words: what became laxer, what stricter, what is only worded anew.
 
-Nothing is called stricter that could delay or drop anything: a change whose effect can't be told counts as laxer.
+Nothing is called stricter that could, by itself, delay or drop anything; what can't be told counts as laxer.
 Every field of every part has its rule in `RULES`; `wording` marks those that are not safety-relevant.
 """
 
@@ -79,7 +79,7 @@ _SMALL: Mapping[type[Element], Mapping[str, Rule]] = {
         "help": wording("help"),
         "source": SOURCE,
     },
-    Item: {"fact": unsure("question"), "asked_when": guarded("asked while", "stricter")},
+    Item: {"fact": unsure("question"), "asked_when": guarded("asked while", "stricter", unsure_wider=lists.WAITS)},
     Instrument: {
         "title": TITLE,
         "edition": unsure("edition"),
@@ -139,7 +139,7 @@ _STAGES: Mapping[type[Element], Mapping[str, Rule]] = {
         "requires": guarded("allowed when", "laxer"),
         "requires_words": wording("what is required, in words"),
     },
-    Risk: {"initial": lists.level, "rules": lists.risk_rules, "lowering": nested},
+    Risk: {"initial": unsure("level at the beginning"), "rules": lists.risk_rules, "lowering": nested},
     Emergency: {
         "stage": unsure("stage"),
         "at": unsure("level that opens it by itself, and to which declaring it raises the risk"),
@@ -250,7 +250,7 @@ _PROTOCOL: Mapping[str, Rule] = {
     "risk": nested,
     "obligations": parts("obligation", "stricter", "laxer"),
     "ladders": parts("ladder", "other", "laxer"),
-    "stages": parts("stage", "other", "laxer", "laxer"),
+    "stages": parts("stage", "laxer", "laxer", "laxer"),
     "steps": parts("step", "other", "laxer"),
     "decisions": parts("decision", "other", "laxer"),
     "tables": parts("table", "other", "laxer"),

@@ -36,9 +36,22 @@ def stage_steps(place: Place, old: Sequence[StageStep], new: Sequence[StageStep]
             subject = f"{place.subject}, step {_step(place, one.step)}"
             yield from place.at(number, subject=subject).compare(before[key], one)
         else:
-            kind = "required" if one.required else "optional"
-            yield place.says("stricter" if one.required else "other", f"{kind} step added: {_step(place, one.step)}")
+            yield _step_added(place, one)
     yield from _order(place, before, after, "steps")
+
+
+def _step_added(place: Place, one: StageStep) -> Change:
+    """A step that ends an obligation can now end it here as well."""
+    spec = place.versions.new.spec
+    ends = any(proof.done == one.step for owed in spec.obligations.values() for proof in owed.met_by)
+    text = f"{'required' if one.required else 'optional'} step added: {_step(place, one.step)}"
+    anywhere = one.step in spec.steps and spec.steps[one.step].any_stage
+    if ends and not anywhere:
+        return place.says("laxer", f"{text} — what it ends can now be ended here too")
+    return place.says("stricter" if one.required else "other", text)
+
+
+WAITS = "its status and score now wait for it"
 
 
 def items(place: Place, old: Sequence[Item], new: Sequence[Item]) -> Iterator[Change]:
@@ -51,7 +64,7 @@ def items(place: Place, old: Sequence[Item], new: Sequence[Item]) -> Iterator[Ch
         if key in before:
             yield from place.at(number, subject=f"{place.subject}, {plain(one.fact)}").compare(before[key], one)
         else:
-            yield place.says("stricter", f"question added: {plain(one.fact)}", number)
+            yield place.says("laxer", f"question added: {plain(one.fact)} — but {WAITS}", number)
     yield from _order(place, before, after, "questions")
 
 

@@ -194,7 +194,11 @@ def _last(place: Place, old: Rung, new: Rung) -> Iterator[Change]:
 def at_most(place: Place, old: int | None, new: int | None) -> Iterator[Change]:
     """How many times an obligation opens."""
     fewer = new is not None and (old is None or new < old)
-    yield place.says("laxer" if fewer else "stricter", f"opens at most: {_times(old)} → {_times(new)}")
+    text = f"opens at most: {_times(old)} → {_times(new)}"
+    if place.owners[1].reopening == "supersede" and not fewer:
+        yield place.says("laxer", f"{text} — but a deadline that is running then starts anew")
+    else:
+        yield place.says("laxer" if fewer else "stricter", text)
 
 
 def _times(number: int | None) -> str:

@@ -119,7 +119,7 @@ CASES = {
         "waived_when: {risk: {at_most: moderate}}",
         "laxer: Call the client back (call_back): may be waived while: risk is at most low → risk is at most moderate",
     ),
-    "opens at most": ("at_most: 3", "at_most: 4", "stricter: Call at the agreed time (agreed_call): opens at most"),
+    "opens at most": ("at_most: 3", "at_most: 4", "laxer: Call at the agreed time (agreed_call): opens at most"),
     "concern": (
         "concern: safety\n    contact",
         "concern: care\n    contact",
@@ -176,7 +176,7 @@ CASES = {
         "      - {when: {peak_risk: {at_most: none}}",
         "stricter: Advice on care (care_advice): same → more when peak risk is low",
     ),
-    "initial risk": ("initial: low", "initial: none", "laxer: Distress during a session: level: low → none — LOWER"),
+    "initial risk": ("initial: low", "initial: none", "laxer: Distress during a session: level at the beginning"),
     "lowering by more": (
         "roles: [therapist, supervisor]\n    requires",
         "roles: [therapist, supervisor, coordinator]\n    requires",
@@ -235,6 +235,27 @@ CASES = {
     ),
     "holiday": ("Christmas Day}", "Christmas Day, '2026-12-31': Rest}", "laxer: Distress during a session: holidays"),
     "property": ("within: 1h", "within: 2h", "laxer: In an emergency help is owed (danger_is_owed): within: 1 h → 2 h"),
+    "risk higher from the start": ("initial: low", "initial: high", "laxer: Distress during a session: level at the"),
+    "one more question": (
+        "      - {fact: distress_1}\n",
+        "      - {fact: distress_1}\n      - {fact: means_at_hand}\n",
+        "laxer: Distress scale (distress): question added: means at hand — but its status and score now wait for it",
+    ),
+    "step that ends something": (
+        "steps: [{step: listen}]",
+        "steps: [{step: listen}, {step: send_help, required: false}]",
+        "laxer: Talk (talk): optional step added: Send help (send_help) — what it ends can now be ended here too",
+    ),
+    "stage added": (
+        "  follow_up:\n    title: Follow-up\n  em",
+        "  follow_up:\n    title: Follow-up\n  rest:\n    title: Rest\n  em",
+        "laxer: Rest (rest): stage added",
+    ),
+    "required step added": (
+        "steps: [{step: listen}]",
+        "steps: [{step: listen}, {step: means_safety}]",
+        "stricter: Talk (talk): required step added: Put the means out of reach (means_safety)",
+    ),
     "script": ("at another address.", "elsewhere.", "laxer: Distress during a session: what to say to the emergency"),
     "title alone": ("title: Talk", "title: Talk first", "other: Talk first (talk): title changed"),
     "same condition": (
