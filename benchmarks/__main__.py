@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks.tables import Row, tables
 
 HERE = Path(__file__).parent
-TOOLS = {"__init__", "__main__", "tables", "chart", "peers"}
+TOOLS = {"__init__", "__main__", "tables", "chart", "peers", "bare", "embedded", "led", "sink"}
 FIRST = ("core", "trail")
 
 
