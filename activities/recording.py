@@ -26,6 +26,10 @@ class Records(Protocol):
         """Append what is new of a batch; the head of the trail then."""
         ...
 
+    async def knows_protocol(self, content_hash: str) -> bool:
+        """True when the protocol's document is there."""
+        ...
+
     async def save_protocol(self, content_hash: str, name: str, version: str, document: str) -> None:
         """Keep a protocol's canonical document; known ones are left as they are."""
         ...
@@ -40,10 +44,13 @@ class Recording:
         """No more writers than the records have connections: waiting here costs no time limit of theirs."""
 
     @activity.defn(name=APPEND_ROWS)
-    async def append_rows(self, batch: Batch) -> None:
-        """Write the batch, then stay a moment: what comes meanwhile travels in the next one."""
+    async def append_rows(self, batch: Batch) -> bool:
+        """Write the batch, then stay a moment: what comes meanwhile travels in the next one.
+
+        True when the records want the protocol's document, which then comes at once.
+        """
         try:
-            await self._write(batch)
+            wanted = await self._write(batch)
         except AppendError as error:
             log.error(
                 "the trail refuses a batch: it needs a person", episode_id=batch.summary.episode_id, exc_info=error
@@ -52,16 +59,22 @@ class Recording:
         except Exception as error:
             log.warning("records not written", error_type=type(error).__name__, attempt=activity.info().attempt)
             raise ApplicationError("the records can't be written now", type="RecordsAway") from None
-        await _linger(batch.linger)
+        if not wanted:
+            await _linger(batch.linger)
+        return wanted
 
-    async def _write(self, batch: Batch) -> None:
+    async def _write(self, batch: Batch) -> bool:
         told = batch.summary
         async with self._turn:
             if batch.protocol is not None:
                 await self._records.save_protocol(
                     told.protocol_hash, told.protocol, told.protocol_version, batch.protocol
                 )
+            if not batch.rows:
+                return False
             await self._records.append(batch.rows, told)
+            begins = batch.rows[0].sequence == 1 and batch.protocol is None
+            return begins and not await self._records.knows_protocol(told.protocol_hash)
 
 
 async def _linger(time: timedelta) -> None:

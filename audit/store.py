@@ -98,6 +98,11 @@ class Store:
         """The last row of an episode's trail; sequence 0 when there is none."""
         return await self._database.read(lambda connection: _head(connection, episode_id))
 
+    async def knows_protocol(self, content_hash: str) -> bool:
+        """True when the protocol's document is kept."""
+        known = select(protocols.c.hash).where(protocols.c.hash == content_hash)
+        return await self._database.read(lambda connection: connection.execute(known).first() is not None)
+
     async def save_protocol(self, content_hash: str, name: str, version: str, document: str) -> None:
         """Keep a protocol's canonical document for as long as the trail. Known ones are left as they are.
 

@@ -280,7 +280,8 @@ class Prompt:
         """Set after each batch."""
 
     @activity.defn(name=APPEND_ROWS)
-    async def append_rows(self, batch: Batch) -> None:
+    async def append_rows(self, batch: Batch) -> bool:
         """Write the batch and go."""
-        await self._recording.append_rows(replace(batch, linger=timedelta(0)))
+        wanted = await self._recording.append_rows(replace(batch, linger=timedelta(0)))
         self.written.set()
+        return wanted

@@ -52,15 +52,17 @@ class EpisodeWorkflow:
         self._engine = engine_of(told)
         self._rehearsed: tuple[Head, datetime, Engine] | None = None
         self._rows: deque[TrailRow] = deque(carried.rows)
-        self._recording = 0
-        """How many of the first rows are being recorded."""
+        self._recording: int | None = None
+        """How many of the first rows are being recorded; None while nothing is."""
+        self._protocol_wanted = carried.protocol_wanted
+        """The records have the first rows and not the protocol's document."""
         self._pages: deque[ports.PageOrder] = deque(carried.pages)
         self._paging: dict[str, ports.PageOrder] = {}
         self._reports: list[tuple[ports.PageOrder, ports.PageReport]] = []
         self._referrals: deque[ports.ReferralOrder] = deque(carried.referrals)
         self._referring: dict[str, ports.ReferralOrder] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._armed_for: datetime | None = None
+        self._rings_at = workflow.now()
         self._woken = False
         self._news = False
         """Something other than a command came in."""
@@ -154,14 +156,14 @@ class EpisodeWorkflow:
             self._arm_timer(now, anew=True)
 
     def _arm_timer(self, now: datetime, *, anew: bool = False) -> bool:
-        due = self._engine.next_deadline() or self._over_at()
+        """A timer that rings too early only looks and is armed again: cheaper than moving it at every step."""
+        due = self._engine.next_deadline() or self._over_at() or now + IDLE_SLEEP
         if self._timer is not None:
-            if due == self._armed_for and not anew:
+            if self._rings_at <= due and not anew:
                 return False
             self._timer.cancel()
-        delay = IDLE_SLEEP if due is None else due - now
-        self._armed_for = due
-        self._timer = asyncio.get_running_loop().call_later(max(delay.total_seconds(), 0.001), self._ring)
+        self._rings_at = due
+        self._timer = asyncio.get_running_loop().call_later(max((due - now).total_seconds(), 0.001), self._ring)
         return True
 
     def _ring(self) -> None:
@@ -220,20 +222,21 @@ class EpisodeWorkflow:
 
     def _start_recording(self) -> bool:
         engine = self._engine
-        if self._recording or not self._rows or engine.episode is None:
+        nothing = not self._rows and not self._protocol_wanted
+        if nothing or self._recording is not None or engine.episode is None:
             return False
         rows = tuple(islice(self._rows, ports.batch_length(self._rows)))
-        first = rows[0].sequence == 1
         batch = ports.Batch(
             rows,
             summarise(engine.spec, engine.episode),
             linger=timedelta(0) if engine.episode.closed_at else ports.LINGER,
-            protocol=self._told.protocol if first else None,
+            protocol=self._told.protocol if self._protocol_wanted else None,
         )
         self._recording = len(rows)
         recording = workflow.start_activity(
             ports.APPEND_ROWS,
             batch,
+            result_type=bool,
             start_to_close_timeout=ports.RECORD_ATTEMPT_LIMIT,
             retry_policy=RetryPolicy(maximum_interval=ports.LONGEST_RETRY),
             priority=Priority(priority_key=ports.LATER),
@@ -244,9 +247,10 @@ class EpisodeWorkflow:
     def _recorded(self, recording: asyncio.Task[Any]) -> None:
         """Recording is retried for ever, so it ends well; a row leaves the outbox only then."""
         if not recording.cancelled() and recording.exception() is None:
-            for _ in range(self._recording):
+            for _ in range(self._recording or 0):
                 self._rows.popleft()
-        self._recording = 0
+            self._protocol_wanted = recording.result()
+        self._recording = None
         self._woken = self._news = True
 
     # The end of a run
@@ -278,7 +282,7 @@ class EpisodeWorkflow:
             return False
         if info.get_current_history_length() >= ENOUGH_EVENTS:
             return True
-        idle = not (self._recording or self._paging or self._referring)
+        idle = self._recording is None and not (self._paging or self._referring)
         return idle and info.is_continue_as_new_suggested()
 
     def _next_run(self) -> EpisodeInput:
@@ -289,5 +293,6 @@ class EpisodeWorkflow:
             rows=tuple(self._rows),
             pages=(*self._paging.values(), *self._pages),
             referrals=(*self._referring.values(), *self._referrals),
+            protocol_wanted=self._protocol_wanted,
         )
         return EpisodeInput(self._told.episode_id, self._told.protocol, self._told.salt_key, carried)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from protocol.commands import Command
 from protocol.engine import Receipt
@@ -29,6 +30,8 @@ class Carried:
     pages: tuple[PageOrder, ...] = ()
     """Pages whose delivery was not yet reported; delivered again under the same id."""
     referrals: tuple[ReferralOrder, ...] = ()
+    protocol_wanted: bool = False
+    """The records asked for the protocol's document and have not got it yet."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,8 @@ class EpisodeInput:
 
     __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     episode_id: str
-    protocol: str
-    """The protocol in its canonical form."""
+    protocol: Annotated[str, AfterValidator(sys.intern)]
+    """The protocol in its canonical form; one copy in memory for all episodes under it."""
     salt_key: str
     """32 random bytes in hex, from which the trail's salts are made."""
     carried: Carried | None = None

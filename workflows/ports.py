@@ -94,14 +94,18 @@ class ReferralOrder:
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows to append, in order and without a gap, with the episode as it stands after them."""
+    """Rows to append, in order and without a gap, with the episode as it stands after them.
+
+    The answer is True when the records want the protocol's document: it is large, so it travels only when asked for,
+    with the next rows or without any.
+    """
 
     rows: tuple[TrailRow, ...]
     summary: EpisodeSummary
     linger: timedelta
     """How long to stay after writing, so that what comes meanwhile travels in one batch."""
     protocol: str | None = None
-    """The protocol's canonical document, with the first rows of an episode."""
+    """The protocol's canonical document, once the records have asked for it."""
 
 
 def batch_length(rows: Iterable[TrailRow]) -> int:

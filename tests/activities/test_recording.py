@@ -32,7 +32,7 @@ class Records:
     def __init__(self, *trouble: Exception) -> None:
         self.trouble = list(trouble)
         self.written: list[TrailRow] = []
-        self.protocols: list[str] = []
+        self.protocols: list[str] = ["ab" * 32]
 
     async def append(self, rows: Sequence[TrailRow], summary: EpisodeSummary) -> Head:
         if self.trouble:
@@ -40,8 +40,11 @@ class Records:
         self.written += rows
         return rows[-1].head
 
+    async def knows_protocol(self, content_hash: str) -> bool:
+        return content_hash in self.protocols
+
     async def save_protocol(self, content_hash: str, name: str, version: str, document: str) -> None:
-        self.protocols.append(document)
+        self.protocols.append(content_hash)
 
 
 def batch(**more: Any) -> Batch:
@@ -54,11 +57,22 @@ def batch(**more: Any) -> Batch:
     return Batch(**{"rows": tuple(rows(2)), "summary": summary, "linger": timedelta(0), **more})
 
 
-async def test_rows_and_the_protocol_of_the_first_batch_are_written():
+async def test_a_protocol_that_the_records_know_is_not_asked_for():
     records = Records()
-    await ActivityEnvironment().run(Recording(records, 1).append_rows, batch(protocol="{}"))
+    assert not await ActivityEnvironment().run(Recording(records, 1).append_rows, batch())
     assert [row.sequence for row in records.written] == [1, 2]
-    assert records.protocols == ["{}"]
+
+
+async def test_a_new_protocol_is_asked_for_at_once_and_kept_when_it_comes():
+    records = Records()
+    records.protocols.clear()
+    begun = time.monotonic()
+    recording = Recording(records, 1).append_rows
+    assert await ActivityEnvironment().run(recording, batch(linger=timedelta(seconds=30)))
+    assert time.monotonic() - begun < 5
+    assert not await ActivityEnvironment().run(recording, batch(rows=(), protocol="{}"))
+    assert records.protocols == ["ab" * 32]
+    assert len(records.written) == 2
 
 
 async def test_records_that_are_away_are_tried_again_and_nothing_of_the_error_gets_out():

@@ -124,6 +124,7 @@ class FaultyRecords:
         self.away = False
         self.lose_answer = 0
         self.batches = 0
+        self.documents = 0
 
     async def append(self, rows: Sequence[Any], summary: Any) -> Any:
         if self.away:
@@ -135,10 +136,16 @@ class FaultyRecords:
             raise AwayError
         return head
 
+    async def knows_protocol(self, content_hash: str) -> bool:
+        if self.away:
+            raise AwayError
+        return await self.real.knows_protocol(content_hash)
+
     async def save_protocol(self, content_hash: str, name: str, version: str, document: str) -> None:
         if self.away:
             raise AwayError
         await self.real.save_protocol(content_hash, name, version, document)
+        self.documents += 1
 
 
 @dataclass

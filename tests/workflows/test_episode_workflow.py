@@ -83,7 +83,9 @@ async def test_an_episode_from_opening_to_closing(shell: Stack):
         summary = await shell.queries.get_episode(episode_id)
         assert summary is not None
         assert (summary.revision, summary.stage) == (receipt.revision, "closed")
-        assert await shell.queries.get_protocol(brisk().content_hash) is not None
+        async with asyncio.timeout(30):
+            while await shell.queries.get_protocol(brisk().content_hash) is None:
+                await asyncio.sleep(0.05)
 
 
 async def test_a_closed_episode_takes_addenda_for_a_while(shell: Stack, monkeypatch: pytest.MonkeyPatch):
@@ -314,3 +316,20 @@ async def test_temporal_stores_nothing_of_the_client(shell: Stack):
         described = await handle.describe()
         assert described.status == WorkflowExecutionStatus.RUNNING
         assert canary not in str(described.raw_description)
+
+
+async def test_a_protocol_travels_to_the_records_once_even_when_they_were_away(shell: Stack):
+    shell.records.away = True
+    async with shell.worker():
+        first = await opened(shell)
+        shell.records.away = False
+        async with asyncio.timeout(60):
+            while not shell.records.documents:
+                await asyncio.sleep(0.05)
+        second = await opened(shell)
+        await shell.recorded(first)
+        await shell.recorded(second)
+    stored = await shell.queries.get_protocol(brisk().content_hash)
+    assert stored is not None
+    assert stored.document == brisk().canonical()
+    assert shell.records.documents == 1
