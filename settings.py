@@ -212,7 +212,7 @@ class Settings(BaseModel):
     """`console` for people, `json` for machines: one object a line."""
 
     worker_cache: int = Field(default=5_000, ge=0, le=1_000_000)
-    """Episodes a worker keeps in memory (about 50 KB each). An episode outside costs a replay at its next
+    """Episodes a worker keeps in memory (about 75 KB each). An episode outside costs a replay at its next
     command."""
 
     worker_sandbox: bool = False

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
-from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker, WorkflowRunner
+from temporalio.worker import PollerBehaviorAutoscaling, Worker, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 import logs
@@ -33,6 +33,7 @@ from settings import Settings, SettingsError, load
 from workflows.connection import connect
 from workflows.conversion import adapter_of
 from workflows.episode_workflow import EpisodeWorkflow
+from workflows.lean import LeanInterceptor, LeanRunner
 from workflows.messages import READ
 
 log = structlog.get_logger()
@@ -58,7 +59,7 @@ class CannotStartError(Exception):
 def workflow_runner(*, sandbox: bool) -> WorkflowRunner:
     """In the sandbox, forbidden calls of workflow code raise; the pure core is passed through."""
     if not sandbox:
-        return UnsandboxedWorkflowRunner()
+        return LeanRunner()
     return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
 
 
@@ -88,6 +89,7 @@ def episode_worker(client: Client, settings: Settings, serving: list[Callable[..
         workflows=[EpisodeWorkflow],
         activities=serving,
         workflow_runner=workflow_runner(sandbox=settings.worker_sandbox),
+        interceptors=[LeanInterceptor()],
         max_cached_workflows=settings.worker_cache,
         workflow_task_executor=ThreadPoolExecutor(WORKFLOW_THREADS, "workflow"),
         max_concurrent_workflow_tasks=MOST_TASKS,
