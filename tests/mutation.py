@@ -99,6 +99,7 @@ def _fork(session: pytest.Session, items: list[pytest.Item], mutant: Mutant | No
     pid = os.fork()
     if pid:
         return pid
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)
@@ -220,6 +221,7 @@ def main() -> int:
     _say(f"{len(mutants)} mutants" + ("" if chosen.all else f", a sample of {min(chosen.sample, len(mutants))}"))
     count = len(mutants) if chosen.all else min(chosen.sample, len(mutants))
     mutants = random.Random(chosen.seed).sample(mutants, count)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     runner = Runner(mutants, chosen.processes)
     begun = time.monotonic()
     arguments = [f"tests/protocol/test_{name}.py" for name in TESTS]
