@@ -6,7 +6,6 @@ Any well-formed command in any state gives events or a recorded refusal, never a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from protocol import acts, closing, duty_acts
@@ -19,9 +18,10 @@ from protocol.facts import Refused, check_facts
 from protocol.program import Program, program
 from protocol.spec import RANK, ProtocolSpec
 from protocol.turn import Turn
+from protocol.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class MacroStep:
     """The full account of one step: the command, when it was decided, what happened, what to tell the world."""
 

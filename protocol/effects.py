@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal
 
@@ -13,9 +12,10 @@ from protocol import events as e
 from protocol.commands import STRICT
 from protocol.episode import Episode
 from protocol.spec import RANK
+from protocol.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Page:
     """Page a role: somebody must look at the episode. Times in UTC."""
 
@@ -36,7 +36,7 @@ class Page:
     kind: Literal["Page"] = "Page"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RequestReferral:
     """Ask a service for a place."""
 

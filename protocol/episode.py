@@ -11,11 +11,12 @@ from pydantic import ConfigDict, TypeAdapter
 
 from protocol.commands import STRICT
 from protocol.events import FactRecord, LadderSnapshot
+from protocol.values import value
 
 Settled = Literal["met", "met_late", "waived", "superseded"]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Known:
     """A recorded fact: its value, when it was true, and the entry that recorded it."""
 
@@ -25,7 +26,7 @@ class Known:
     sequence: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StepRecord:
     """What became of a step, most recently."""
 
@@ -38,7 +39,7 @@ class StepRecord:
     cosigned: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DecisionRecord:
     """The latest record of a decision; counts only when co-signed where it needs that."""
 
@@ -50,7 +51,7 @@ class DecisionRecord:
     cosigned: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Moment:
     """When something happened and which entry says so."""
 
@@ -59,7 +60,7 @@ class Moment:
     sequence: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class OpenObligation:
     """A deadline that somebody owes now."""
 
@@ -93,7 +94,7 @@ class OpenObligation:
         return self.due_at
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Tally:
     """How an obligation ended last, and how often it was opened."""
 
@@ -102,7 +103,7 @@ class Tally:
     last: Settled | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Handover:
     """An offer that is not yet accepted."""
 

@@ -6,18 +6,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from protocol.commands import STRICT
+from protocol.values import value
 
 FactRecord = str | int | tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RungSnapshot:
     """A rung as it was when its obligation opened; seconds."""
 
@@ -27,7 +27,7 @@ class RungSnapshot:
     wait: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LadderSnapshot:
     """A ladder as it was when its obligation opened; seconds."""
 
@@ -38,7 +38,7 @@ class LadderSnapshot:
     lease: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class EpisodeOpened:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     episode_id: str
@@ -55,7 +55,7 @@ class EpisodeOpened:
     kind: Literal["EpisodeOpened"] = "EpisodeOpened"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class FactsRecorded:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     facts: Mapping[str, FactRecord]
@@ -63,7 +63,7 @@ class FactsRecorded:
     kind: Literal["FactsRecorded"] = "FactsRecorded"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StepCompleted:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     step: str
@@ -72,7 +72,7 @@ class StepCompleted:
     kind: Literal["StepCompleted"] = "StepCompleted"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StepSkipped:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     step: str
@@ -82,7 +82,7 @@ class StepSkipped:
     kind: Literal["StepSkipped"] = "StepSkipped"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CoSigned:
     """A second person signed a skip or a decision."""
 
@@ -93,7 +93,7 @@ class CoSigned:
     kind: Literal["CoSigned"] = "CoSigned"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StageEntered:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     stage: str
@@ -103,7 +103,7 @@ class StageEntered:
     kind: Literal["StageEntered"] = "StageEntered"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class EmergencyDeclared:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     reason: str
@@ -111,7 +111,7 @@ class EmergencyDeclared:
     kind: Literal["EmergencyDeclared"] = "EmergencyDeclared"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CrisisTypeRecorded:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     crisis_type: str
@@ -119,7 +119,7 @@ class CrisisTypeRecorded:
     kind: Literal["CrisisTypeRecorded"] = "CrisisTypeRecorded"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ContactMade:
     """A live two-way contact with the party itself."""
 
@@ -132,7 +132,7 @@ class ContactMade:
     kind: Literal["ContactMade"] = "ContactMade"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ContactAttempted:
     """An attempt: discharges nothing."""
 
@@ -148,7 +148,7 @@ class ContactAttempted:
     kind: Literal["ContactAttempted"] = "ContactAttempted"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DecisionRecorded:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     decision: str
@@ -164,7 +164,7 @@ class DecisionRecorded:
     kind: Literal["DecisionRecorded"] = "DecisionRecorded"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ReferralRequested:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     referral_id: str
@@ -175,7 +175,7 @@ class ReferralRequested:
     kind: Literal["ReferralRequested"] = "ReferralRequested"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RiskRaised:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     level: str
@@ -187,7 +187,7 @@ class RiskRaised:
     kind: Literal["RiskRaised"] = "RiskRaised"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RiskLowered:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     level: str
@@ -197,7 +197,7 @@ class RiskLowered:
     kind: Literal["RiskLowered"] = "RiskLowered"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ObligationOpened:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     obligation_id: str
@@ -211,7 +211,7 @@ class ObligationOpened:
     kind: Literal["ObligationOpened"] = "ObligationOpened"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ObligationMet:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     obligation_id: str
@@ -222,7 +222,7 @@ class ObligationMet:
     kind: Literal["ObligationMet"] = "ObligationMet"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ObligationWaived:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     obligation_id: str
@@ -232,7 +232,7 @@ class ObligationWaived:
     kind: Literal["ObligationWaived"] = "ObligationWaived"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ObligationSuperseded:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     obligation_id: str
@@ -243,7 +243,7 @@ class ObligationSuperseded:
     kind: Literal["ObligationSuperseded"] = "ObligationSuperseded"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DeadlineMissed:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     obligation_id: str
@@ -253,7 +253,7 @@ class DeadlineMissed:
     kind: Literal["DeadlineMissed"] = "DeadlineMissed"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PageRequested:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     page_id: str
@@ -268,7 +268,7 @@ class PageRequested:
     kind: Literal["PageRequested"] = "PageRequested"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PageReported:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     page_id: str
@@ -279,7 +279,7 @@ class PageReported:
     kind: Literal["PageReported"] = "PageReported"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Acknowledged:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     obligation_id: str
@@ -291,7 +291,7 @@ class Acknowledged:
     kind: Literal["Acknowledged"] = "Acknowledged"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class HandoverOffered:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     to: str
@@ -301,7 +301,7 @@ class HandoverOffered:
     kind: Literal["HandoverOffered"] = "HandoverOffered"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class HandoverAccepted:
     """The owner changed: every open obligation is transferred with its deadline unchanged."""
 
@@ -313,7 +313,7 @@ class HandoverAccepted:
     kind: Literal["HandoverAccepted"] = "HandoverAccepted"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class HandoverDeclined:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     by: str
@@ -322,7 +322,7 @@ class HandoverDeclined:
     kind: Literal["HandoverDeclined"] = "HandoverDeclined"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class NoticeRaised:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     notice: str
@@ -331,7 +331,7 @@ class NoticeRaised:
     kind: Literal["NoticeRaised"] = "NoticeRaised"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AddendumAdded:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     refers_to: int
@@ -340,7 +340,7 @@ class AddendumAdded:
     kind: Literal["AddendumAdded"] = "AddendumAdded"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class EpisodeClosed:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     outcome: str
@@ -350,7 +350,7 @@ class EpisodeClosed:
     kind: Literal["EpisodeClosed"] = "EpisodeClosed"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CommandRefused:
     """A refusal is recorded like everything else."""
 

@@ -27,6 +27,7 @@ UNKNOWN = "unknown"
 NOBODY_TRIED = frozenset({"automatic_message"})
 """Outcomes in which no person tried anything: recorded, but neither a contact nor an attempt."""
 NO_TALLY = Tally(0)
+OWED = tuple(name for name in OpenObligation.__annotations__ if not name.startswith("__"))
 
 
 def evolve(episode: Episode | None, event: e.Event) -> Episode:
@@ -207,7 +208,7 @@ def _owed_changed(episode: Episode, obligation_id: str, **changes: Any) -> Chang
     owed = episode.obligations.get(obligation_id)
     if owed is None:
         return {}
-    fields = {name: getattr(owed, name) for name in OpenObligation.__slots__}
+    fields = {name: getattr(owed, name) for name in OWED}
     return {"obligations": _put(episode.obligations, obligation_id, OpenObligation(**{**fields, **changes}))}
 
 
