@@ -23,6 +23,7 @@ from protocol.program import Key, Opening, Program, Proof
 from protocol.readers import Predicate
 from protocol.spec import RANK
 
+REFUSED = "refused"
 ON_TIME = timedelta(seconds=5)
 """A timer may be so late, by its server's rounding, without moving the rest of its ladder."""
 MOST_INSTANCES = 3
@@ -235,7 +236,7 @@ class Turn:
     def _due_moment(self, due: DueMoment, at: datetime) -> datetime:
         ceiling = at + timedelta(seconds=elapsed_seconds(due.ceiling))
         known = self.episode.facts.get(due.moment)
-        if known is None or not isinstance(known.value, str):
+        if known is None or not isinstance(known.value, str) or known.value == REFUSED:
             return ceiling
         moment = datetime.fromisoformat(known.value)
         if moment >= ceiling:

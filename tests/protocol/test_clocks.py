@@ -130,6 +130,14 @@ def test_the_calendar_says_which_days_are_working_days():
     assert [is_working_day(day, COURT) for day in days] == [True, True, True, False, True, False, False]
 
 
+@pytest.mark.parametrize("number", range(7))
+def test_each_day_of_the_week_has_its_name(number: int):
+    name = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")[number]
+    only = COURT.model_copy(update={"working_days": (name,), "holidays": {}})
+    week = [date(2026, 11, 23) + timedelta(days=day) for day in range(7)]
+    assert [is_working_day(day, only) for day in week] == [day == number for day in range(7)]
+
+
 def test_an_hour_that_does_not_exist_falls_to_the_earlier_instant():
     """02:30 on the second Sunday of March 2027 is skipped; the cautious reading is 01:30 PST."""
     every_day = COURT.model_copy(update={"working_days": ("mon", "tue", "wed", "thu", "fri", "sat", "sun")})

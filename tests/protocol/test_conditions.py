@@ -228,7 +228,9 @@ def test_the_published_schema_knows_the_words_of_a_condition():
         {"type": ["string", "integer"]},
         {"type": "array", "items": {"type": ["string", "integer"]}, "minItems": 1},
     ]
+    assert schema["type"] == schema["properties"]["not"]["type"] == "object"
     comparison = schema["additionalProperties"]["anyOf"][2]
     assert set(comparison["properties"]) == {"at_least", "at_most", "known"}
+    assert comparison["type"] == "object"
     assert comparison["additionalProperties"] is False
     assert (comparison["minProperties"], comparison["maxProperties"], schema["minProperties"]) == (1, 1, 1)

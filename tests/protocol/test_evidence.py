@@ -166,6 +166,16 @@ def test_an_unsigned_decision_ends_nothing(story: Story):
     assert not story.owed("decide_step_up")
 
 
+def test_an_unsigned_decision_is_no_part_of_the_evidence_either():
+    both = duty("9h", [{"event": "episode_opened"}], [{"decided": "report", "done": "reassess"}])
+    story = Story.begun(with_duties(both=both))
+    decide(story, "report", "no")
+    story.do(c.CompleteStep, step="reassess")
+    assert story.owed("both")
+    story.do(c.CoSign, subject="report", by="sue", role="supervisor")
+    assert not story.owed("both")
+
+
 def test_a_skipped_step_is_no_evidence():
     spec = with_duties(calmed=duty("9h", [{"event": "episode_opened"}], [{"done": "calm"}]))
     story = Story.begun(spec.model_copy(update={"initial": "coping"}))

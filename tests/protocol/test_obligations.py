@@ -10,7 +10,7 @@ import pytest
 from protocol import commands as c
 from protocol import events as e
 from protocol.turn import MOST_INSTANCES
-from tests.protocol.specs import duty, protocol, with_duties
+from tests.protocol.specs import FACTS, duty, protocol, with_duties
 from tests.protocol.story import START, Story, code, span
 
 
@@ -304,6 +304,14 @@ def test_a_moment_without_plus_is_due_then():
     story.answer(call_at=(story.now + timedelta(hours=1)).isoformat())
     story.contact()
     assert story.due("quick") == span("1h")
+
+
+def test_a_moment_that_was_refused_falls_to_the_ceiling():
+    refusable = {**FACTS["call_at"], "may_refuse": True}
+    story = Story.begun(protocol(initial="coping", facts={**FACTS, "call_at": refusable}))
+    story.answer(call_at="refused")
+    story.do(c.CompleteStep, step="calm")
+    assert story.due("call_back") == span("8h")
 
 
 def test_a_moment_at_the_end_of_time_falls_to_the_ceiling():
