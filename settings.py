@@ -30,7 +30,7 @@ from pydantic import (
 PREFIX = "HOLDFAST_"
 KEY_BYTES = 32
 #: Fields whose value is never shown and may be given by file.
-SECRETS = ("database_url", "payload_keys", "record_keys", "smtp_password", "webhook_secret")
+SECRETS = ("database_url", "payload_keys", "record_keys", "signing_keys", "smtp_password", "webhook_secret")
 _KEY_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _HERE = Path(__file__).resolve().parent
 
@@ -40,7 +40,7 @@ class SettingsError(Exception):
 
 
 class Key(BaseModel):
-    """A named AES-256 key. The name travels with what it sealed; the key never leaves the process."""
+    """A named key of 32 bytes. The name travels with what it sealed; the key never leaves the process."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
@@ -165,6 +165,10 @@ class Settings(BaseModel):
 
     record_keys: Keys = ()
     """Keys that wrap each client's data key in the records; written and rotated like the payload keys."""
+
+    signing_keys: Keys = ()
+    """Keys that sign checkpoints of the trail (Ed25519); written like the payload keys. The first signs, all verify.
+    Only the watchdog and whoever verifies need them; keep them from the workers and the database."""
 
     smtp_host: Name = "127.0.0.1"
     """Mail server for pages. The embedded stack has its own, which keeps every mail under `var/mail`."""
@@ -329,7 +333,7 @@ def _with_embedded_defaults(settings: Settings) -> Settings:
     defaults: dict[str, Any] = {"var": var}
     if "database_url" not in settings.model_fields_set:
         defaults["database_url"] = SecretStr(f"sqlite:///{var / 'holdfast.db'}")
-    for name in ("payload_keys", "record_keys"):
+    for name in ("payload_keys", "record_keys", "signing_keys"):
         if name not in settings.model_fields_set:
             defaults[name] = (_key_kept_in(var / "keys" / f"{name}.txt"),)
     return settings.model_copy(update=defaults)

@@ -5,6 +5,7 @@
 3. Page again while it lasts, and say when it is over.
 
 It needs neither Temporal nor the worker. Records that can't be read are an alarm too: the watchdog is blind then.
+Beside that it signs checkpoints of the trail: the workers, who write it, don't need that key.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from activities.channels import notifiers
 from activities.notices import NotDeliveredError, Notice, Notifier
 from activities.paging import RotaSource
 from audit import database, queries, sealing
+from audit.checkpoints import Checkpointer, CheckpointError, SigningKeys
 from audit.queries import Unattended
 from protocol.rota import Person, Rota, resolve
 from protocol_specs.loader import SpecErrors
@@ -37,6 +39,9 @@ log = structlog.get_logger()
 LOOK_EVERY_SECONDS = 5.0
 PAGE_AGAIN = timedelta(minutes=15)
 MOST_PEOPLE = 50
+SIGN_EVERY = timedelta(seconds=60)
+SIGN_ROWS = 1_000
+"""A checkpoint is made after so long, or as soon as so many rows wait for one."""
 
 
 class Records(Protocol):
@@ -149,11 +154,37 @@ async def watch(dog: Watchdog, stop: asyncio.Event) -> None:
             await asyncio.wait_for(stop.wait(), LOOK_EVERY_SECONDS)
 
 
+async def sign(checkpointer: Checkpointer, stop: asyncio.Event, every: timedelta = SIGN_EVERY) -> None:
+    """Cover the trail with checkpoints until told to stop, and once more then. Whatever fails is tried again."""
+    clock, due = asyncio.get_running_loop().time, 0.0
+    while not stop.is_set():
+        try:
+            if clock() >= due or await checkpointer.waiting() >= SIGN_ROWS:
+                due = clock() + every.total_seconds()
+                await checkpointer.make()
+        except CheckpointError as error:
+            log.error("no checkpoint: the records are not what was signed", reason_code=str(error))
+        except Exception as error:  # the alarm beside this must never stop with it
+            log.warning("no checkpoint; trying again", error_type=type(error).__name__)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), 1.0)
+    with suppress(Exception):
+        await checkpointer.make()
+
+
+async def _sign_if_possible(settings: Settings, engine: database.Database, stop: asyncio.Event) -> None:
+    if not settings.signing_keys:
+        log.warning("no checkpoints are signed: set HOLDFAST_SIGNING_KEYS")
+        return
+    keys = SigningKeys((key.id, key.secret) for key in settings.signing_keys)
+    await sign(Checkpointer(engine, keys, lambda: datetime.now(UTC)), stop)
+
+
 async def _watch_until_signalled(settings: Settings) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    engine = database.connect(settings.database_url.get_secret_value(), pool_size=1)
+    engine = database.connect(settings.database_url.get_secret_value(), pool_size=2)
     ring = sealing.Keyring((key.id, key.secret) for key in settings.record_keys)
     dog = Watchdog(
         queries.Queries(engine, ring),
@@ -163,7 +194,7 @@ async def _watch_until_signalled(settings: Settings) -> None:
         timedelta(seconds=settings.watchdog_seconds),
     )
     log.info("watchdog ready")
-    await watch(dog, stop)
+    await asyncio.gather(watch(dog, stop), _sign_if_possible(settings, engine, stop))
     await engine.dispose()
 
 

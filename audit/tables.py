@@ -1,7 +1,7 @@
 """The tables of the records. The migrations make them; a test holds the two together.
 
-`trail` and `protocols` only ever grow: triggers refuse UPDATE and DELETE. `episodes`, `obligations` and `pages`
-are projections: what lists need, made from the trail and replaceable. Hashes are lower-case hexadecimal.
+`trail`, `protocols` and `checkpoints` only ever grow: triggers refuse UPDATE and DELETE. `episodes`, `obligations`
+and `pages` are projections: what lists need, made from the trail and replaceable. Hashes are lower-case hexadecimal.
 """
 
 from __future__ import annotations
@@ -91,6 +91,21 @@ protocols = Table(
     Column("version", Text, nullable=False),
     Column("document", Text, nullable=False),
     Column("first_seen_at", Moment, nullable=False),
+    sqlite_strict=True,
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("at", Moment, nullable=False),
+    Column("previous", Text, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("marks", Text, nullable=False),
+    Column("root", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("signature", Text, nullable=False),
+    CheckConstraint("number >= 1", name="number"),
     sqlite_strict=True,
 )
 

@@ -6,7 +6,7 @@ keys too. For that, give the head that the workflow, or a checkpoint kept elsewh
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any
@@ -50,6 +50,7 @@ class _Key:
     problem: str | None = None
 
 
+Marks = Mapping[str, Mapping[int, str]]
 _Chunk = tuple[Sequence[Row[Any]], dict[str, _Key]]
 _NO_KEY = _Key("", problem="its key is not in the records")
 
@@ -62,14 +63,16 @@ class Verifier:
     key-encryption key.
     """
 
-    def __init__(self, database: Database, ring: Keyring, contents: bool = True) -> None:
+    def __init__(self, database: Database, ring: Keyring, contents: bool = True, marks: Marks | None = None) -> None:
+        """`marks`: what signed checkpoints say of each episode, sequence → hash; every chain must fit them."""
         self._database = database
         self._ring = ring
         self._contents = contents
+        self._marks = marks or {}
 
     async def episode(self, episode_id: str, expected_head: Head | None = None) -> Verdict:
         """The verdict on one episode."""
-        check = _Check(episode_id, self._contents)
+        check = self._check(episode_id)
         async for rows, keys in self._chunks(episode_id):
             for row in rows:
                 check.take(row, keys.get(row.key_id, _NO_KEY))
@@ -78,7 +81,7 @@ class Verifier:
     async def all(self) -> AsyncIterator[Verdict]:
         """The verdict on each episode: first those that lost their whole trail, then by episode id."""
         for episode_id in await self._without_trail():
-            lost = Fault(shown(episode_id), 1, Wrong.TRUNCATED, "the episode is listed but has no trail")
+            lost = Fault(shown(episode_id), 1, Wrong.TRUNCATED, "the episode is known but has no trail")
             yield Verdict(shown(episode_id), 0, 0, _beginning(episode_id), lost)
         check: _Check | None = None
         async for rows, keys in self._chunks():
@@ -86,10 +89,13 @@ class Verifier:
                 if check is None or row.episode_id != check.episode_id:
                     if check is not None:
                         yield check.verdict()
-                    check = _Check(row.episode_id, self._contents)
+                    check = self._check(row.episode_id)
                 check.take(row, keys.get(row.key_id, _NO_KEY))
         if check is not None:
             yield check.verdict()
+
+    def _check(self, episode_id: str) -> _Check:
+        return _Check(episode_id, self._contents, self._marks.get(episode_id, {}))
 
     async def _chunks(self, only: str | None = None) -> AsyncIterator[tuple[Sequence[Row[Any]], dict[str, _Key]]]:
         last = (only or "", 0)
@@ -121,17 +127,23 @@ class Verifier:
     async def _without_trail(self) -> Sequence[str]:
         query = select(episodes.c.episode_id).outerjoin(trail, trail.c.episode_id == episodes.c.episode_id)
         query = query.where(trail.c.episode_id.is_(None)).order_by(episodes.c.episode_id)
-        return await self._database.read(
+        listed = await self._database.read(
             lambda connection: reading_anything(connection, lambda: connection.scalars(query).all())
         )
+        there = select(trail.c.episode_id).distinct()
+        known = await self._database.read(
+            lambda connection: reading_anything(connection, lambda: set(connection.scalars(there)))
+        )
+        return sorted({*listed, *(self._marks.keys() - known)}) if self._marks else listed
 
 
 class _Check:
     """The chain of one episode as it is read, row by row."""
 
-    def __init__(self, episode_id: str, contents: bool) -> None:
+    def __init__(self, episode_id: str, contents: bool, marks: Mapping[int, str]) -> None:
         self.episode_id = episode_id
         self._contents = contents
+        self._marks = marks
         self._head = _beginning(episode_id)
         self._unreadable = 0
         self._client_ref: str | None = None
@@ -144,7 +156,9 @@ class _Check:
         if self._fault is not None:
             return
         link = Link(*row[:_LINK])
-        self._fault = check_link(self._head, self.episode_id, link) or self._seal_fault(row, key)
+        self._fault = (
+            check_link(self._head, self.episode_id, link) or self._seal_fault(row, key) or self._mark_fault(link)
+        )
         if self._fault is None:
             self._head = Head(link.sequence, link.hash)
             self._unreadable += key.key is None
@@ -152,9 +166,19 @@ class _Check:
     def verdict(self, expected_head: Head | None = None) -> Verdict:
         """What was found."""
         fault = self._fault
+        reach = max(self._marks, default=0)
+        if fault is None and reach > self._head.sequence:
+            fault = check_end(self._head, self.episode_id, Head(reach, self._marks[reach]))
         if fault is None and expected_head is not None:
             fault = check_end(self._head, self.episode_id, expected_head)
         return Verdict(shown(self.episode_id), self._head.sequence, self._unreadable, self._head, fault)
+
+    def _mark_fault(self, link: Link) -> Fault | None:
+        if self._marks.get(link.sequence, link.hash) == link.hash:
+            return None
+        good = max((sequence for sequence in self._marks if sequence < link.sequence), default=0)
+        detail = f"a signed checkpoint says otherwise: row {good + 1} or one from there up to this was rewritten"
+        return Fault(self.episode_id, link.sequence, Wrong.REWRITTEN, detail)
 
     def _seal_fault(self, row: Row[Any], key: _Key) -> Fault | None:
         problem = key.problem

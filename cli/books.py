@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from audit.checkpoints import CheckpointError
 from audit.database import Database, connect
 from audit.history import HistoryError, episodes_beginning_with
 from audit.sealing import Keyring, SealingError
@@ -45,7 +46,7 @@ def with_books(work: Callable[[Books], Coroutine[Any, Any, T]]) -> T:
     """Do something with the records. Raises Trouble when they don't answer or say no."""
     try:
         return asyncio.run(_with_books(work))
-    except (SealingError, HistoryError) as error:
+    except (SealingError, HistoryError, CheckpointError) as error:
         raise Trouble(str(error), "`holdfast audit verify` says more", FOUND) from None
     except DBAPIError as error:
         if getattr(error.orig, "sqlstate", "") != _DENIED:

@@ -37,6 +37,7 @@ FILLED = {
     "RECORDS_WORKER_PASSWORD": "d4",
     "HOLDFAST_PAYLOAD_KEYS": "k1:" + base64.b64encode(b"p" * 32).decode(),
     "HOLDFAST_RECORD_KEYS": "k1:" + base64.b64encode(b"r" * 32).decode(),
+    "HOLDFAST_SIGNING_KEYS": "k1:" + base64.b64encode(b"g" * 32).decode(),
     "HOLDFAST_BASE_URL": "https://holdfast.example.org",
     "ROTA_FILE": "./rota.yaml",
     "HOLDFAST_SMTP_HOST": "mail.example.org",

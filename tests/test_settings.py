@@ -54,6 +54,7 @@ def test_processes_that_race_for_the_first_key_agree_on_one(tmp_path: Path):
     assert sorted(file.name for file in (tmp_path / "keys").iterdir()) == [
         "payload_keys.txt",
         "record_keys.txt",
+        "signing_keys.txt",
     ]
 
 

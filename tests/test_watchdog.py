@@ -1,5 +1,6 @@
 """The watchdog on real records: silent engine, blind watchdog, over again."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from activities.mail import Mailer
 from activities.notices import NotDeliveredError, Notice
+from audit.checkpoints import Checkpointer, CheckpointError, SigningKeys, vouched
 from audit.database import Database, connect
 from audit.migrate import upgrade
 from audit.queries import Queries, Unattended
@@ -19,7 +21,7 @@ from protocol.trail import genesis
 from settings import load
 from tests.activities.providers import mail_server
 from tests.audit.records import RING, owed, rows, sqlite_url, summary
-from watchdog import BLIND, PAGE_AGAIN, Watchdog
+from watchdog import BLIND, PAGE_AGAIN, Watchdog, sign
 
 GRACE = timedelta(seconds=60)
 DUE = datetime(2026, 12, 5, 3, 0, tzinfo=UTC)
@@ -156,3 +158,41 @@ async def test_the_call_is_a_real_mail_and_names_no_client(records: Database, tm
     assert "silent" in mail["Subject"]
     assert "client-1" not in mail.as_string()
     assert "ep-1" not in mail.as_string()
+
+
+async def test_checkpoints_are_signed_at_once_and_at_the_end(records: Database):
+    keys = SigningKeys([("s1", b"s" * 32)])
+    store, stop, first = Store(records, RING), asyncio.Event(), asyncio.Event()
+    made = rows(5)
+    await store.append(made[:3], summary(3))
+
+    class Seen(Checkpointer):
+        async def make(self) -> int:
+            count = await super().make()
+            first.set()
+            return count
+
+    running = asyncio.create_task(sign(Seen(records, keys, lambda: DUE), stop))
+    await asyncio.wait_for(first.wait(), 10)
+    await store.append(made[3:], summary(5))
+    stop.set()
+    await asyncio.wait_for(running, 10)
+    assert set((await vouched(records, keys)).marks["ep-1"]) == {3, 5}
+
+
+async def test_signing_goes_on_whatever_happens(records: Database):
+    stop = asyncio.Event()
+    troubles: list[Exception] = [CheckpointError("not ours")]
+    asked = list[int]()
+
+    class Broken(Checkpointer):
+        async def make(self) -> int:
+            asked.append(1)
+            if troubles:
+                raise troubles.pop()
+            stop.set()
+            return 0
+
+    signer = Broken(records, SigningKeys([("s1", b"s" * 32)]), lambda: DUE)
+    await asyncio.wait_for(sign(signer, stop, every=timedelta(0)), 10)
+    assert len(asked) == 3, "after the trouble once more, and once at the end"

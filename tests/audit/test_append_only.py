@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
+from audit.checkpoints import Checkpointer, SigningKeys
 from audit.database import Database, connect, connect_sync
 from audit.keys import destroy
 from audit.migrate import upgrade
@@ -16,6 +17,7 @@ from audit.queries import Queries
 from audit.store import Store
 from tests.audit.records import RING, START, fill, rows, summary
 
+SIGNING = SigningKeys([("s1", b"s" * 32)])
 DOCUMENT = "{}"
 DOCUMENT_HASH = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
 
@@ -26,10 +28,15 @@ CHANGES = [
     "DELETE FROM trail WHERE sequence = 2",
     "UPDATE protocols SET document = '{ }'",
     "DELETE FROM protocols",
+    "UPDATE checkpoints SET rows = 0",
+    "DELETE FROM checkpoints",
     "DELETE FROM client_keys",
 ]
-REPLACING = [f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}" for table in ("trail", "protocols", "client_keys")]
-TRUNCATING = ["TRUNCATE trail CASCADE", "TRUNCATE protocols", "TRUNCATE client_keys CASCADE"]
+REPLACING = [
+    f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}"
+    for table in ("trail", "protocols", "checkpoints", "client_keys")
+]
+TRUNCATING = ["TRUNCATE trail CASCADE", "TRUNCATE protocols", "TRUNCATE checkpoints", "TRUNCATE client_keys CASCADE"]
 
 
 @pytest.mark.parametrize("change", [*CHANGES, *REPLACING, *TRUNCATING])
@@ -39,6 +46,7 @@ async def test_the_database_refuses_changes(store: Store, records: Database, que
         pytest.skip(f"{only_on} alone has this statement")
     made = await fill(store, 2)
     await store.save_protocol(DOCUMENT_HASH, "p", "1", DOCUMENT)
+    await Checkpointer(records, SIGNING, lambda: START).make()
     with pytest.raises(DBAPIError, match=r"append-only|never deleted"):
         await records.write(lambda connection: connection.execute(text(change)))
     assert await queries.trail_rows("ep-1") == tuple(made)
@@ -71,6 +79,7 @@ async def test_the_application_can_do_its_work(application_url: str):
     await store.append(rows(2, head=made[-1].head), summary(5, obligations=()))
     await store.save_protocol(DOCUMENT_HASH, "p", "1", DOCUMENT)
     assert len(await Queries(records, RING).trail_rows("ep-1")) == 5
+    assert await Checkpointer(records, SIGNING, lambda: START).make() == 1
     await records.dispose()
 
 

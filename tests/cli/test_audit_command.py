@@ -1,13 +1,15 @@
-"""`holdfast audit replay` and `holdfast keys …` on real records, with no Temporal anywhere."""
+"""`holdfast audit …` and `holdfast keys …` on real records, with no Temporal anywhere."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
 
+from audit.checkpoints import Checkpointer, SigningKeys
 from audit.database import connect
 from audit.migrate import upgrade
 from audit.sealing import Keyring
@@ -17,7 +19,7 @@ from protocol import commands as c
 from protocol.summary import summarise
 from settings import load
 from tests.protocol.specs import compact
-from tests.protocol.story import Story
+from tests.protocol.story import START, Story
 
 Out = pytest.CaptureFixture[str]
 
@@ -47,8 +49,6 @@ def episode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def tamper(url: str) -> None:
-    import sqlite3
-
     with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
         connection.execute("DROP TRIGGER trail_no_update")
         connection.execute("UPDATE trail SET role = 'supervisor' WHERE sequence = 5")
@@ -132,3 +132,43 @@ def test_keys_are_wrapped_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, 
     capsys.readouterr()
     assert run(["keys", "rewrap"]) == 0
     assert "0 keys" in capsys.readouterr().out
+
+
+def signed_now(url: str) -> None:
+    """What the watchdog does every minute."""
+
+    async def make() -> None:
+        records = connect(url)
+        keys = SigningKeys((key.id, key.secret) for key in load().signing_keys)
+        await Checkpointer(records, keys, lambda: START).make()
+        await records.dispose()
+
+    asyncio.run(make())
+
+
+def test_the_records_are_held_against_a_checkpoint_kept_outside(episode: str, tmp_path: Path, capsys: Out):
+    assert run(["audit", "checkpoint"]) == 1
+    assert "no checkpoint yet" in capsys.readouterr().err
+    signed_now(episode)
+    assert run(["audit", "checkpoint"]) == 0
+    kept = tmp_path / "kept.json"
+    kept.write_text(capsys.readouterr().out)
+    assert run(["audit", "verify", "--checkpoint", str(kept)]) == 0
+    said = capsys.readouterr().out
+    assert "Checkpoints: 1 good, over 20 rows; number 1, kept outside, is among them." in said
+    with sqlite3.connect(episode.removeprefix("sqlite:///")) as connection:
+        for trigger in ("trail_no_delete", "checkpoints_no_delete"):
+            connection.execute(f"DROP TRIGGER {trigger}")
+        connection.execute("DELETE FROM trail WHERE sequence > 18")
+    assert run(["audit", "verify", "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert (found["good"], found["episodes"][0]["fault"]["wrong"]) == (False, "truncated")
+    with sqlite3.connect(episode.removeprefix("sqlite:///")) as connection:
+        connection.execute("DELETE FROM checkpoints")
+    assert run(["audit", "verify"]) == 0, "without the one kept outside, the old state looks whole"
+    capsys.readouterr()
+    assert run(["audit", "verify", "--checkpoint", str(kept)]) == 1
+    assert "an old backup restored" in capsys.readouterr().out
+    kept.write_text("{}")
+    assert run(["audit", "verify", "--checkpoint", str(kept)]) == 2
+    assert "mend:" in capsys.readouterr().err
