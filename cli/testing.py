@@ -99,7 +99,7 @@ def show(results: Sequence[Result], *, as_json: bool, tell: bool, coverage: Cove
         for located in result.found:
             say(f"\n{located}")
     failed = sum(not one.passed for one in results)
-    say(f"\n{len(results)} scenarios: " + (f"{failed} FAILED" if failed else "all passed"))
+    say(f"\n{len(results)} scenario{'s' * (len(results) != 1)}: " + (f"{failed} FAILED" if failed else "all passed"))
     if coverage is not None:
         say(f"\n{as_text(coverage)}")
 

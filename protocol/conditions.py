@@ -131,13 +131,15 @@ def parse_guard(written: object) -> Guard:
     terms = _mapping(written)
     if_unknown = terms.pop("if_unknown", None)
     if if_unknown not in (None, "holds", "fails"):
-        raise ValueError("if_unknown must be `holds` or `fails`")
+        raise ValueError("if_unknown must be `holds` or `fails`; write what counts while the answer is unknown")
     return Guard(_parse_terms(terms, depth=1), if_unknown)
 
 
 def _mapping(written: object) -> dict[str, Any]:
     if not isinstance(written, Mapping) or not written:
-        raise ValueError("a condition is a mapping such as {risk: {at_least: high}}")
+        raise ValueError(
+            "a condition is a mapping such as {risk: {at_least: high}}; name facts and values, there are no formulas"
+        )
     mapping = cast(Mapping[object, Any], written)
     if not all(isinstance(key, str) for key in mapping):
         raise ValueError("the names in a condition must be words")
@@ -166,7 +168,9 @@ def _parse_term(name: str, value: object, depth: int) -> Condition:
     if name in ("all", "any"):
         items = _listed(value)
         if not items:
-            raise ValueError(f"`{name}` takes a list of conditions")
+            raise ValueError(
+                f"`{name}` takes a list of conditions; put each in braces and all in brackets, `[{{…}}, {{…}}]`"
+            )
         if len(items) > MAX_TERMS:
             raise ValueError(f"`{name}` may have at most {MAX_TERMS} conditions")
         parts = tuple(_parse(item, depth + 1) for item in items)

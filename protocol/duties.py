@@ -217,9 +217,11 @@ class Obligation(Element):
                     "use s, m, h for safety, d for calendar, wd for business"
                 )
         if self.concern == "safety" and self.clock == "business":
-            raise ValueError("a safety deadline can't run on a business clock: nights and holidays would stop it")
+            raise ValueError(
+                "a safety deadline can't run on a business clock, which stops at night; write `clock: safety`"
+            )
         if self.contact and not all(evidence.reached for evidence in self.met_by):
-            raise ValueError("a contact obligation is met only by a live contact: give each `met_by` a `reached`")
+            raise ValueError("a contact obligation is met only by a live contact; give each `met_by` a `reached`")
         return self
 
     def durations(self) -> tuple[str, ...]:

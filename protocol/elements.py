@@ -129,7 +129,9 @@ class Fact(Element):
     @model_validator(mode="after")
     def _fits_its_type(self) -> Self:
         if (self.type in ("choice", "several")) != bool(self.choices):
-            raise ValueError("`choices` belongs to the types choice and several, and these need it")
+            raise ValueError(
+                "`choices` belongs to the types choice and several, and these need it; mend `type` or `choices`"
+            )
         if self.ordered and self.type != "choice":
             raise ValueError("only a choice can be ordered")
         if self.type == "number":
@@ -140,11 +142,15 @@ class Fact(Element):
 
     def _check_number(self) -> None:
         if self.minimum is None or self.maximum is None or self.minimum > self.maximum:
-            raise ValueError("a number needs a minimum and a maximum, lowest first")
+            raise ValueError(
+                "a number needs a minimum and a maximum, lowest first; write both, such as `minimum: 0, maximum: 10`"
+            )
         expected = self.minimum
         for band, (low, high) in self.bands.items():
             if low != expected or high < low:
-                raise ValueError(f"band {band} must begin at {expected}: bands follow each other without gap")
+                raise ValueError(
+                    f"band {band} must begin at {expected}; bands follow each other without gap or overlap"
+                )
             expected = high + 1
         if self.bands and expected != self.maximum + 1:
             raise ValueError(f"the last band must end at the maximum {self.maximum}")

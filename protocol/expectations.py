@@ -218,7 +218,10 @@ def _pages(moment: Moment, expect: Expectation) -> Iterator[Failure]:
     for number, wanted in enumerate(expect.pages):
         match = next((page for page in left if _is_page(moment, wanted, page, reports)), None)
         if match is None:
-            words = ", ".join(f"{key} {value}" for key, value in wanted.model_dump(exclude_none=True).items())
+            asked = wanted.model_dump(exclude_none=True)
+            if wanted.to is not None:
+                asked["to"] = _list(wanted.to)
+            words = ", ".join(f"{key} {value}" for key, value in asked.items())
             yield Failure(_at(moment, "pages", number), "pages", words, _list(everybody))
         else:
             left.remove(match)

@@ -61,6 +61,9 @@ _UNPRINTABLE = re.compile(
 )
 """Control characters, and the invisible ones that make a text look different from what it says."""
 
+_INDENTING = re.compile("^ *[\u00a0\u2000-\u200a\u202f\u205f\u3000]", re.MULTILINE)
+"""Spaces that only look like one: a line that begins with them is not indented."""
+
 _SYNTAX = {
     "mapping values are not allowed in this context": (
         "a colon stands where none is expected",
@@ -72,11 +75,11 @@ _SYNTAX = {
     ),
     "did not find expected ',' or '}'": (
         "this `{` is not closed",
-        "add the missing `,` or `}`; put a text with `,` `:` or `?` in quotes",
+        'add the missing `,` or `}`; put a text with `,` `:` or `?` in straight quotes `"`',
     ),
     "did not find expected ',' or ']'": (
         "this `[` is not closed",
-        "add the missing `,` or `]`; put a text with `,` `:` or `?` in quotes",
+        'add the missing `,` or `]`; put a text with `,` `:` or `?` in straight quotes `"`',
     ),
     "did not find expected node content": (
         "something is missing here",
@@ -166,6 +169,9 @@ class _Reader:
             place = _end_of(text[: match.start()])
             message = f"the invisible character U+{ord(match[0]):04X} is not allowed"
             self._stop(place, message, "delete it; it often comes in with pasted text")
+        if (match := _INDENTING.search(text)) is not None:
+            place = _end_of(text[: match.end() - 1])
+            self._stop(place, f"U+{ord(match[0][-1]):04X} only looks like a space", "indent with plain spaces")
         return text
 
     def _document(self, parser: Any) -> tuple[Any, Mark]:

@@ -13,6 +13,9 @@ from protocol.findings import Finding, Path, did_you_mean
 if TYPE_CHECKING:
     from protocol.spec import ProtocolSpec
 
+MOST_SILENCE = 24
+"""How many times a deadline its ladder may keep silent at most; more is a slip such as `10h` for `10m`."""
+
 
 def check_duties(ground: Ground) -> Iterator[Finding]:
     """Every obligation on its own, then which of them can never open or end."""
@@ -21,6 +24,7 @@ def check_duties(ground: Ground) -> Iterator[Finding]:
         yield from _due(ground, path, obligation)
         yield from _waiving(path, obligation)
         yield from _first_page(ground, path, obligation)
+        yield from _silence(ground, path, obligation)
         if obligation.clock == "business" and ground.spec.calendar is None:
             message = f"{name} runs on the business clock, and the protocol has no calendar"
             yield Finding((*path, "clock"), message, "add `calendar` with working days and holidays")
@@ -76,6 +80,30 @@ def _first_page(ground: Ground, path: Path, obligation: Obligation) -> Iterator[
         message = f"the first page would leave {ladder.lead} before a deadline that is {longest // 60} minutes away"
         remedy = "choose a ladder with a shorter `lead`, or one that `starts: at_opening`"
         yield Finding((*path, "ladder"), message, remedy, "warning")
+
+
+def _silence(ground: Ground, path: Path, obligation: Obligation) -> Iterator[Finding]:
+    """A ladder that stays with the owner, or falls silent for far longer than the deadline is away, helps nobody."""
+    ladder: Ladder | None = ground.spec.ladders.get(obligation.ladder)
+    if ladder is None:
+        return
+    path = (*path, "ladder")
+    if obligation.concern == "safety" and all(rung.page == obligation.owner for rung in ladder.rungs):
+        message = f"{obligation.ladder} pages nobody but the owner of this safety deadline"
+        yield Finding(path, message, "add a rung for somebody else, such as a supervisor", "warning")
+    if obligation.clock != "safety":
+        return
+    longest = max(map(_seconds, obligation.durations()))
+    silences = [("repeat", ladder.repeat), ("lease", ladder.lease), *(("wait", rung.wait) for rung in ladder.rungs)]
+    for key, silence in silences:
+        if elapsed_seconds(silence) > MOST_SILENCE * longest:
+            message = f"`{key}: {silence}` of {obligation.ladder} would be silent about a deadline of {_told(longest)}"
+            remedy = "check the unit, or choose a ladder for short deadlines"
+            yield Finding(path, message, remedy, "warning")
+
+
+def _told(seconds: int) -> str:
+    return f"{seconds // 60} minutes" if seconds >= 60 else f"{seconds} seconds"
 
 
 def _opening(ground: Ground) -> Iterator[Finding]:

@@ -21,7 +21,7 @@ def _settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_scenarios_that_pass_end_with_zero(capsys: Out) -> None:
     assert run(["protocol", "test", LOOKOUT, LATE]) == 0
-    assert "1 scenarios: all passed" in capsys.readouterr().out
+    assert "1 scenario: all passed" in capsys.readouterr().out
 
 
 def test_a_failed_expectation_is_shown_with_its_line(capsys: Out, tmp_path: Path) -> None:

@@ -99,6 +99,7 @@ def test_keys_are_always_words() -> None:
         ("\ta: b\n", "1:1 a text can't begin with this character"),
         ("a: {u: http://x}\n", "1:12 a colon inside a text between"),
         ("a: 'x\n", "1:4 this quote is never closed"),
+        ("a:\n  b: c\n \u00a0d: e\n", "3:2 U+00A0 only looks like a space"),
         ("a: b\x00c\n", "1:5 the invisible character U+0000"),
         ("a: b\n# \u202e\n", "2:3 the invisible character U+202E"),
         ("a: \x1b[31m\n", "1:4 the invisible character U+001B"),
