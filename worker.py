@@ -17,8 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
-from temporalio.worker import PollerBehaviorAutoscaling, Worker, WorkflowRunner
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
 import logs
 from activities.channels import notifiers
@@ -33,8 +32,9 @@ from settings import Settings, SettingsError, load
 from workflows.connection import connect
 from workflows.conversion import adapter_of
 from workflows.episode_workflow import EpisodeWorkflow
-from workflows.lean import LeanInterceptor, LeanRunner
+from workflows.lean import LeanInterceptor
 from workflows.messages import READ
+from workflows.runner import workflow_runner
 
 log = structlog.get_logger()
 
@@ -47,20 +47,12 @@ MOST_ACTIVITIES = 1_000
 STICKY = timedelta(seconds=2)
 """How long an episode waits for the worker that knows it, before any other replays it."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
-PASSED_THROUGH = ("protocol", "workflows", "pydantic", "pydantic_core", "transitions", "annotated_types")
 REFUSED_SERVERS = (((1, 29, 0), (1, 29, 4)), ((1, 30, 0), (1, 30, 2)))
 """From and to, both included: Temporal servers with CVE-2026-5199."""
 
 
 class CannotStartError(Exception):
     """The worker must not start; the message says what to change."""
-
-
-def workflow_runner(*, sandbox: bool) -> WorkflowRunner:
-    """In the sandbox, forbidden calls of workflow code raise; the pure core is passed through."""
-    if not sandbox:
-        return LeanRunner()
-    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
 
 
 def activities(settings: Settings) -> list[Callable[..., Any]]:

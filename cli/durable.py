@@ -51,11 +51,11 @@ from protocol.scenario import Scenario
 from protocol.script import timeline
 from protocol.spec import ProtocolSpec
 from settings import KEY_BYTES, Key, Settings
-from worker import workflow_runner
 from workflows.client import EpisodeClient
 from workflows.connection import connect as connect_engine
 from workflows.episode_workflow import EpisodeWorkflow
 from workflows.ports import APPEND_ROWS, Batch
+from workflows.runner import workflow_runner
 
 DRIFT = timedelta(seconds=5)
 """A deadline so little after a moment belongs to it: real time passes beside skipped time, and ladders add it up."""

@@ -160,7 +160,7 @@ class EpisodeClient:
             except WorkflowUpdateFailedError as error:
                 raise _rejection(error) from None
             except WorkflowQueryFailedError as error:
-                raise EngineFaultError("the episode can't be shown now; see the worker's log") from error
+                last = error  # a query that raced with a result; see workflows/runner.py
             except WorkflowAlreadyStartedError:
                 raise EpisodeOverError(f"episode {episode_id} is over; open a new one") from None
             if loop.time() >= until:
