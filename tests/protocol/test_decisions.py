@@ -68,6 +68,12 @@ def test_some_decisions_always_need_a_second_signature(story: Story):
     assert decided(story, "plain", "left").events[0].needs_cosignature is False
 
 
+def test_a_decision_that_always_needs_a_signature_needs_it_above_the_advice_too():
+    always = {**DECISIONS["step_up"], "cosign": "always"}
+    story = Story.begun(protocol(decisions={**DECISIONS, "step_up": always}))
+    assert decided(story, "step_up", "hospital").events[0].needs_cosignature is True
+
+
 def test_where_the_advice_is_unknown_a_second_signature_is_needed():
     silent = {**DECISIONS["step_up"], "advice": None}
     story = Story.begun(protocol(decisions={**DECISIONS, "step_up": silent}))

@@ -248,6 +248,20 @@ def test_with_several_overdue_ones_no_more_are_opened():
     assert MOST_INSTANCES == 3
 
 
+def test_beside_overdue_ones_the_pending_one_is_still_superseded():
+    story = Story.begun(with_duties(often=duty("1h", [{"not_reached": "client"}], [{"done": "reassess"}])))
+    for _ in range(MOST_INSTANCES - 1):
+        story.contact("no_answer")
+        story.later("2h").sweep()
+    story.contact("no_answer")
+    story.later("1m").contact("no_answer")
+    assert [(owed.obligation_id, owed.missed) for owed in story.owed("often")] == [
+        ("often-1", True),
+        ("often-2", True),
+        ("often-4", False),
+    ]
+
+
 # Due
 
 
