@@ -132,7 +132,10 @@ def _waiting(turn: Turn, subject: str) -> tuple[StepRecord | DecisionRecord, tup
 
 
 def acknowledge(turn: Turn, command: c.Acknowledge) -> Refused | None:
-    """A lease, not an end: the ladder is silent for a while, then goes on unless the thing was done."""
+    """A lease, not an end: the ladder is silent for a while, then goes on unless the thing was done.
+
+    A lease that runs already is not made longer: only the next page begins a new one.
+    """
     owed = turn.episode.obligations.get(command.obligation_id)
     if owed is None:
         return _unknown_obligation(command.obligation_id)
@@ -141,6 +144,8 @@ def acknowledge(turn: Turn, command: c.Acknowledge) -> Refused | None:
             "nothing_to_acknowledge", "Nobody has been paged for this yet.", "Do the thing itself; it is not late."
         )
     lease_until = turn.now + owed.ladder_lease()
+    if owed.lease_until is not None:
+        lease_until = min(lease_until, owed.lease_until)
     turn.emit(e.Acknowledged(owed.obligation_id, owed.obligation, command.actor, command.role, lease_until, turn.at))
     return None
 

@@ -222,6 +222,25 @@ def test_when_the_lease_ends_the_next_rung_is_paged(story: Story):
     assert story.owed("finish_assessment")[0].lease_until is None
 
 
+@pytest.mark.parametrize("by", ["mara", "ben"])
+def test_saying_it_again_does_not_make_the_silence_longer(story: Story, by: str):
+    story.later("2h").sweep()
+    story.do(c.Acknowledge, obligation_id="finish_assessment-1", by="mara")
+    until = story.now + span("45m")
+    story.later("44m").do(c.Acknowledge, obligation_id="finish_assessment-1", by=by)
+    (owed,) = story.owed("finish_assessment")
+    assert (owed.lease_until, owed.next_page_at, owed.acknowledged_by) == (until, until, by)
+    assert paged(story.later("1m").sweep()) == [("finish_assessment", 1, "supervisor")]
+
+
+def test_a_page_begins_a_new_lease(story: Story):
+    story.later("2h").sweep()
+    story.do(c.Acknowledge, obligation_id="finish_assessment-1")
+    story.later("45m").sweep()
+    story.do(c.Acknowledge, obligation_id="finish_assessment-1")
+    assert story.owed("finish_assessment")[0].lease_until == story.now + span("45m")
+
+
 def test_a_lease_counts_from_now_even_when_written_down_late(story: Story):
     story.later("2h").sweep()
     story.later("5m").do(c.Acknowledge, obligation_id="finish_assessment-1", ago="5m")
