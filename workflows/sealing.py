@@ -33,6 +33,11 @@ SQUEEZE_FROM = 1024
 """Payloads from this size on are compressed before they are sealed: a protocol shrinks about tenfold."""
 
 
+UNREADABLE = Payload(metadata={"encoding": b"binary/not-sealed"})
+"""Stands for a payload that is not sealed. No converter reads it, so whoever needs its value fails, and only they:
+an update is rejected, a signal ignored. An error here would fail every task of the episode and stop its deadlines."""
+
+
 class SealError(ApplicationError):
     """A payload can't be opened. Retrying helps only after the keys were mended."""
 
@@ -101,7 +106,7 @@ class SealingCodec(PayloadCodec, WithSerializationContext):
         return [self._seal(payload) for payload in payloads]
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        """Open each payload. Plain ones are refused: nothing unsealed is ever ours."""
+        """Open each payload. Of plain ones nothing is read: nothing unsealed is ever ours."""
         return [self._open(payload) for payload in payloads]
 
     def _seal(self, payload: Payload) -> Payload:
@@ -112,7 +117,7 @@ class SealingCodec(PayloadCodec, WithSerializationContext):
 
     def _open(self, payload: Payload) -> Payload:
         if payload.metadata.get("encoding") != ENCODING:
-            raise SealError("a payload is not sealed; it was not written by Holdfast and is not read")
+            return UNREADABLE
         name = payload.metadata.get("encryption-key-id", b"").decode(errors="replace")
         return Payload.FromString(_unsqueeze(self._keys.open(name, payload.data, self._bound_to(name))))
 

@@ -1,4 +1,5 @@
 import os
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -6,6 +7,8 @@ from hypothesis import strategies as st
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import ActivitySerializationContext, WorkflowSerializationContext
 
+from workflows.conversion import PayloadConverter
+from workflows.messages import Submission
 from workflows.sealing import Keyring, SealError, SealingCodec, sealing_data_converter
 
 OLD, NEW = ("old", os.urandom(32)), ("new", os.urandom(32))
@@ -61,9 +64,12 @@ async def test_an_unknown_key_is_named_with_the_remedy():
         await codec(OLD).decode([await sealed(NEW)])
 
 
-async def test_plain_payloads_are_refused():
-    with pytest.raises(SealError, match="not sealed"):
-        await codec(OLD).decode([payload()])
+async def test_nothing_of_a_plain_payload_is_read_and_no_converter_takes_it():
+    (read,) = await codec(OLD).decode([payload()])
+    assert b"Dana" not in read.SerializeToString()
+    for hint in (None, Any, str, Submission):
+        with pytest.raises((RuntimeError, KeyError)):
+            PayloadConverter().from_payloads([read], [hint] if hint else None)
 
 
 async def test_a_payload_of_another_episode_does_not_open():
