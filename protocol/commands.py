@@ -274,6 +274,8 @@ SystemCommand = DeadlineReached | ReportPage
 Command = HumanCommand | SystemCommand
 
 SYSTEM_ACTOR = "holdfast"
+DEADLINE_ID, REPORT_ID = "deadline-", "report-"
+"""How the ids of the engine's own commands begin. A person who used such an id would be taken for the engine."""
 SYSTEM_ROLE = "system"
 
 COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="kind")])

@@ -90,7 +90,7 @@ class Engine:
         """Let everything fire that is due at or before `now`."""
         due = self.next_deadline()
         if due is not None and due <= now and self.episode is not None:
-            command_id = f"deadline-{self.episode.revision + 1}"
+            command_id = f"{c.DEADLINE_ID}{self.episode.revision + 1}"
             self._run(
                 c.DeadlineReached(command_id=command_id, actor=c.SYSTEM_ACTOR, role=c.SYSTEM_ROLE, occurred_at=now),
                 now,

@@ -18,7 +18,7 @@ from temporalio import workflow
 from temporalio.common import Priority, RetryPolicy
 from temporalio.exceptions import ApplicationError
 
-from protocol.commands import Command
+from protocol.commands import DEADLINE_ID, REPORT_ID, Command
 from protocol.effects import Page
 from protocol.engine import Engine, Receipt
 from protocol.summary import summarise
@@ -101,6 +101,9 @@ class EpisodeWorkflow:
         if size > LARGEST_FACTS:
             message = f"the facts have {size} bytes; at most {LARGEST_FACTS} are taken"
             raise ApplicationError(message, type=ports.TOO_LARGE)
+        if submission.command.command_id.startswith((DEADLINE_ID, REPORT_ID)):
+            message = "command ids that begin like this are the engine's own; use another one"
+            raise ApplicationError(message, type=ports.RESERVED_ID)
         self._rehearse(submission.command)
 
     def _rehearse(self, command: Command) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from protocol.commands import Command
+from protocol.commands import HumanCommand
 from protocol.engine import Receipt
 from protocol.episode import Episode
 from protocol.trail import Head, TrailRow
@@ -49,10 +49,10 @@ class EpisodeInput:
 
 @dataclass(frozen=True)
 class Submission:
-    """A command on its way to an episode."""
+    """What a person asks of an episode. Time and the fate of pages are told by the engine's own; nobody sends them."""
 
     __pydantic_config__: ClassVar[ConfigDict] = CLOSED
-    command: Annotated[Command, Field(discriminator="kind")]
+    command: Annotated[HumanCommand, Field(discriminator="kind")]
 
 
 @dataclass(frozen=True)

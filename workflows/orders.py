@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from protocol.commands import SYSTEM_ACTOR, SYSTEM_ROLE, ReportPage
+from protocol.commands import REPORT_ID, SYSTEM_ACTOR, SYSTEM_ROLE, ReportPage
 from protocol.effects import Page, RequestReferral
 from protocol.spec import LEVELS, ProtocolSpec
 from workflows.ports import LATER, PageOrder, PageReport, ReferralOrder
@@ -37,7 +37,7 @@ def referral_order(referral: RequestReferral) -> ReferralOrder:
 def report_of(order: PageOrder, report: PageReport, now: datetime) -> ReportPage:
     """The command that tells the engine what became of a page."""
     return ReportPage(
-        command_id=f"report-{order.page_id}",
+        command_id=f"{REPORT_ID}{order.page_id}",
         actor=SYSTEM_ACTOR,
         role=SYSTEM_ROLE,
         occurred_at=now,

@@ -22,6 +22,7 @@ EPISODE_WORKFLOW = "EpisodeWorkflow"
 SUBMIT = "submit"
 VIEW = "view"
 TOO_LARGE = "TooLarge"
+RESERVED_ID = "ReservedId"
 ENGINE_FAULT = "EngineFault"
 OPENING_REFUSED = "OpeningRefused"
 

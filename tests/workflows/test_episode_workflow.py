@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pydantic_core import to_jsonable_python
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowUpdateFailedError
 
 from protocol import engine
@@ -254,6 +255,8 @@ async def test_malformed_commands_are_refused_without_a_trace(shell: Stack):
             {"facts": {"distress_1": 1.5}},
             {"facts": {f"fact_{n}": "x" for n in range(200)}},
             {"surprise": 1},
+            {"command_id": "report-1-p1"},
+            {"command_id": "deadline-7"},
         ):
             with pytest.raises(WorkflowUpdateFailedError):
                 await handle.execute_update(ports.SUBMIT, {"command": {**good, **wrong}})
@@ -262,6 +265,36 @@ async def test_malformed_commands_are_refused_without_a_trace(shell: Stack):
             await shell.episodes.submit(episode_id, huge)
         after = await shell.episodes.view(episode_id)
         assert (after.episode, after.head) == (before.episode, before.head)
+
+
+async def test_nobody_speaks_for_the_engine(shell: Stack):
+    async with shell.worker():
+        episode_id = await opened(shell)
+        before = await until(shell, episode_id, lambda view: view.episode.pages and not view.pages)
+        handle = shell.client.get_workflow_handle(workflow_id(episode_id))
+        own = {"actor": "holdfast", "role": "system", "occurred_at": "2026-12-01T00:00:00Z"}
+        page = {"kind": "ReportPage", "page_id": f"{episode_id}-p1", "delivered": True}
+        for number, forged in enumerate(({"kind": "DeadlineReached"}, page)):
+            with pytest.raises(WorkflowUpdateFailedError):
+                await handle.execute_update(ports.SUBMIT, {"command": {**own, **forged, "command_id": f"f{number}"}})
+        after = await shell.episodes.view(episode_id)
+        assert (after.episode, after.head) == (before.episode, before.head)
+
+
+async def test_what_is_not_sealed_is_not_read_and_stops_no_episode(shell: Stack):
+    async with shell.worker():
+        episode_id = await opened(shell)
+        unsealed = await Client.connect(shell.client.service_client.config.target_host)
+        handle = unsealed.get_workflow_handle(workflow_id(episode_id))
+        await handle.signal("hello", {"from": "somebody at Temporal's web page"})
+        told = to_jsonable_python(command(DeclareEmergency))
+        with pytest.raises(WorkflowUpdateFailedError):
+            await handle.execute_update(ports.SUBMIT, {"command": told})
+        receipt = await shell.episodes.submit(episode_id, command(DeclareEmergency))
+        assert receipt.refusal is None
+    async with shell.worker():
+        view = await shell.episodes.view(episode_id)
+        assert view.episode is not None and view.episode.revision >= receipt.revision
 
 
 async def test_a_bug_in_the_core_costs_one_command_and_not_the_episode(shell: Stack, monkeypatch: pytest.MonkeyPatch):
