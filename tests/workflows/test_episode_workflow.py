@@ -294,7 +294,8 @@ async def test_what_is_not_sealed_is_not_read_and_stops_no_episode(shell: Stack)
         assert receipt.refusal is None
     async with shell.worker():
         view = await shell.episodes.view(episode_id)
-        assert view.episode is not None and view.episode.revision >= receipt.revision
+        assert view.episode is not None
+        assert view.episode.revision >= receipt.revision
 
 
 async def test_a_bug_in_the_core_costs_one_command_and_not_the_episode(shell: Stack, monkeypatch: pytest.MonkeyPatch):
