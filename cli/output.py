@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Any
 
 import typer
 from pydantic_core import to_jsonable_python
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
+
+from protocol.visible import visible
 
 DONE = 0
 FOUND = 1
@@ -30,6 +34,10 @@ PLAIN_WIDTH = 120
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
+_STEERING = re.compile("[\x7f-\x9f]")
+"""What JSON leaves as it is though terminals obey it."""
+
+
 class Trouble(Exception):
     """Ends a command: what is wrong, how to mend it, and the exit code."""
 
@@ -41,24 +49,33 @@ class Trouble(Exception):
 
 
 def say(text: str = "") -> None:
-    """A line of text."""
-    typer.echo(text)
+    """A line of text. Nothing in it steers the terminal."""
+    typer.echo(visible(text))
 
 
 def say_json(value: Any) -> None:
     """A value as indented JSON; times in RFC 3339."""
-    typer.echo(json.dumps(to_jsonable_python(value), indent=2, ensure_ascii=False))
+    text = json.dumps(to_jsonable_python(value), indent=2, ensure_ascii=False)
+    typer.echo(_STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def complain(trouble: Trouble) -> None:
     """The one style of an error."""
-    typer.echo(f"error: {trouble.message}\nmend:  {trouble.mend}", err=True)
+    typer.echo(visible(f"error: {trouble.message}\nmend:  {trouble.mend}"), err=True)
+
+
+class _Harmless(Console):
+    """Shows what people wrote so that it steers no terminal; our own colours are no text."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(visible(segment.text), segment.style)
 
 
 def console() -> Console:
     """Where tables go; without colour where NO_COLOR says so or nobody watches."""
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PLAIN_WIDTH
-    return Console(width=width, highlight=False)
+    return _Harmless(width=width, highlight=False)
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str | Text]], empty: str) -> None:

@@ -12,6 +12,7 @@ from protocol import events as e
 from protocol.elements import Source
 from protocol.local_time import show_span, show_time
 from protocol.spec import ProtocolSpec
+from protocol.visible import one_line
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
 LONGEST_QUESTION = 60
@@ -89,7 +90,10 @@ class Words:
         return "; ".join(f"{self._question(name)}: {self.answer(facts[name])}" for name in ordered)
 
     def answer(self, value: e.FactRecord) -> str:
-        """A recorded value; moments in local time."""
+        """A recorded value on one line; moments in local time."""
+        return one_line(self._answer(value))
+
+    def _answer(self, value: e.FactRecord) -> str:
         if isinstance(value, tuple):
             return ", ".join(plain(one) for one in value) or "none"
         if isinstance(value, str) and value[:2] == "20" and "T" in value:
@@ -104,7 +108,10 @@ class Words:
         return asked.rstrip("?:.") if 0 < len(asked) <= LONGEST_QUESTION else plain(name)
 
     def deed(self, command: c.Command) -> str:
-        """What somebody does, as the rest of a sentence that begins with their name."""
+        """What somebody does, on one line, as the rest of a sentence that begins with their name."""
+        return one_line(self._deed(command))
+
+    def _deed(self, command: c.Command) -> str:
         match command:
             case c.OpenEpisode():
                 about = ", ".join(self._crisis_type(name) for name in command.crisis_types)
@@ -172,6 +179,10 @@ class Words:
 
     def line(self, event: e.Event, seen_from: datetime) -> Line | None:
         """What an event tells beyond the act itself; None where the act says it all. Times relative to `seen_from`."""
+        told = self._line(event, seen_from)
+        return None if told is None else Line(told.label, one_line(told.text))
+
+    def _line(self, event: e.Event, seen_from: datetime) -> Line | None:
         match event:
             case e.EpisodeOpened():
                 return Line("stage", f"{self.stage(event.stage)}; risk {event.risk}; owned by {person(event.owner)}")
