@@ -51,7 +51,7 @@ async def settings(port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     store = Store(records, Keyring((key.id, key.secret) for key in settings.record_keys))
     pager = Pager()
     serving = [Recording(store, at_once=1).append_rows, pager.deliver_page, pager.request_referral]
-    async with episode_worker(await connect(settings), settings.model_copy(update={"drain_seconds": 0.0}), serving):
+    async with episode_worker(await connect(settings), settings.model_copy(update={"drain_seconds": 1.0}), serving):
         yield settings
     await records.dispose()
 
