@@ -204,6 +204,10 @@ def moment_of(written: str, zone: ZoneInfo, now: datetime) -> datetime:
         if written[-6:-5] in ("+", "-"):
             return datetime.fromisoformat(written).astimezone(UTC)
         return to_utc(written, zone, now)
+    except OverflowError:
+        raise Trouble(
+            f"{written[:40]!r} lies outside the calendar", "write 14:20 or '2026-12-01 14:20'", USAGE
+        ) from None
     except ValueError as error:
         message, _, mend = str(error).partition("; ")
         raise Trouble(message, mend or "write 14:20 or '2026-12-01 14:20'", USAGE) from None

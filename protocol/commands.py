@@ -17,6 +17,8 @@ MAX_TEXT = 4000
 
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
+EpisodeId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,47}$")]
+"""Shorter than an identifier, because the ids of its pages and of their reports are made from it."""
 Text = Annotated[str, StringConstraints(max_length=MAX_TEXT)]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT, pattern=r"\S")]
 Choices = Annotated[tuple[Word, ...], Field(max_length=60)]
@@ -58,7 +60,7 @@ class OpenEpisode(_Command):
     """Report a crisis: the first command of every episode."""
 
     kind: Literal["OpenEpisode"] = "OpenEpisode"
-    episode_id: Identifier
+    episode_id: EpisodeId
     client_ref: Identifier
     owner: Identifier
     """The person who owns the episode until a hand-over is accepted."""

@@ -132,7 +132,8 @@ def test_two_versions_are_compared(capsys: Out, tmp_path: Path, old: str, new: s
     ]
 
 
-def test_a_protocol_is_shown_with_its_deadlines(capsys: Out) -> None:
+def test_a_protocol_is_shown_with_its_deadlines(capsys: Out, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     assert run(["protocol", "show", LOOKOUT]) == 0
     said = capsys.readouterr().out
     for expected in ("Lookout", "Call back", "[A, S1]", "the owner (15m)", "then every 30m"):

@@ -137,3 +137,9 @@ def test_an_answer_may_contain_an_equals_sign() -> None:
 def test_a_moment_needs_to_be_one() -> None:
     with pytest.raises(Trouble):
         moment_of("25:00", ZoneInfo("UTC"), NOW)
+
+
+@pytest.mark.parametrize("written", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_moment_outside_the_calendar_is_said(written: str) -> None:
+    with pytest.raises(Trouble, match="outside the calendar"):
+        moment_of(written, ZoneInfo("UTC"), NOW)

@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from pydantic import ValidationError
 
+from protocol import commands as c
 from protocol import events as e
 from protocol.episode import Episode
 from protocol.replay import Difference, Replayed, ReplayError, replay
 from protocol.spec import ProtocolSpec
 from protocol.trail import TrailRow
 from tests.protocol.specs import compact
-from tests.protocol.story import Story
+from tests.protocol.story import START, Story
 
 
 def told() -> tuple[list[TrailRow], Episode]:
@@ -79,3 +81,29 @@ def test_another_version_of_the_protocol_is_refused():
     other = ProtocolSpec.model_validate_json(compact().canonical().replace(compact().version, "9.9.9", 1))
     with pytest.raises(ReplayError, match="not under this one"):
         list(replay(other, rows))
+
+
+def test_the_longest_episode_id_leaves_room_for_the_ids_made_from_it():
+    longest = "e" * 48
+    report = c.ReportPage(
+        command_id=f"report-{longest}-p9999",
+        actor=c.SYSTEM_ACTOR,
+        role=c.SYSTEM_ROLE,
+        occurred_at=START,
+        page_id=f"{longest}-p9999",
+        delivered=True,
+    )
+    assert c.COMMAND.validate_json(c.COMMAND.dump_json(report)) == report
+    opening = c.OpenEpisode(
+        command_id="c-1",
+        actor="mara",
+        role="therapist",
+        occurred_at=START,
+        episode_id=longest,
+        client_ref="client-1",
+        owner="mara",
+    )
+    written = c.HUMAN_COMMAND.dump_json(opening)
+    assert c.HUMAN_COMMAND.validate_json(written) == opening
+    with pytest.raises(ValidationError):
+        c.HUMAN_COMMAND.validate_json(written.replace(longest.encode(), longest.encode() + b"e"))
