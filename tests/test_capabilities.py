@@ -19,6 +19,8 @@ from protocol.scenario import Scenario
 from protocol.spec import ProtocolSpec
 from protocol_specs.loader import load, load_protocol, read_file
 
+pytestmark = pytest.mark.full
+
 ROOT = Path(__file__).parent.parent
 SPECS = ROOT / "protocol_specs"
 PAGE = ROOT / "docs" / "capabilities.md"

@@ -11,6 +11,8 @@ import typer
 
 from cli.main import app
 
+pytestmark = pytest.mark.full
+
 ROOT = Path(__file__).parent.parent
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 COMMANDS = typer.main.get_command(app)

@@ -11,6 +11,8 @@ from protocol.check import check
 from protocol.spec import ProtocolSpec
 from protocol_specs.loader import read_yaml
 
+pytestmark = pytest.mark.full
+
 TEXT = (Path(__file__).parent.parent / "specs" / "minimal.yaml").read_text(encoding="utf-8")
 FACTS = 40
 LETTERS = "abc"
