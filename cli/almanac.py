@@ -14,9 +14,9 @@ from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel
 
-from protocol.scenario import Scenario
-from protocol.script import timeline
 from protocol.spec import ProtocolSpec
+from rehearsal.scenario import Scenario
+from rehearsal.script import timeline
 
 CYCLE = 28
 """Years after which the calendar repeats itself."""

@@ -6,9 +6,9 @@ from cli.configuration import settings
 from cli.durable import perform
 from cli.output import FOUND, Trouble, say, say_json
 from cli.shelf import find_protocol, read_directory, read_scenario, scenario_files
-from protocol.play import Report
-from protocol.transcript import transcript
 from protocol_specs.loader import load_protocol
+from rehearsal.play import Report
+from rehearsal.transcript import transcript
 
 PROTOCOL = "virtual_iop_crisis"
 SCENARIOS = ["disconnect_at_imminent_risk", "follow_up_missed_three_times", "php_has_no_place"]

@@ -9,7 +9,7 @@ from typing import Any
 
 from cli.shelf import read_protocol
 from protocol.commands import HumanCommand, OpenEpisode
-from protocol.scenario import COMMANDS
+from rehearsal.scenario import COMMANDS
 from settings import Settings
 from workflows.client import EpisodeClient, EpisodeOverError
 from workflows.connection import connect

@@ -37,19 +37,19 @@ from audit.sealing import Keyring
 from audit.store import Store
 from cli.almanac import later, moved, years_until_free
 from cli.output import Trouble
-from protocol.casting import rota_of
 from protocol.chronicle import Happened, chronicle, unrecorded
 from protocol.commands import HumanCommand, OpenEpisode
 from protocol.directory import Directory
 from protocol.engine import Receipt
 from protocol.episode import Episode, next_deadline
 from protocol.evolve import evolve
-from protocol.play import Report, play
 from protocol.program import program
 from protocol.rota import Person, Rota
-from protocol.scenario import Scenario
-from protocol.script import timeline
 from protocol.spec import ProtocolSpec
+from rehearsal.casting import rota_of
+from rehearsal.play import Report, play
+from rehearsal.scenario import Scenario
+from rehearsal.script import timeline
 from settings import KEY_BYTES, Key, Settings
 from workflows.client import EpisodeClient
 from workflows.connection import connect as connect_engine

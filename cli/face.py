@@ -12,12 +12,12 @@ from rich.text import Text
 
 from protocol.directory import Directory, Guidance, look_up
 from protocol.episode import Episode, OpenObligation
-from protocol.expectations import COUNTY
 from protocol.facts import describe
 from protocol.local_time import show_span, show_time
 from protocol.program import Program
 from protocol.spec import RANK
 from protocol.words import Words, cited, person
+from rehearsal.expectations import COUNTY
 
 BANNER_FACTS = ("present_address", "present_county", "callback_number")
 """What must stand before the person at any moment, where the protocol asks for it."""

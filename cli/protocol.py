@@ -79,7 +79,7 @@ def play_scenarios(
 ) -> None:
     """Play the scenarios of a protocol; on the pure core, or with --durable through the real workflow."""
     from cli.testing import covered, show, try_all
-    from protocol.rehearsal import rehearse
+    from rehearsal.rehearse import rehearse
 
     file = find_protocol(spec, settings().protocols)
     document = load_protocol(file)

@@ -8,9 +8,9 @@ from cli.output import USAGE, Trouble
 from protocol.directory import Directory
 from protocol.findings import did_you_mean
 from protocol.rota import Person, Rota
-from protocol.scenario import Scenario
 from protocol.spec import ProtocolSpec
 from protocol_specs.loader import Document, load, load_protocol, read_file, read_yaml
+from rehearsal.scenario import Scenario
 from settings import Settings, variable
 
 NOT_PROTOCOLS = ("directory", "rota")

@@ -10,16 +10,16 @@ from typing import Any
 
 from cli.output import say, say_json, table
 from cli.shelf import read_scenario
-from protocol.casting import problems
-from protocol.coverage import Coverage, as_text, cover
 from protocol.findings import Finding
-from protocol.play import Report
 from protocol.program import program
-from protocol.scenario import Scenario
 from protocol.spec import ProtocolSpec
-from protocol.transcript import transcript
 from protocol_specs.loader import Document
 from protocol_specs.located import Located, SpecErrors
+from rehearsal.casting import problems
+from rehearsal.coverage import Coverage, as_text, cover
+from rehearsal.play import Report
+from rehearsal.scenario import Scenario
+from rehearsal.transcript import transcript
 
 Player = Callable[[Scenario], Report]
 """Plays one scenario: on the pure core, or through the real workflow."""

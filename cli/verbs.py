@@ -20,8 +20,8 @@ from protocol.commands import HUMAN_COMMAND, HumanCommand, OpenEpisode
 from protocol.episode import Episode
 from protocol.findings import did_you_mean
 from protocol.local_time import to_utc
-from protocol.scenario import COMMANDS, COMMON_FIELDS
 from protocol.spec import ProtocolSpec
+from rehearsal.scenario import COMMANDS, COMMON_FIELDS
 
 VERBS: dict[str, type[HumanCommand]] = {
     name.replace("_", "-"): command for name, command in COMMANDS.items() if command is not OpenEpisode

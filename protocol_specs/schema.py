@@ -7,8 +7,8 @@ from typing import Any, cast
 
 from pydantic import TypeAdapter
 
-from protocol.scenario import Scenario
 from protocol.spec import ProtocolSpec
+from rehearsal.scenario import Scenario
 
 Schema = dict[str, Any]
 

@@ -11,10 +11,10 @@ from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.text import Text
 
-from protocol.rehearsal import rehearse
-from protocol.scenario import Scenario
-from protocol.transcript import transcript
 from protocol_specs.loader import load, load_protocol
+from rehearsal.rehearse import rehearse
+from rehearsal.scenario import Scenario
+from rehearsal.transcript import transcript
 
 ROOT = Path(__file__).parent.parent
 PICTURE = ROOT / "docs" / "images" / "told.svg"

@@ -13,11 +13,11 @@ import pytest
 
 from protocol import events as e
 from protocol.directory import Directory
-from protocol.play import Report
-from protocol.rehearsal import rehearse
-from protocol.scenario import Scenario
 from protocol.spec import ProtocolSpec
 from protocol_specs.loader import load, load_protocol, read_file
+from rehearsal.play import Report
+from rehearsal.rehearse import rehearse
+from rehearsal.scenario import Scenario
 
 pytestmark = pytest.mark.full
 

@@ -6,14 +6,14 @@ import copy
 import re
 from pathlib import Path
 
-from protocol.casting import problems
 from protocol.check import check
 from protocol.diff import as_text, compare
-from protocol.rehearsal import rehearse
-from protocol.scenario import COMMANDS, Expectation, Scenario
 from protocol.spec import ProtocolSpec
-from protocol.transcript import transcript
 from protocol_specs.loader import Document, read_yaml
+from rehearsal.casting import problems
+from rehearsal.rehearse import rehearse
+from rehearsal.scenario import COMMANDS, Expectation, Scenario
+from rehearsal.transcript import transcript
 from tests.picture import PICTURE, draw, told
 
 DOCS = Path(__file__).parent.parent / "docs"

@@ -13,14 +13,14 @@ from audit.history import HistoryError, episodes_beginning_with, history
 from audit.keys import destroy
 from audit.store import Store
 from audit.tables import protocols, trail
-from protocol.play import play
 from protocol.program import program
-from protocol.rehearsal import VirtualStage, finished
-from protocol.scenario import Scenario
 from protocol.spec import ProtocolSpec
 from protocol.summary import summarise
 from protocol.trail import Entry, Head, TrailRow, append, genesis
 from protocol_specs.loader import load, load_protocol
+from rehearsal.play import play
+from rehearsal.rehearse import VirtualStage, finished
+from rehearsal.scenario import Scenario
 from tests.audit.records import RING, SALT_KEY, START, summary, tampering
 from tests.protocol.specs import compact
 from tests.protocol.story import Story

@@ -12,10 +12,10 @@ import pytest
 
 from protocol.directory import Directory
 from protocol.rota import PERSONAL, Rota, resolve
-from protocol.scenario import Scenario
 from protocol.spec import ProtocolSpec
 from protocol_specs.lint import lint
 from protocol_specs.loader import load, load_protocol
+from rehearsal.scenario import Scenario
 
 SPECS = Path(__file__).parents[2] / "protocol_specs"
 SCENARIOS = sorted(SPECS.glob("scenarios/*/*.yaml"))

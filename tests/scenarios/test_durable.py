@@ -11,13 +11,13 @@ from cli.demo import SCENARIOS as DEMO
 from cli.durable import perform_async
 from protocol.directory import Directory
 from protocol.local_time import to_utc
-from protocol.play import Report
 from protocol.program import program
-from protocol.rehearsal import rehearse
-from protocol.scenario import Scenario
 from protocol.spec import ProtocolSpec
-from protocol.transcript import transcript
 from protocol_specs.loader import load, load_protocol
+from rehearsal.play import Report
+from rehearsal.rehearse import rehearse
+from rehearsal.scenario import Scenario
+from rehearsal.transcript import transcript
 
 ROOT = Path(__file__).parent.parent.parent
 SPECS = ROOT / "protocol_specs"

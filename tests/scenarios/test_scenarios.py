@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from protocol.casting import problems
 from protocol.directory import Directory
-from protocol.play import play
 from protocol.program import program
-from protocol.rehearsal import VirtualStage, finished
 from protocol.replay import replay
-from protocol.scenario import Scenario
 from protocol.spec import ProtocolSpec
-from protocol.transcript import WIDTH, transcript
 from protocol_specs.loader import load, load_protocol
+from rehearsal.casting import problems
+from rehearsal.play import play
+from rehearsal.rehearse import VirtualStage, finished
+from rehearsal.scenario import Scenario
+from rehearsal.transcript import WIDTH, transcript
 
 SPECS = Path(__file__).parent.parent.parent / "protocol_specs"
 SCENARIOS = sorted((SPECS / "scenarios").glob("*/*.yaml"))

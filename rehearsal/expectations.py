@@ -15,8 +15,8 @@ from protocol.episode import Episode, OpenObligation
 from protocol.findings import Path
 from protocol.local_time import show_time, to_utc
 from protocol.program import Program
-from protocol.scenario import Entry, Expectation, ExpectedObligation, ExpectedPage
-from protocol.script import Cue
+from rehearsal.scenario import Entry, Expectation, ExpectedObligation, ExpectedPage
+from rehearsal.script import Cue
 
 COUNTY = "present_county"
 """The fact that says in which county the client is now."""

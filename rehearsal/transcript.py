@@ -11,9 +11,9 @@ from textwrap import wrap
 from protocol import events as e
 from protocol.chronicle import Happened
 from protocol.local_time import show_clock, show_day, show_time
-from protocol.play import Played, Report
-from protocol.scenario import Entry
 from protocol.words import NO_BREAK, Line, Words, person, plain
+from rehearsal.play import Played, Report
+from rehearsal.scenario import Entry
 
 WIDTH = 100
 TIME = 10

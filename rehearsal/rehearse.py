@@ -6,19 +6,19 @@ from collections.abc import Coroutine, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from protocol.casting import rota_of
 from protocol.chronicle import Happened, chronicle, unrecorded
 from protocol.commands import SYSTEM_ACTOR, SYSTEM_ROLE, HumanCommand, ReportPage
 from protocol.directory import Directory
 from protocol.effects import Page
 from protocol.engine import Engine
 from protocol.episode import Episode
-from protocol.play import Report, play
 from protocol.program import program
 from protocol.rota import resolve
-from protocol.scenario import Scenario
 from protocol.spec import ProtocolSpec
 from protocol.trail import TrailRow
+from rehearsal.casting import rota_of
+from rehearsal.play import Report, play
+from rehearsal.scenario import Scenario
 
 SALT_KEY = bytes(32)
 """A rehearsal's trail is thrown away, so its salts need not be secret."""

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from protocol.coverage import GROUPS, Coverage, as_text, cover, spots_of
 from protocol.directory import Directory
-from protocol.expectations import Failure
 from protocol.findings import dotted
-from protocol.play import Report
 from protocol.program import program
-from protocol.rehearsal import rehearse
-from protocol.scenario import Scenario
 from protocol.spec import ProtocolSpec
 from protocol_specs.loader import load, load_protocol
+from rehearsal.coverage import GROUPS, Coverage, as_text, cover, spots_of
+from rehearsal.expectations import Failure
+from rehearsal.play import Report
+from rehearsal.rehearse import rehearse
+from rehearsal.scenario import Scenario
 
 ROOT = Path(__file__).parent.parent.parent
 SPECS = ROOT / "protocol_specs"

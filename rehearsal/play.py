@@ -16,10 +16,10 @@ from protocol.commands import HumanCommand
 from protocol.directory import Directory
 from protocol.episode import Episode
 from protocol.events import CommandRefused
-from protocol.expectations import Failure, Moment, failures
 from protocol.program import Program
-from protocol.scenario import Scenario
-from protocol.script import Cue, command_of, timeline
+from rehearsal.expectations import Failure, Moment, failures
+from rehearsal.scenario import Scenario
+from rehearsal.script import Cue, command_of, timeline
 
 
 class Driver(Protocol):

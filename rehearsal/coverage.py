@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from protocol import commands as c
 from protocol import events as e
 from protocol.findings import Path, dotted
-from protocol.play import Played, Report
 from protocol.program import Program
 from protocol.spec import ProtocolSpec, Refusal
 from protocol.words import plain
+from rehearsal.play import Played, Report
 
 GROUPS = (
     "ways on",

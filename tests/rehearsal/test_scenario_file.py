@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from protocol.local_time import show_span, show_time, to_utc
-from protocol.scenario import COMMANDS, Entry, Scenario
+from rehearsal.scenario import COMMANDS, Entry, Scenario
 
 LA = ZoneInfo("America/Los_Angeles")
 NOON = datetime(2026, 12, 1, 20, 0, tzinfo=UTC)  # 12:00 in Los Angeles

@@ -5,16 +5,16 @@ from typing import Any
 
 import pytest
 
-from protocol.casting import problems
 from protocol.directory import Directory
 from protocol.findings import dotted
-from protocol.play import Report
-from protocol.rehearsal import rehearse
-from protocol.scenario import Scenario
-from protocol.script import ScenarioError
 from protocol.spec import ProtocolSpec
-from protocol.transcript import WIDTH, transcript
 from protocol_specs.loader import load, load_protocol, read_file
+from rehearsal.casting import problems
+from rehearsal.play import Report
+from rehearsal.rehearse import rehearse
+from rehearsal.scenario import Scenario
+from rehearsal.script import ScenarioError
+from rehearsal.transcript import WIDTH, transcript
 
 ROOT = Path(__file__).parent.parent.parent
 LATE = ROOT / "tests/scenarios/call_back_is_late.yaml"

@@ -13,8 +13,8 @@ from protocol.commands import HumanCommand, OpenEpisode
 from protocol.episode import Episode
 from protocol.findings import Finding, Path, dotted
 from protocol.local_time import to_utc
-from protocol.scenario import COMMANDS, Entry, Opening, Scenario
 from protocol.spec import ProtocolSpec
+from rehearsal.scenario import COMMANDS, Entry, Opening, Scenario
 
 NO_OBLIGATION = "none-open"
 """Stands for an obligation of a kind of which none is open; the core refuses it."""

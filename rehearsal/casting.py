@@ -12,10 +12,10 @@ from protocol import events
 from protocol.findings import Finding, Path, did_you_mean
 from protocol.local_time import to_utc
 from protocol.rota import Person, Rota
-from protocol.scenario import Entry, Expectation, Opening, Scenario
-from protocol.script import Cue, ScenarioError, timeline
 from protocol.spec import LEVELS, ProtocolSpec
 from protocol.vocabulary import vocabulary
+from rehearsal.scenario import Entry, Expectation, Opening, Scenario
+from rehearsal.script import Cue, ScenarioError, timeline
 
 EVENT_KINDS = frozenset(event.__name__ for event in get_args(events.Event))
 
