@@ -155,7 +155,7 @@ def test_an_episode_begins_with_its_opening():
         evolve(None, e.FactsRecorded({}, START))
 
 
-@pytest.mark.parametrize("number", range(60))
+@pytest.mark.parametrize("number", range(20))
 def test_every_change_of_a_value_is_announced(number: int):
     """Triggers, evidence and risk rules look only at what `happenings` names: a forgotten name is a deaf rule."""
     sim, _ = play(number)

@@ -16,7 +16,7 @@ from tests.protocol.fleet import sail, sail_together
 from tests.protocol.test_decide import codes_in_source
 
 ROOT = Path(__file__).parents[2]
-SLICE = range(400)
+SLICE = range(200)
 ALL = 20_000
 FAULTS = {
     "late entry",
@@ -36,12 +36,13 @@ def test_random_episodes_keep_every_safety_rule():
     voyage = sail(SLICE)
     assert voyage.episodes == len(SLICE)
     assert set(voyage.faults) == FAULTS
-    assert voyage.kinds["EpisodeClosed"] > 5
+    assert voyage.kinds["EpisodeClosed"] > 2
 
 
 def test_the_same_number_plays_the_same_episode():
-    assert sail(range(40)).heads == sail(range(40)).heads
-    assert len(set(sail(range(40)).heads)) == 40
+    heads = sail(range(20)).heads
+    assert heads == sail(range(20)).heads
+    assert len(set(heads)) == 20
 
 
 @pytest.mark.full

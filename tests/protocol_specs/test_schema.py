@@ -76,10 +76,12 @@ def test_the_schema_accepts_what_the_reader_accepts(path: Path) -> None:
         assert misfits(protocol_json_schema(), data, protocol_json_schema()) == []
 
 
+SCENARIO_SCHEMA = json_schema(MODELS["scenario"])
+
+
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
 def test_the_scenario_schema_accepts_what_the_reader_accepts(path: Path) -> None:
-    schema = json_schema(MODELS["scenario"])
-    assert misfits(schema, read_file(path).data, schema) == []
+    assert misfits(SCENARIO_SCHEMA, read_file(path).data, SCENARIO_SCHEMA) == []
 
 
 @pytest.mark.parametrize(
