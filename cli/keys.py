@@ -13,7 +13,7 @@ import logs
 from audit import keys
 from cli.books import Books, with_books
 from cli.configuration import settings
-from cli.output import FOUND, USAGE, Trouble, say
+from cli.output import FOUND, USAGE, AsJson, Trouble, say, say_json
 
 log = structlog.get_logger()
 
@@ -27,20 +27,25 @@ def started() -> None:
 
 
 @app.command()
-def rewrap() -> None:
+def rewrap(as_json: AsJson = False) -> None:
     """Wrap every data key with the first of the record keys; then an old record key can go.
 
     On PostgreSQL this needs the owner of the records. Safe to run again.
     """
     count = with_books(lambda books: keys.rewrap(books.records, books.ring))
     log.info("data keys wrapped anew", count=count)
-    say(f"{_keys(count)} wrapped anew with {settings().record_keys[0].id}.")
+    first = settings().record_keys[0].id
+    if as_json:
+        say_json({"wrapped": count, "with": first})
+    else:
+        say(f"{_keys(count)} wrapped anew with {first}.")
 
 
 @app.command()
 def destroy(
     client_ref: Annotated[str, typer.Argument(help="The client's reference, exactly.", show_default=False)],
     yes: Annotated[bool, typer.Option("--yes", help="Say that nobody shall ever read it again.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make everything recorded of a client unreadable for good. The rows stay, and their chains still verify.
 
@@ -56,7 +61,10 @@ def destroy(
     if not count:
         raise Trouble("no usable key belongs to that reference", "check the reference; a destroyed key is gone", FOUND)
     log.warning("data keys destroyed", count=count)
-    say(f"{_keys(count)} destroyed. Nothing recorded of this client can be read any more; the chains still verify.")
+    if as_json:
+        say_json({"destroyed": count})
+    else:
+        say(f"{_keys(count)} destroyed. Nothing recorded of this client can be read any more; the chains still verify.")
 
 
 async def _destroy(books: Books, client_ref: str) -> int:

@@ -13,7 +13,7 @@ from typer.exceptions import TyperException
 from cli import audit, directory, episode, keys, protocol
 from cli.configuration import settings
 from cli.leaving import run_and_leave
-from cli.output import DONE, FOUND, UNEXPECTED, USAGE, AsJson, Trouble, complain, say
+from cli.output import DONE, FOUND, UNEXPECTED, USAGE, AsJson, Trouble, complain, say, say_json
 from protocol_specs.located import SpecErrors
 from settings import SettingsError
 
@@ -35,12 +35,15 @@ def holdfast() -> None:
 
 
 @app.command()
-def up() -> None:
-    """Start Holdfast on this machine: Temporal, mail catcher, worker, fictional people. Ctrl-C stops it."""
-    from cli.up import CannotStart, ChildFailed, NoTemporal, run  # heavy: other commands need none of it
+def up(as_json: AsJson = False) -> None:
+    """Start Holdfast on this machine: Temporal, mail catcher, worker, fictional people. Ctrl-C stops it.
+
+    With --json each message is one line of JSON; the one with `places` says that everything is up.
+    """
+    from cli.up import CannotStart, ChildFailed, NoTemporal, as_lines, as_text, run  # heavy: for this command alone
 
     try:
-        run(settings(), say)
+        run(settings(), as_lines(say) if as_json else as_text(say))
     except (CannotStart, ChildFailed, NoTemporal) as error:
         raise Trouble(str(error), "change what is said above and start again; `var/log` has the rest") from None
 
@@ -62,23 +65,30 @@ def demo(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def migrate() -> None:
+def migrate(as_json: AsJson = False) -> None:
     """Bring the records database to the newest form; safe to run again and from many places at once."""
     from audit.migrate import upgrade
 
     upgrade(settings().database_url.get_secret_value(), settings().database_application_role)
-    say("The records are up to date.")
+    if as_json:
+        say_json({"current": True})
+    else:
+        say("The records are up to date.")
 
 
 @app.command()
-def health() -> None:
+def health(as_json: AsJson = False) -> None:
     """Exit with 0 when a worker of this host has asked Temporal for work within the last three minutes."""
     from cli.health import worker_polls
 
     since = datetime.now(UTC) - timedelta(minutes=3)
-    if not asyncio.run(worker_polls(settings(), since, socket.gethostname())):
+    polls = asyncio.run(worker_polls(settings(), since, socket.gethostname()))
+    if as_json:
+        say_json({"worker_polls": polls})
+    if not polls:
         raise Trouble("No worker of this host asks Temporal for work", "see the worker's log")
-    say("A worker of this host asks Temporal for work.")
+    if not as_json:
+        say("A worker of this host asks Temporal for work.")
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

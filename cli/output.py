@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from protocol.visible import visible
+from protocol_specs.located import SpecErrors
 
 DONE = 0
 FOUND = 1
@@ -62,6 +63,11 @@ def say_json(value: Any) -> None:
 def complain(trouble: Trouble) -> None:
     """The one style of an error."""
     typer.echo(visible(f"error: {trouble.message}\nmend:  {trouble.mend}"), err=True)
+
+
+def complain_of(errors: SpecErrors) -> None:
+    """Everything that is wrong with a document, each with its place and remedy."""
+    typer.echo(visible("\n".join(map(str, errors.found))), err=True)
 
 
 class _Harmless(Console):

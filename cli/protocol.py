@@ -7,9 +7,11 @@ from typing import Annotated, Literal
 import typer
 
 from cli.configuration import settings
-from cli.output import FOUND, USAGE, AsJson, Trouble, say, say_json, table
+from cli.output import FOUND, USAGE, AsJson, Trouble, complain_of, say, say_json, table
 from cli.shelf import find_protocol, protocol_files, read_directory, scenario_files
+from protocol.spec import ProtocolSpec
 from protocol_specs.loader import load_protocol
+from protocol_specs.located import SpecErrors
 
 app = typer.Typer(no_args_is_help=True, help="Write, check and try protocols.")
 
@@ -103,17 +105,28 @@ def compare_protocols(
     new: Annotated[str, typer.Argument(help="The version to be used: a name, or the path of its file.")],
     as_json: AsJson = False,
 ) -> None:
-    """Say what a new version changes, what became laxer first. Ends with 1 when anything did, or may have."""
+    """Say what a new version changes, what became laxer first.
+
+    Ends with 1 when anything became laxer, or may have; with 2 when one of the two has errors and can't be compared.
+    """
     from protocol.diff import as_objects, as_text, compare
 
-    folder = settings().protocols
-    changes = compare(*(load_protocol(find_protocol(one, folder)) for one in (old, new)))
+    changes = compare(*(_sound(one) for one in (old, new)))
     if as_json:
         say_json(as_objects(changes))
     else:
         say(as_text(changes))
     if any(one.effect == "laxer" for one in changes):
         raise typer.Exit(FOUND)
+
+
+def _sound(named: str) -> ProtocolSpec:
+    """A protocol without errors. Ends the command with 2 otherwise: 1 would say that something became laxer."""
+    try:
+        return load_protocol(find_protocol(named, settings().protocols))
+    except SpecErrors as errors:
+        complain_of(errors)
+        raise typer.Exit(USAGE) from None
 
 
 @app.command("explain")
@@ -123,7 +136,6 @@ def explain_table(
     """Explain a decision table: what each row decides, gaps, overlaps, and what counts while something is unknown."""
     from protocol.explain import as_text, explain
     from protocol.findings import did_you_mean
-    from protocol.spec import ProtocolSpec
     from protocol_specs.loader import read_file
 
     document = read_file(find_protocol(spec, settings().protocols)).validate(ProtocolSpec)
@@ -143,20 +155,29 @@ def explain_table(
 @app.command("schema")
 def print_schema(
     document: Annotated[Literal["protocol", "scenario"], typer.Argument(help="What to write.")] = "protocol",
+    as_json: AsJson = False,
 ) -> None:
-    """Print the JSON Schema of a protocol or a scenario, for completion in an editor."""
-    from protocol_specs.schema import schema_text
+    """Print the JSON Schema of a protocol or a scenario, for completion in an editor; it is JSON in any case."""
+    from protocol_specs.schema import MODELS, json_schema, schema_text
 
-    say(schema_text(document).rstrip())
+    if as_json:
+        say_json(json_schema(MODELS[document]))
+    else:
+        say(schema_text(document).rstrip())
 
 
 @app.command("diagram")
 def draw_diagram(
-    spec: Spec, mermaid: Annotated[bool, typer.Option("--mermaid", help="Mermaid text instead of SVG.")] = False
+    spec: Spec,
+    mermaid: Annotated[bool, typer.Option("--mermaid", help="Mermaid text instead of SVG.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Draw the stages of a protocol with their deadlines, as SVG."""
-    from protocol.diagram import draw_mermaid
+    """Draw the stages of a protocol with their deadlines, as SVG; with --json what the drawing says, as data."""
+    from protocol.diagram import chart, draw_mermaid
     from protocol.drawing import draw_svg
 
     document = load_protocol(find_protocol(spec, settings().protocols))
+    if as_json:
+        say_json(chart(document))
+        return
     say((draw_mermaid(document) if mermaid else draw_svg(document)).rstrip())

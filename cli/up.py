@@ -10,13 +10,16 @@
 
 import asyncio
 import fcntl
+import json
 import os
+import shlex
 import shutil
 import signal
 import socket
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from audit.migrate import upgrade
@@ -24,29 +27,59 @@ from cli.parts import NoTemporal, host_and_port, is_loopback, mailbox, temporal_
 from cli.processes import Child, ChildFailed, Keeper, Say
 from settings import Settings, variable
 
-__all__ = ["CannotStart", "ChildFailed", "NoTemporal", "Stack", "run"]
+__all__ = ["CannotStart", "ChildFailed", "NoTemporal", "Stack", "Voice", "as_lines", "as_text", "run"]
+
+ELSEWHERE = ("var", "temporal_address", "temporal_namespace", "temporal_task_queue", "protocols", "rota", "directory")
+"""Settings without which a command in another terminal would look at another Holdfast than this one."""
 
 
 class CannotStart(Exception):
     """The stack can't be started; the message says what to change."""
 
 
-def run(settings: Settings, say: Say) -> None:
+@dataclass(frozen=True)
+class Voice:
+    """How the stack speaks: what happens, and once where everything is."""
+
+    say: Say
+    welcome: Callable[[Mapping[str, str]], None]
+
+
+def as_text(say: Say) -> Voice:
+    """For people."""
+
+    def welcome(places: Mapping[str, str]) -> None:
+        lines = [f"  {name:<11} {place}" for name, place in places.items()]
+        say("\n".join(["Holdfast is up.", *lines, "Ctrl-C stops it; nothing is lost."]))
+
+    return Voice(say, welcome)
+
+
+def as_lines(say: Say) -> Voice:
+    """For machines: one JSON object a line."""
+
+    def line(**told: object) -> None:
+        say(json.dumps(told, ensure_ascii=False))
+
+    return Voice(lambda text: line(said=text), lambda places: line(said="Holdfast is up.", places=dict(places)))
+
+
+def run(settings: Settings, voice: Voice) -> None:
     """Run the stack until SIGINT, SIGTERM or SIGHUP. Raises CannotStart or ChildFailed."""
     refuse_unless_embedded(settings)
     settings.var.mkdir(parents=True, exist_ok=True, mode=0o700)
     with taken(settings.var):
         refuse_taken_ports(settings)
-        asyncio.run(_serve(settings, say))
+        asyncio.run(_serve(settings, voice))
 
 
-async def _serve(settings: Settings, say: Say) -> None:
+async def _serve(settings: Settings, voice: Voice) -> None:
     loop, stopped = asyncio.get_running_loop(), asyncio.Event()
-    stack = Stack(settings, say)
+    stack = Stack(settings, voice)
 
     def stop() -> None:
         if stopped.is_set():
-            say("Stopping at once")
+            voice.say("Stopping at once")
             stack.kill()
         stopped.set()
 
@@ -64,16 +97,16 @@ async def _serve(settings: Settings, say: Say) -> None:
         starting.cancel()
         with suppress(asyncio.CancelledError, ChildFailed):
             await starting
-        say("Stopping")
+        voice.say("Stopping")
         await stack.stop()
 
 
 class Stack:
     """The children of an embedded Holdfast, in the order in which they start."""
 
-    def __init__(self, settings: Settings, say: Say) -> None:
+    def __init__(self, settings: Settings, voice: Voice) -> None:
         self._settings = settings
-        self._say = say
+        self._voice, self._say = voice, voice.say
         self.keepers: list[Keeper] = []
 
     async def start(self) -> None:
@@ -85,7 +118,7 @@ class Stack:
         await asyncio.to_thread(upgrade, settings.database_url.get_secret_value())
         await self.keep(worker(settings))
         await self.keep(watchdog(settings))
-        self._say(_where_to_look(settings))
+        self._voice.welcome(where_to_look(settings))
         await self._seed_once()
 
     async def keep(self, child: Child) -> None:
@@ -174,16 +207,23 @@ def taken(var: Path) -> Generator[None]:
         yield
 
 
-def _where_to_look(settings: Settings) -> str:
+def where_to_look(settings: Settings) -> dict[str, str]:
+    """What a person may want to see of this stack, each with its place."""
     host, _ = host_and_port(settings)
-    lines = ["Holdfast is up.", f"  episodes    {_command()} episode list"]
+    places = {"episodes": f"{_set_elsewhere(settings)}{_command()} episode list"}
     if settings.temporal_ui_port:
-        lines.append(f"  Temporal    http://{host}:{settings.temporal_ui_port}")
+        places["Temporal"] = f"http://{host}:{settings.temporal_ui_port}"
     if is_loopback(settings.smtp_host):
-        lines.append(f"  pages       {settings.var / 'mail'}")
-    lines.append(f"  logs        {settings.var / 'log'}")
-    lines.append("Ctrl-C stops it; nothing is lost.")
-    return "\n".join(lines)
+        places["pages"] = str(settings.var / "mail")
+    places["logs"] = str(settings.var / "log")
+    return places
+
+
+def _set_elsewhere(settings: Settings) -> str:
+    """The settings that another terminal needs to find this stack, as one writes them before a command."""
+    told = {name: getattr(settings, name) for name in ELSEWHERE}
+    changed = {name: value for name, value in told.items() if value != Settings.model_fields[name].default}
+    return "".join(f"{variable(name)}={shlex.quote(str(value))} " for name, value in changed.items())
 
 
 def _command() -> str:

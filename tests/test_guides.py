@@ -1,4 +1,4 @@
-"""The guides run as they stand, and what the README shows is what is printed."""
+"""The guides run as they stand, and what they and the README show is what is printed."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import re
 from pathlib import Path
 
 from protocol.check import check
+from protocol.conditions import Guard, write_guard
 from protocol.diff import as_text, compare
+from protocol.readers import Readers
 from protocol.spec import ProtocolSpec
+from protocol_specs.lint import lint
 from protocol_specs.loader import Document, read_yaml
 from rehearsal.casting import problems
 from rehearsal.rehearse import rehearse
@@ -19,15 +22,59 @@ from tests.picture import PICTURE, draw, told
 DOCS = Path(__file__).parent.parent / "docs"
 
 
-def written_in(page: str) -> Document:
+def blocks(page: str) -> list[tuple[str, str]]:
+    """The fenced pieces of a page with their kind, such as `yaml` or `text`."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    return re.findall(r"^```([a-z]+ ?[a-z]*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def pieces_of(page: str) -> str:
     """The YAML pieces of a page, joined."""
-    pieces = re.findall(r"^```yaml\n(.*?)^```", (DOCS / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    return read_yaml("\n".join(pieces), page)
+    return "\n".join(text for kind, text in blocks(page) if kind == "yaml")
+
+
+def written_in(page: str) -> Document:
+    """The document that the YAML pieces of a page make together."""
+    return read_yaml(pieces_of(page), page)
 
 
 def test_the_protocol_of_the_guide_is_sound() -> None:
     document = written_in("writing_a_protocol.md")
     assert [str(found) for found in document.locate(check(document.validate(ProtocolSpec)))] == []
+
+
+def examples(kind: str) -> list[Document]:
+    """The pieces of that kind in the guide on writing a protocol."""
+    found = [read_yaml(text) for one, text in blocks("writing_a_protocol.md") if one == kind]
+    assert found
+    return found
+
+
+def test_the_conditions_of_the_guide_speak_of_its_protocol() -> None:
+    readers = Readers(written_in("writing_a_protocol.md").validate(ProtocolSpec))
+    for example in examples("yaml condition"):
+        guard = example.validate(Guard)
+        readers.predicate(guard)  # refuses a name or a value that the protocol does not have
+        assert write_guard(guard) == example.data
+
+
+def test_the_due_times_of_the_guide_fit_its_protocol() -> None:
+    document = written_in("writing_a_protocol.md")
+    for example in examples("yaml due"):
+        changed = copy.deepcopy(document.data)
+        changed["facts"]["call_at"] = {"ask": "When shall we call?", "type": "moment"}
+        changed["steps"]["ask_again"].setdefault("form", []).append("call_at")
+        changed["obligations"]["next_day"]["due"] = example.data
+        found = check(ProtocolSpec.model_validate(changed))
+        assert [one.message for one in found if one.severity == "error"] == []
+
+
+def test_the_error_that_the_guide_shows_is_what_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "my_protocol.yaml"
+    text = pieces_of("writing_a_protocol.md").replace("{reached: client, done", "{reached: clent, done")
+    path.write_text(text, encoding="utf-8")
+    shown = next(text for kind, text in blocks("writing_a_protocol.md") if kind == "text")
+    assert "".join(f"{each}\n" for each in lint(path)).replace(str(path), "my_protocol.yaml") == shown
 
 
 def test_the_scenario_of_the_guide_passes() -> None:

@@ -132,6 +132,25 @@ def test_two_versions_are_compared(capsys: Out, tmp_path: Path, old: str, new: s
     ]
 
 
+def test_a_draft_with_errors_is_not_called_laxer(capsys: Out, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.yaml"
+    broken.write_text(Path(MINIMAL).read_text(encoding="utf-8").replace("{reached: client}", "{reached: clent}"))
+    for pair in ((MINIMAL, str(broken)), (str(broken), MINIMAL)):
+        assert run(["protocol", "diff", *pair]) == 2
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert "broken.yaml" in said.err
+        assert "did you mean `client`?" in said.err
+
+
+def test_what_draws_and_describes_answers_in_json_too(capsys: Out) -> None:
+    assert run(["protocol", "schema", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["title"] == "ProtocolSpec"
+    assert run(["protocol", "diagram", MINIMAL, "--json"]) == 0
+    drawn = json.loads(capsys.readouterr().out)
+    assert [card["name"] for card in drawn["open"]] == ["talk", "settle", "follow_up"]
+
+
 def test_a_protocol_is_shown_with_its_deadlines(capsys: Out, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "120")
     assert run(["protocol", "show", LOOKOUT]) == 0
