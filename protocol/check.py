@@ -6,8 +6,10 @@ What needs a look at whole episodes is left to the proof.
 
 from __future__ import annotations
 
+from protocol.checks.dead_ends import check_dead_ends
 from protocol.checks.duties import check_duties
 from protocol.checks.ground import Ground
+from protocol.checks.laxity import check_laxity
 from protocol.checks.names import check_names
 from protocol.checks.reading import check_reading
 from protocol.checks.stages import check_stages
@@ -16,7 +18,16 @@ from protocol.checks.upkeep import check_upkeep
 from protocol.findings import Finding
 from protocol.spec import ProtocolSpec
 
-CHECKS = (check_names, check_reading, check_tables, check_stages, check_duties, check_upkeep)
+CHECKS = (
+    check_names,
+    check_reading,
+    check_tables,
+    check_stages,
+    check_duties,
+    check_dead_ends,
+    check_laxity,
+    check_upkeep,
+)
 
 
 def check(spec: ProtocolSpec) -> list[Finding]:

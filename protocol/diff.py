@@ -231,6 +231,7 @@ _DUTIES: Mapping[type[Element], Mapping[str, Rule]] = {
         "why": wording("reason"),
         "concern": scale("concern", ("safety", "care", "administrative")),
         "contact": flag("now only a live contact ends it", "no longer needs a live contact", "stricter", "laxer"),
+        "duty_to_try": flag("now a mere duty to try", "no longer a mere duty to try", "laxer", "stricter"),
         "owner": unsure("owner"),
         "clock": scale("clock", ("safety", "calendar", "business")),
         "due": times.due,

@@ -189,6 +189,8 @@ class Obligation(Element):
     """A safety obligation can't run on a business clock."""
     contact: bool = False
     """A contact obligation: only a live contact discharges it."""
+    duty_to_try: bool = False
+    """What is owed is the attempt itself; needed for a safety obligation that `attempted` may end."""
     owner: Name
     """The role that owes it; `owner` is the person who owns the episode."""
     clock: Clock
@@ -222,6 +224,8 @@ class Obligation(Element):
             )
         if self.contact and not all(evidence.reached for evidence in self.met_by):
             raise ValueError("a contact obligation is met only by a live contact; give each `met_by` a `reached`")
+        if self.contact and self.duty_to_try:
+            raise ValueError("a contact obligation is no duty to try; delete `duty_to_try` or `contact`")
         return self
 
     def durations(self) -> tuple[str, ...]:

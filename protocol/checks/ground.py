@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
@@ -105,6 +105,19 @@ class Ground:
         """Whether a guard lets nothing through, as far as that can be told."""
         verdict = guard and self.verdict(guard)
         return verdict is not None and verdict.never
+
+    def may_hold(self, guard: Guard, allowed: Mapping[str, Collection[str | None]]) -> bool:
+        """Whether a guard can hold while some names have only these values; None stands for unknown."""
+        space = self.space(guard.condition)
+        if space is None:
+            return True
+        cases = space.holds(guard)
+        for name in allowed.keys() & set(space.names):
+            left = 0
+            for value in allowed[name]:
+                left |= cases & space.where(name, value)
+            cases = left
+        return cases != 0
 
     @cached_property
     def settled_otherwise(self) -> set[Path]:

@@ -1,0 +1,136 @@
+"""What makes a protocol laxer than its author will have meant: unknown taken as safe, times too long, wrong people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from protocol.checks.ground import Ground
+from protocol.conditions import Guard, tests_in
+from protocol.duties import DueTable, Obligation, Trigger
+from protocol.elements import parse_duration
+from protocol.findings import Finding, Path
+from protocol.spec import LEVELS, ProtocolSpec
+
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "wd": 86400}
+LONGEST_IN_AN_EMERGENCY = 86400
+"""Seconds. A safety duty of the emergency stage that may take longer is no duty of an emergency."""
+
+
+def check_laxity(ground: Ground) -> Iterator[Finding]:
+    """Each place where the lax side was taken."""
+    yield from _unknown(ground)
+    yield from _unfinished(ground)
+    for name, obligation in ground.spec.obligations.items():
+        path = ("obligations", name)
+        yield from _waivers(ground.spec, path, obligation)
+        yield from _attempts(path, obligation)
+        yield from _emergency_times(ground.spec, path, obligation)
+        yield from _times_by_risk(path, obligation)
+
+
+def _unknown(ground: Ground) -> Iterator[Finding]:
+    """Where `if_unknown: holds` lets something happen that nobody knows to be right."""
+    spec = ground.spec
+    what = "is permitted while nobody knows whether it may be"
+    places: list[tuple[Path, Guard | None, str, str]] = [
+        (
+            ("parties", name, "permitted"),
+            party.permitted,
+            f"contact with {name} {what}",
+            "missing consent is no consent",
+        )
+        for name, party in spec.parties.items()
+    ]
+    places += [
+        (
+            ("obligations", name, "waived_when"),
+            owed.waived_when,
+            f"{name} may be waived while its condition is unknown",
+            "a safety duty is waived only on what is known",
+        )
+        for name, owed in spec.obligations.items()
+        if owed.concern == "safety"
+    ]
+    message = "a level may be lowered while this is unknown"
+    places.append((("risk", "lowering", "requires"), spec.risk.lowering.requires, message, "the engine must know it"))
+    places += [
+        (
+            ("closing", "requires", name, "when"),
+            one.when,
+            f"an episode may close while `{name}` is unknown",
+            "what nobody knows is not fulfilled",
+        )
+        for name, one in spec.closing.requires.items()
+    ]
+    for path, guard, said, why in places:
+        if guard is not None and guard.if_unknown == "holds":
+            yield Finding((*path, "if_unknown"), said, f"write `if_unknown: fails`: {why}")
+
+
+def _unfinished(ground: Ground) -> Iterator[Finding]:
+    """A screen that is unfinished counts as positive: some risk rule holds because of that alone."""
+    rules = list(enumerate(ground.spec.risk.rules))
+    for name, instrument in ground.spec.instruments.items():
+        status = f"{name}.status"
+        readers = [
+            (number, rule.when) for number, rule in rules if status in {t.name for t in tests_in(rule.when.condition)}
+        ]
+        if readers and not any(_holds_whenever(ground, guard, status, "unfinished") for _, guard in readers):
+            message = (
+                f"no risk rule holds because {name} is unfinished: a refused {instrument.title} counts as negative"
+            )
+            remedy = f"let a rule hold with `{status}: unfinished` alone"
+            yield Finding(("risk", "rules", readers[0][0], "when", status), message, remedy)
+
+
+def _holds_whenever(ground: Ground, guard: Guard, name: str, value: str) -> bool:
+    space = ground.space(guard.condition)
+    return space is None or space.where(name, value) & ~space.holds(guard) == 0
+
+
+def _waivers(spec: ProtocolSpec, path: Path, obligation: Obligation) -> Iterator[Finding]:
+    for position, name in enumerate(obligation.waived_by if obligation.concern == "safety" else ()):
+        if name in spec.roles and not spec.roles[name].licensed:
+            message = f"{name} is not licensed and could waive this safety duty"
+            yield Finding((*path, "waived_by", position), message, "remove the role, or name a licensed one")
+
+
+def _attempts(path: Path, obligation: Obligation) -> Iterator[Finding]:
+    if obligation.concern != "safety" or obligation.duty_to_try:
+        return
+    for position, evidence in enumerate(obligation.met_by):
+        if evidence.attempted is not None and evidence.reached is None:
+            message = f"a mere attempt to reach {evidence.attempted} would end this safety duty"
+            remedy = f"write `reached: {evidence.attempted}`, or `duty_to_try: true` when the attempt itself is owed"
+            yield Finding((*path, "met_by", position, "attempted"), message, remedy)
+
+
+def _emergency_times(spec: ProtocolSpec, path: Path, obligation: Obligation) -> Iterator[Finding]:
+    if obligation.concern != "safety" or not any(_in_an_emergency(spec, one) for one in obligation.opens):
+        return
+    for duration in dict.fromkeys(obligation.durations()):
+        if _seconds(duration) > LONGEST_IN_AN_EMERGENCY:
+            message = f"{duration} is long for a safety duty that an emergency opens"
+            yield Finding((*path, "due"), message, "check the unit; an emergency is answered in minutes", "warning")
+
+
+def _in_an_emergency(spec: ProtocolSpec, trigger: Trigger) -> bool:
+    return trigger.entered == spec.emergency.stage or trigger.event == "emergency_declared"
+
+
+def _times_by_risk(path: Path, obligation: Obligation) -> Iterator[Finding]:
+    """A higher level never has more time."""
+    due = obligation.due
+    if not isinstance(due, DueTable) or due.by not in ("risk", "peak_risk"):
+        return
+    listed = [(level, due.values[level]) for level in LEVELS if level in due.values]
+    for (lower, sooner), (higher, later) in pairwise(listed):
+        if _seconds(later) > _seconds(sooner):
+            message = f"at {higher} risk there is more time ({later}) than at {lower} ({sooner})"
+            yield Finding((*path, "due", "values", higher), message, f"give {higher} at most {sooner}", "warning")
+
+
+def _seconds(duration: str) -> int:
+    amount, unit = parse_duration(duration)
+    return amount * SECONDS[unit]
