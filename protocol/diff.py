@@ -213,7 +213,7 @@ _DUTIES: Mapping[type[Element], Mapping[str, Rule]] = {
         "lease": elapsed("“I am on it” silences it for (lease)"),
         "source": SOURCE,
     },
-    Trigger: dict.fromkeys((*TRIGGER_KEYS, "options", "when"), together),
+    Trigger: dict.fromkeys((*TRIGGER_KEYS, "options", "when", "counts_anew"), together),
     DueTable: {"by": together, "values": together, "otherwise": together},
     DueMoment: {
         "moment": unsure("due at"),

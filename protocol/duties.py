@@ -106,6 +106,9 @@ class Trigger(Element):
     not_reached: Name | None = None
     """An attempt to reach a party failed."""
     when: Guard | None = None
+    counts_anew: bool = False
+    """With `entered` or `done`: the first time, a deadline that is pending counts from this event, even if that makes
+    it later, such as a follow-up that counts from the safe hand-over. Every later time it makes nothing later."""
 
     @model_validator(mode="after")
     def _one_event(self) -> Self:
@@ -115,6 +118,8 @@ class Trigger(Element):
             raise ValueError("a trigger needs an event or a `when`")
         if self.options and self.decided is None:
             raise ValueError("`options` goes with `decided`")
+        if self.counts_anew and self.entered is None and self.done is None:
+            raise ValueError("`counts_anew` goes with `entered` or `done`: only these have a first time")
         return self
 
     def happenings(self) -> list[tuple[str, str]]:
@@ -198,7 +203,8 @@ class Obligation(Element):
     opens: Annotated[tuple[Trigger, ...], Listed, Field(min_length=1, max_length=20)]
     met_by: Annotated[tuple[Evidence, ...], Listed, Field(min_length=1, max_length=20)]
     reopening: Literal["supersede", "keep"] = "supersede"
-    """When it opens again while open and not yet overdue: supersede re-arms from the new event; keep leaves the first.
+    """When it opens again while open and not yet overdue: `supersede` takes the new deadline if it is sooner, if the
+    risk rose with it, or if its trigger says `counts_anew`; otherwise, and with `keep`, the open one stays as it is.
     An overdue obligation is never superseded: it stays owed."""
     at_most: Annotated[int, Field(ge=1, le=400)] | None = None
     """How many times it opens in one episode."""

@@ -29,6 +29,7 @@ class Opening:
     obligation: str
     options: tuple[str, ...]
     holds: Predicate
+    counts_anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,8 @@ class Program:
         by_name: defaultdict[str, list[Opening]] = defaultdict(list)
         for name, obligation in self.spec.obligations.items():
             for trigger in obligation.opens:
-                opening = Opening(name, trigger.options, self.readers.predicate(trigger.when))
+                holds = self.readers.predicate(trigger.when)
+                opening = Opening(name, trigger.options, holds, trigger.counts_anew)
                 for key in trigger.happenings():
                     by_event[key].append(opening)
                 if not trigger.happenings():

@@ -33,7 +33,7 @@ MOST_INSTANCES = 3
 class Turn:
     """Collects the events of one macro step."""
 
-    __slots__ = ("at", "episode", "events", "now", "opened", "program", "queue")
+    __slots__ = ("at", "episode", "events", "now", "opened", "program", "queue", "raised")
 
     def __init__(self, program: Program, episode: Episode, at: datetime, now: datetime) -> None:
         self.program = program
@@ -44,6 +44,8 @@ class Turn:
         self.events: list[e.Event] = []
         self.queue: deque[tuple[Episode, e.Event, Episode]] = deque()
         self.opened: set[str] = set()
+        self.raised = False
+        """Whether the risk rose in this macro step."""
 
     def begin(self, opened: e.EpisodeOpened, reported: Iterable[e.Event]) -> None:
         """Record the event that made the episode and what was reported with it.
@@ -171,6 +173,7 @@ class Turn:
 
     def raise_risk_to(self, level: str, because: str, rule: int) -> None:
         """Raise the level; the emergency level opens the emergency stage by itself."""
+        self.raised = True
         self.emit(e.RiskRaised(level, self.episode.risk, because, rule, self.at))
         if RANK[level] >= self.program.emergency_rank:
             self.enter_emergency(because)
@@ -191,9 +194,16 @@ class Turn:
             else:
                 for opening in self.program.openings.get(key, ()):
                     if _option_fits(opening, key[1], after) and opening.holds(after):
-                        self._open(opening.obligation, event.at)
+                        anew = opening.counts_anew and _first_time(key, before)
+                        self._open(opening.obligation, event.at, counts_anew=anew)
 
-    def _open(self, kind: str, at: datetime) -> None:
+    def _open(self, kind: str, at: datetime, *, counts_anew: bool = False) -> None:
+        """Open an obligation, in place of the one that is pending.
+
+        Nothing makes a pending deadline later but a risk that rises in this macro step (the peak is new, and what is
+        owed counts from it) and an opening that the protocol says counts anew. Everything else, such as a stage that
+        is left and entered again, leaves the pending one as it is, with its ladder, unless the new one is due sooner.
+        """
         spec = self.program.spec.obligations[kind]
         tally = self.episode.tallies.get(kind)
         number = (tally.opened if tally else 0) + 1
@@ -203,9 +213,12 @@ class Turn:
         pending = [owed for owed in same if not owed.missed]
         if (spec.reopening == "keep" and same) or (not pending and len(same) >= MOST_INSTANCES):
             return
-        self.opened.add(kind)
         obligation_id = f"{kind}-{number}"
-        self.emit(self._opened_event(kind, spec, obligation_id, at))
+        opened = self._opened_event(kind, spec, obligation_id, at)
+        if not (self.raised or counts_anew) and any(owed.due_at <= opened.due_at for owed in pending):
+            return
+        self.opened.add(kind)
+        self.emit(opened)
         for owed in pending:
             self.emit(e.ObligationSuperseded(owed.obligation_id, kind, obligation_id, at))
 
@@ -306,6 +319,15 @@ class Turn:
 def _became(holds: Predicate, before: Episode, after: Episode) -> bool:
     """Whether the condition turned true; before its opening nothing was true of an episode."""
     return holds(after) and (before is after or not holds(before))
+
+
+def _first_time(key: Key, before: Episode) -> bool:
+    """Whether this stage is entered, or this step is done, for the first time in the episode."""
+    kind, name = key
+    if kind == "entered":
+        return name not in before.left
+    done = before.steps.get(name)
+    return done is None or done.status != "done"
 
 
 def _option_fits(opening: Opening, decision: str, episode: Episode) -> bool:

@@ -60,12 +60,14 @@ def openings(place: Place, old: Sequence[Trigger], new: Sequence[Trigger]) -> It
     told = False
     for before, after, found in _paired(gone, come, lambda one, two: _opens_as(place, one, two)):
         told = True
+        if before.counts_anew != after.counts_anew:
+            yield _anew(place, after)
         if found == "wider":
             text = f"opens in more cases: when {when(before)} → when {when(after)}"
             yield _more(place, text, after)
-        elif found == "same":
+        elif found == "same" and before.counts_anew == after.counts_anew:
             yield place.says("other", "opens: written in another way, with the same meaning")
-        else:
+        elif found != "same":
             cases = "fewer" if found == "narrower" else "other"
             yield place.says("laxer", f"opens in {cases} cases: when {when(before)} → when {when(after)}")
     for one in gone:
@@ -77,12 +79,19 @@ def openings(place: Place, old: Sequence[Trigger], new: Sequence[Trigger]) -> It
         yield place.says("other", f"opens: {'in another order' if same else 'one line was written twice'}")
 
 
+def _anew(place: Place, new: Trigger) -> Change:
+    """Counting anew may make a pending deadline later."""
+    if new.counts_anew:
+        return place.says("laxer", f"a pending deadline now counts anew the first time that {when(new)}")
+    return place.says("stricter", f"a pending deadline no longer counts anew when {when(new)}")
+
+
 def _more(place: Place, text: str, widened: Trigger | None) -> Change:
     """One more opening makes a running deadline sooner only where it can't push one back."""
     obligation: Obligation = place.owners[1]
     reason = ""
     if obligation.reopening == "supersede":
-        reason = "a deadline that is running then starts anew"
+        reason = "a deadline that is running may then start anew"
     elif not isinstance(obligation.due, str):
         reason = "the first opening then fixes the deadline"
     elif obligation.at_most is not None:

@@ -175,12 +175,36 @@ def check_trail(spec: ProtocolSpec, engine: Engine, rows: list[TrailRow]) -> Non
         step = decide(spec, episode, command, row.recorded_at)
         recorded = tuple(events[place : place + len(step.events)])
         assert step.events == recorded
+        _nothing_is_put_off(spec, episode, recorded)
         for event in recorded:
             episode = evolve(episode, event)
         assert episode == step.episode
         place += len(recorded)
     assert episode == engine.episode
     _every_obligation_ends_once(events, engine.episode)
+
+
+def _nothing_is_put_off(spec: ProtocolSpec, before: Episode | None, events: tuple[e.Event, ...]) -> None:
+    """What takes the place of a pending deadline is due no later, unless the risk rose or the protocol counts anew."""
+    due = {name: owed.due_at for name, owed in before.obligations.items()} if before is not None else {}
+    due |= {event.obligation_id: event.due_at for event in events if isinstance(event, e.ObligationOpened)}
+    if any(isinstance(event, e.RiskRaised) for event in events):
+        return
+    for event in events:
+        if isinstance(event, e.ObligationSuperseded) and not _counts_anew(spec, event.obligation, before, events):
+            assert due[event.by] <= due[event.obligation_id]
+
+
+def _counts_anew(spec: ProtocolSpec, obligation: str, before: Episode | None, events: tuple[e.Event, ...]) -> bool:
+    """Whether a stage was entered or a step done for the first time that puts this obligation off on purpose."""
+    entered = {event.stage for event in events if isinstance(event, e.StageEntered)}
+    done = {event.step for event in events if isinstance(event, e.StepCompleted)}
+    if before is not None:
+        entered -= set(before.left)
+        done -= {name for name, step in before.steps.items() if step.status == "done"}
+    return any(
+        one.counts_anew and (one.entered in entered or one.done in done) for one in spec.obligations[obligation].opens
+    )
 
 
 def _every_obligation_ends_once(events: list[e.Event], episode: Episode | None) -> None:

@@ -9,7 +9,6 @@ import pytest
 
 from protocol import commands as c
 from protocol import events as e
-from protocol.turn import MOST_INSTANCES
 from tests.protocol.specs import FACTS, duty, protocol, with_duties
 from tests.protocol.story import START, Story, code, span
 
@@ -194,74 +193,6 @@ def test_an_obligation_opens_no_more_often_than_its_limit(story: Story):
     ]
 
 
-# Opening again
-
-
-def test_what_opens_again_supersedes_what_is_not_yet_overdue(story: Story):
-    story.in_follow_up()
-    receipt = story.later("1h").answer(pain=9)
-    (superseded,) = of(receipt, e.ObligationSuperseded)
-    assert superseded == e.ObligationSuperseded("first_contact-1", "first_contact", "first_contact-2", story.now)
-    (owed,) = story.owed("first_contact")
-    assert owed.due_at == story.now + span("72h")
-
-
-def test_an_overdue_obligation_is_never_superseded(story: Story):
-    story.in_follow_up()
-    story.later("72h").sweep()
-    receipt = story.answer(pain=9)
-    assert not of(receipt, e.ObligationSuperseded)
-    assert [(owed.obligation_id, owed.missed) for owed in story.owed("first_contact")] == [
-        ("first_contact-1", True),
-        ("first_contact-2", False),
-    ]
-    story.answer(plan="yes", intent="no")
-    assert [(owed.obligation_id, owed.missed) for owed in story.owed("first_contact")] == [
-        ("first_contact-1", True),
-        ("first_contact-3", False),
-    ]
-
-
-def test_a_raised_risk_never_lengthens_what_is_owed_already(story: Story):
-    story.in_follow_up()
-    story.answer(plan="yes", intent="no")
-    (owed,) = story.owed("first_contact")
-    assert owed.due_at == story.now + span("24h")
-
-
-def test_what_keeps_its_first_deadline_does_not_open_again(story: Story):
-    story.do(c.DeclareEmergency)
-    first = story.owed("again")[0].due_at
-    story.later("10m").do(c.DeclareEmergency)
-    (owed,) = story.owed("again")
-    assert (owed.obligation_id, owed.due_at) == ("again-1", first)
-    story.later("2h").do(c.DeclareEmergency)
-    assert [owed.obligation_id for owed in story.owed("again")] == ["again-1"]
-
-
-def test_with_several_overdue_ones_no_more_are_opened():
-    story = Story.begun(with_duties(often=duty("1h", [{"not_reached": "client"}], [{"done": "reassess"}])))
-    for _ in range(MOST_INSTANCES + 2):
-        story.contact("no_answer")
-        story.later("2h").sweep()
-    assert [owed.missed for owed in story.owed("often")] == [True] * MOST_INSTANCES
-    assert MOST_INSTANCES == 3
-
-
-def test_beside_overdue_ones_the_pending_one_is_still_superseded():
-    story = Story.begun(with_duties(often=duty("1h", [{"not_reached": "client"}], [{"done": "reassess"}])))
-    for _ in range(MOST_INSTANCES - 1):
-        story.contact("no_answer")
-        story.later("2h").sweep()
-    story.contact("no_answer")
-    story.later("1m").contact("no_answer")
-    assert [(owed.obligation_id, owed.missed) for owed in story.owed("often")] == [
-        ("often-1", True),
-        ("often-2", True),
-        ("often-4", False),
-    ]
-
-
 # Due
 
 
@@ -288,6 +219,7 @@ def test_a_value_that_a_due_table_forgot_falls_to_its_shortest_time():
     story = Story.begun(with_duties(quick=duty(forgetful, [{"reached": "client"}], [{"done": "reassess"}])))
     story.contact()
     assert story.due("quick") == span("3h")
+    story.do(c.CompleteStep, step="reassess")
     story.answer(means="ready")
     story.contact()
     assert story.due("quick") == span("4h")

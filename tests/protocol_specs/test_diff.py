@@ -89,6 +89,11 @@ CASES = {
         "opens: [{when: {peak_risk: {at_least: high}}}, {done: listen}]",
         "stricter: Decide on care (care_decision): opens also when listen is done",
     ),
+    "counts anew": (
+        "opens: [{done: agree_plan}]",
+        "opens: [{done: agree_plan, counts_anew: true}]",
+        "laxer: Call at the agreed time (agreed_call): a pending deadline now counts anew the first time that agree",
+    ),
     "opens at an earlier moment": (
         "opens: [{when: {peak_risk: {at_least: high}}}]",
         "opens: [{when: {peak_risk: {at_least: moderate}}}]",
