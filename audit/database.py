@@ -31,6 +31,9 @@ class Database:
     def __init__(self, engine: Engine, pool_size: int) -> None:
         self.engine = engine
         self._writing = for_writing(engine)
+        self._standing = engine  # on SQLite a transaction sees one moment as it is
+        if engine.dialect.name == "postgresql":
+            self._standing = engine.execution_options(isolation_level="REPEATABLE READ")
         self._readers = ThreadPoolExecutor(pool_size, thread_name_prefix="records")
         self._writers = self._readers
         if engine.dialect.name == "sqlite":  # one writer at a time: waiting in line beats polling for the lock
@@ -39,6 +42,10 @@ class Database:
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Do some reading in one transaction."""
         return await _run(self._readers, self.engine, work)
+
+    async def read_moment(self, work: Callable[[Connection], T]) -> T:
+        """Do some reading in one transaction that sees the records as they were at one moment."""
+        return await _run(self._readers, self._standing, work)
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Do some writing in one transaction: all of it or, with an exception, nothing."""

@@ -9,15 +9,14 @@ Temporal is not needed.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import select
 
 from audit.database import Database
 from audit.queries import MOST, Queries
 from audit.sealing import Keyring
+from audit.shelf import Shelf, ShelfError
 from audit.tables import trail
 from audit.verify import Verdict, Verifier
 from protocol.account import Entry, account
@@ -55,14 +54,23 @@ class History:
         return self.verdict.fault is None and self.stopped is None and self.differences == 0
 
 
-async def history(database: Database, ring: Keyring, episode_id: str, expected_head: Head | None = None) -> History:
-    """The history of an episode. Raises HistoryError; UnknownKeyError when a key-encryption key is missing."""
+async def history(
+    database: Database,
+    ring: Keyring,
+    episode_id: str,
+    expected_head: Head | None = None,
+    shelf: Shelf | None = None,
+) -> History:
+    """The history of an episode. Raises HistoryError; UnknownKeyError when a key-encryption key is missing.
+
+    Who tells many episodes gives one `shelf`, so that a protocol is read once.
+    """
     verdict = await Verifier(database, ring).episode(episode_id, expected_head)
     if verdict.rows == 0:
         raise HistoryError(str(verdict.fault or f"the records have no episode {episode_id}"))
     queries = Queries(database, ring)
     rows = await _rows(queries, episode_id, verdict.rows)
-    spec = await _pinned(queries, rows[0])
+    spec = await _pinned(shelf or Shelf(database), rows[0])
     entries: list[Entry] = []
     stopped = None if verdict.fault is None else str(verdict.fault)
     try:
@@ -88,14 +96,10 @@ async def _rows(queries: Queries, episode_id: str, count: int) -> list[TrailRow]
     return rows
 
 
-async def _pinned(queries: Queries, first: TrailRow) -> ProtocolSpec:
+async def _pinned(shelf: Shelf, first: TrailRow) -> ProtocolSpec:
     if first.payload is None:
         raise HistoryError(f"episode {first.episode_id} can't be read any more: the client's key was destroyed")
-    event: dict[str, Any] = first.payload["event"]
-    content_hash = event.get("protocol_hash", "")
-    stored = await queries.get_protocol(content_hash)
-    if stored is None:
-        raise HistoryError(f"the protocol {content_hash} of episode {first.episode_id} is not in the records")
-    if hashlib.sha256(stored.document.encode()).hexdigest() != content_hash:
-        raise HistoryError(f"the protocol {content_hash} was changed in the records: it does not have this hash")
-    return ProtocolSpec.model_validate_json(stored.document)
+    try:
+        return await shelf.protocol(first.payload["event"].get("protocol_hash", ""))
+    except ShelfError as error:
+        raise HistoryError(f"episode {first.episode_id}: {error}") from None

@@ -126,14 +126,8 @@ class Queries:
         Raises SealingError when a payload was tampered with; `audit.verify` says where.
         """
         query = select(trail).where(trail.c.episode_id == episode_id, trail.c.sequence > after)
-
-        def work(connection: Connection) -> tuple[TrailRow, ...]:
-            rows = connection.execute(query.order_by(trail.c.sequence).limit(limit)).all()
-            wrapped = wrapped_keys(connection, {row.key_id for row in rows})
-            keys = {name: None if key.destroyed else key.unwrap(self._ring) for name, key in wrapped.items()}
-            return tuple(_opened(row, keys[row.key_id]) for row in rows)
-
-        return await self._database.read(work)
+        query = query.order_by(trail.c.sequence).limit(limit)
+        return await self._database.read(lambda connection: opened_rows(connection, self._ring, query))
 
     async def get_protocol(self, content_hash: str) -> StoredProtocol | None:
         """The protocol with this hash, None when no episode was ever opened under it."""
@@ -162,6 +156,14 @@ class Queries:
 
     async def _mappings(self, query: Select[Any]) -> Sequence[RowMapping]:
         return await self._database.read(lambda connection: connection.execute(query).mappings().all())
+
+
+def opened_rows(connection: Connection, ring: Keyring, query: Select[Any]) -> tuple[TrailRow, ...]:
+    """The opened rows of a query over the trail. Payloads of a destroyed key are None. Raises SealingError."""
+    rows = connection.execute(query).all()
+    wrapped = wrapped_keys(connection, {row.key_id for row in rows})
+    keys = {name: None if key.destroyed else key.unwrap(ring) for name, key in wrapped.items()}
+    return tuple(_opened(row, keys[row.key_id]) for row in rows)
 
 
 def _conditions(which: Filter) -> list[ColumnElement[bool]]:

@@ -52,6 +52,7 @@ class _Key:
 
 Marks = Mapping[str, Mapping[int, str]]
 _Chunk = tuple[Sequence[Row[Any]], dict[str, _Key]]
+_NOTHING = Head(0, "")
 _NO_KEY = _Key("", problem="its key is not in the records")
 
 
@@ -63,12 +64,22 @@ class Verifier:
     key-encryption key.
     """
 
-    def __init__(self, database: Database, ring: Keyring, contents: bool = True, marks: Marks | None = None) -> None:
-        """`marks`: what signed checkpoints say of each episode, sequence → hash; every chain must fit them."""
+    def __init__(
+        self,
+        database: Database,
+        ring: Keyring,
+        contents: bool = True,
+        marks: Marks | None = None,
+        remembered: Mapping[str, Head] | None = None,
+    ) -> None:
+        """`marks`: what signed checkpoints say of each episode, sequence → hash; every chain must fit them.
+        `remembered`: a row that each workflow knows the records to have; the chain may have grown since.
+        """
         self._database = database
         self._ring = ring
         self._contents = contents
         self._marks = marks or {}
+        self._remembered = remembered or {}
 
     async def episode(self, episode_id: str, expected_head: Head | None = None) -> Verdict:
         """The verdict on one episode."""
@@ -95,7 +106,9 @@ class Verifier:
             yield check.verdict()
 
     def _check(self, episode_id: str) -> _Check:
-        return _Check(episode_id, self._contents, self._marks.get(episode_id, {}))
+        return _Check(
+            episode_id, self._contents, self._marks.get(episode_id, {}), self._remembered.get(episode_id, _NOTHING)
+        )
 
     async def _chunks(self, only: str | None = None) -> AsyncIterator[tuple[Sequence[Row[Any]], dict[str, _Key]]]:
         last = (only or "", 0)
@@ -134,16 +147,17 @@ class Verifier:
         known = await self._database.read(
             lambda connection: reading_anything(connection, lambda: set(connection.scalars(there)))
         )
-        return sorted({*listed, *(self._marks.keys() - known)}) if self._marks else listed
+        return sorted({*listed, *((self._marks.keys() | self._remembered.keys()) - known)})
 
 
 class _Check:
     """The chain of one episode as it is read, row by row."""
 
-    def __init__(self, episode_id: str, contents: bool, marks: Mapping[int, str]) -> None:
+    def __init__(self, episode_id: str, contents: bool, marks: Mapping[int, str], remembered: Head) -> None:
         self.episode_id = episode_id
         self._contents = contents
         self._marks = marks
+        self._remembered = remembered
         self._head = _beginning(episode_id)
         self._unreadable = 0
         self._client_ref: str | None = None
@@ -169,11 +183,16 @@ class _Check:
         reach = max(self._marks, default=0)
         if fault is None and reach > self._head.sequence:
             fault = check_end(self._head, self.episode_id, Head(reach, self._marks[reach]))
+        if fault is None and self._remembered.sequence > self._head.sequence:
+            fault = check_end(self._head, self.episode_id, self._remembered)
         if fault is None and expected_head is not None:
             fault = check_end(self._head, self.episode_id, expected_head)
         return Verdict(shown(self.episode_id), self._head.sequence, self._unreadable, self._head, fault)
 
     def _mark_fault(self, link: Link) -> Fault | None:
+        if link.sequence == self._remembered.sequence and link.hash != self._remembered.hash:
+            detail = "the workflow remembers another row here: this one or some before it were rewritten"
+            return Fault(self.episode_id, link.sequence, Wrong.REWRITTEN, detail)
         if self._marks.get(link.sequence, link.hash) == link.hash:
             return None
         good = max((sequence for sequence in self._marks if sequence < link.sequence), default=0)

@@ -89,7 +89,7 @@ async def compare(settings: Settings, records: Database, pinned: Signed | None) 
         if pinned is not None:
             check_pinned(pinned, _keys(settings), found)
     except CheckpointError as error:
-        return Compared(found, "Checkpoints: BAD", str(error))
+        return Compared(found, "Checkpoints: BAD.", str(error))
     kept = "" if pinned is None else f"; number {pinned.statement.number}, kept outside, is among them"
     return Compared(found, f"Checkpoints: {len(found.statements)} good, over {found.rows} rows{kept}.", None)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from typing import TypeVar
 
@@ -135,6 +135,15 @@ class EpisodeClient:
             return await handle.query(EpisodeWorkflow.view)
 
         return await self._patiently(episode_id, call)
+
+    async def running(self) -> AsyncIterator[str]:
+        """The ids of the episodes that still take commands, as Temporal lists them. Raises EngineUnavailableError."""
+        query = f'WorkflowType="{ports.EPISODE_WORKFLOW}" AND TaskQueue="{self._task_queue}" '
+        try:
+            async for run in self._client.list_workflows(f'{query}AND ExecutionStatus="Running"'):
+                yield run.id.removeprefix(workflow_id(""))
+        except RPCError as error:
+            raise EngineUnavailableError(f"Temporal does not list its workflows: {error.status.name}") from error
 
     def _document(self, spec: ProtocolSpec) -> str:
         """The canonical document, written once for each protocol."""

@@ -11,6 +11,7 @@ import pytest
 
 from audit.checkpoints import Checkpointer, SigningKeys
 from audit.database import connect
+from audit.lists import folded
 from audit.migrate import upgrade
 from audit.sealing import Keyring
 from audit.store import Store
@@ -24,21 +25,27 @@ from tests.protocol.story import START, Story
 Out = pytest.CaptureFixture[str]
 
 
-@pytest.fixture(autouse=True)
-def episode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """An episode in the records: a deadline missed, an entry written late, an addendum."""
-    monkeypatch.setenv("HOLDFAST_VAR", str(tmp_path / "var"))
-    monkeypatch.setenv("HOLDFAST_TEMPORAL_ADDRESS", "127.0.0.1:1")
+def told() -> Story:
+    """A deadline missed, an entry written late, an addendum."""
     story = Story.begun().in_follow_up()
     story.later("73h").contact(ago="2h")
     story.do(c.AddAddendum, refers_to=2, text="Seen on video.")
-    told = load()
-    url = told.database_url.get_secret_value()
+    return story
+
+
+@pytest.fixture(autouse=True)
+def episode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """That episode in the records; Temporal is away."""
+    monkeypatch.setenv("HOLDFAST_VAR", str(tmp_path / "var"))
+    monkeypatch.setenv("HOLDFAST_TEMPORAL_ADDRESS", "127.0.0.1:1")
+    story = told()
+    settings = load()
+    url = settings.database_url.get_secret_value()
     upgrade(url)
 
     async def record() -> None:
         records = connect(url)
-        store = Store(records, Keyring((key.id, key.secret) for key in told.record_keys))
+        store = Store(records, Keyring((key.id, key.secret) for key in settings.record_keys))
         spec = compact()
         await store.save_protocol(spec.content_hash, spec.protocol, spec.version, spec.canonical())
         await store.append(story.engine.rows, summarise(spec, story.episode))
@@ -134,6 +141,24 @@ def test_keys_are_wrapped_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, 
     assert "0 keys" in capsys.readouterr().out
 
 
+def restore_old_backup(url: str, rows: int) -> None:
+    """The records as they were after so many rows."""
+    Path(url.removeprefix("sqlite:///")).unlink()
+    upgrade(url)
+    story = told()
+    earlier = story.engine.rows[:rows]
+
+    async def record() -> None:
+        records = connect(url)
+        store = Store(records, Keyring((key.id, key.secret) for key in load().record_keys))
+        spec = compact()
+        await store.save_protocol(spec.content_hash, spec.protocol, spec.version, spec.canonical())
+        await store.append(earlier, summarise(spec, folded(earlier)))
+        await records.dispose()
+
+    asyncio.run(record())
+
+
 def signed_now(url: str) -> None:
     """What the watchdog does every minute."""
 
@@ -165,6 +190,9 @@ def test_the_records_are_held_against_a_checkpoint_kept_outside(episode: str, tm
     assert (found["good"], found["episodes"][0]["fault"]["wrong"]) == (False, "truncated")
     with sqlite3.connect(episode.removeprefix("sqlite:///")) as connection:
         connection.execute("DELETE FROM checkpoints")
+    assert run(["audit", "verify"]) == 1
+    assert "BAD: episode ep-1, row 19: truncated: the list of episodes knows row 20" in capsys.readouterr().out
+    restore_old_backup(episode, rows=18)
     assert run(["audit", "verify"]) == 0, "without the one kept outside, the old state looks whole"
     capsys.readouterr()
     assert run(["audit", "verify", "--checkpoint", str(kept)]) == 1
@@ -172,3 +200,26 @@ def test_the_records_are_held_against_a_checkpoint_kept_outside(episode: str, tm
     kept.write_text("{}")
     assert run(["audit", "verify", "--checkpoint", str(kept)]) == 2
     assert "mend:" in capsys.readouterr().err
+
+
+def test_a_wrong_list_is_named_and_what_was_not_checked_is_said(episode: str, capsys: Out):
+    assert run(["audit", "verify"]) == 0
+    said = capsys.readouterr().out
+    assert "Chains: 1 episodes, 20 good rows, seals and contents fit: all good." in said
+    assert "Lists: those of 1 episodes compared with their rows: all say what the trail says." in said
+    assert "Workflows: not asked; `--all` asks them." in said
+    assert "Not covered: the last rows of 1 episodes." in said
+    assert run(["audit", "verify", "ep-1", "--quick"]) == 0
+    said = capsys.readouterr().out
+    assert "Lists: not compared: --quick." in said
+    assert "Workflows: not asked; Temporal does not answer at 127.0.0.1:1." in said
+    with sqlite3.connect(episode.removeprefix("sqlite:///")) as connection:
+        connection.execute("UPDATE obligations SET missed = 0, due_at = '2030-01-01T00:00:00.000000Z'")
+    assert run(["audit", "verify"]) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "BAD: list obligations, episode ep-1, row" in said
+    assert "column due_at: the list says '2030-01-01T00:00:00.000000Z', the trail says" in said
+    assert run(["audit", "verify", "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["lists"][0]["disagreement"]["column"] == "due_at"
+    assert (found["good"], len(found["found"])) == (False, 1)
