@@ -14,6 +14,8 @@ COPY protocol_specs/ protocol_specs/
 COPY workflows/ workflows/
 COPY activities/ activities/
 COPY audit/ audit/
+COPY practice/ practice/
+COPY web/ web/
 COPY cli/ cli/
 
 RUN useradd --system --uid 10001 --no-create-home holdfast

@@ -29,7 +29,7 @@ SAYABLE = frozenset(
 )  # fmt: skip
 
 #: Libraries that tell of each thing they do.
-CHATTY = ("alembic", "httpx", "mail")
+CHATTY = ("alembic", "httpx", "mail", "uvicorn")
 
 _PLAIN = (str, int, float, bool, type(None))
 _LONGEST = 300

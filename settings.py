@@ -197,8 +197,11 @@ class Settings(BaseModel):
     webhook_inside: bool = False
     """Let webhooks go to private and loopback addresses, for a gateway inside your own network. Refused otherwise."""
 
+    web_address: HostAndPort = "127.0.0.1:8080"
+    """Where the web application listens, `host:port`. In production put a proxy with TLS before it."""
+
     base_url: HttpUrl = "http://127.0.0.1:8080"
-    """Address that links in pages start with."""
+    """Address under which people reach the web application; embedded, by default the one above."""
 
     protocols: Path = _HERE / "protocol_specs"
     """Folder with the protocols that may be opened."""
@@ -333,6 +336,8 @@ def _with_embedded_defaults(settings: Settings) -> Settings:
     defaults: dict[str, Any] = {"var": var}
     if "database_url" not in settings.model_fields_set:
         defaults["database_url"] = SecretStr(f"sqlite:///{var / 'holdfast.db'}")
+    if "base_url" not in settings.model_fields_set:
+        defaults["base_url"] = f"http://{settings.web_address}"
     for name in ("payload_keys", "record_keys", "signing_keys"):
         if name not in settings.model_fields_set:
             defaults[name] = (_key_kept_in(var / "keys" / f"{name}.txt"),)

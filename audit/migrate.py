@@ -23,6 +23,13 @@ RIGHTS = {
     "episodes": "SELECT, INSERT, UPDATE",
     "obligations": "SELECT, INSERT, UPDATE, DELETE",
     "pages": "SELECT, INSERT, UPDATE",
+    "accounts": "SELECT, INSERT, UPDATE",
+    "sessions": "SELECT, INSERT, UPDATE, DELETE",
+    "api_tokens": "SELECT, INSERT, UPDATE",
+    "clients": "SELECT, INSERT, UPDATE",
+    "caseloads": "SELECT, INSERT, DELETE",
+    "drafts": "SELECT, INSERT, UPDATE, DELETE",
+    "emergency_access": "SELECT, INSERT, UPDATE",
     "alembic_version": "SELECT",
 }
 

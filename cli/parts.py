@@ -84,6 +84,22 @@ def watchdog(settings: Settings) -> Child:
     return Child("watchdog", command, _python(settings), ready, _GRACE_SECONDS)
 
 
+def web(settings: Settings) -> Child:
+    """The web application. It serves when it answers."""
+    host, _, port = settings.web_address.rpartition(":")
+
+    async def ready() -> bool:
+        try:
+            _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+        except OSError:
+            return False
+        writer.close()
+        await writer.wait_closed()
+        return True
+
+    return Child("web", (sys.executable, "-m", "web.serve"), _python(settings), ready, _GRACE_SECONDS)
+
+
 def host_and_port(settings: Settings) -> tuple[str, int]:
     """Where the Temporal server listens."""
     host, _, port = settings.temporal_address.rpartition(":")

@@ -3,7 +3,7 @@
 1. Take the folder `var` for ourselves; refuse when another stack has it.
 2. Start the mail catcher and the Temporal server, and wait until both serve.
 3. Bring the records database to the newest form.
-4. Start the worker, and the watchdog that looks after it.
+4. Start the worker, the watchdog that looks after it, and the web application with its demo accounts.
 5. At the first start, open a few fictional episodes.
 6. Keep all of it alive until Ctrl-C; then stop the worker, which drains, and the rest.
 """
@@ -23,7 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audit.migrate import upgrade
-from cli.parts import NoTemporal, host_and_port, is_loopback, mailbox, temporal_server, watchdog, worker
+from cli.demo_accounts import add_demo_accounts, greeting
+from cli.parts import NoTemporal, host_and_port, is_loopback, mailbox, temporal_server, watchdog, web, worker
 from cli.processes import Child, ChildFailed, Keeper, Say
 from settings import Settings, variable
 
@@ -118,7 +119,9 @@ class Stack:
         await asyncio.to_thread(upgrade, settings.database_url.get_secret_value())
         await self.keep(worker(settings))
         await self.keep(watchdog(settings))
-        self._voice.welcome(where_to_look(settings))
+        password = await add_demo_accounts(settings)
+        await self.keep(web(settings))
+        self._voice.welcome({"web": settings.base_url, **greeting(password), **where_to_look(settings)})
         await self._seed_once()
 
     async def keep(self, child: Child) -> None:
@@ -168,6 +171,9 @@ def refuse_taken_ports(settings: Settings) -> None:
     if settings.temporal_ui_port:
         ui = settings.temporal_ui_port
         wanted.append((host, ui, variable("temporal_ui_port"), f"{ui + 10} (0 for none)"))
+    web_host, _, web_port = settings.web_address.rpartition(":")
+    web_name, other_web = variable("web_address"), f"{web_host}:{int(web_port) + 10}"
+    wanted.append((web_host.strip("[]"), int(web_port), web_name, other_web))
     if is_loopback(settings.smtp_host):
         smtp = settings.smtp_port
         wanted.append((settings.smtp_host, smtp, variable("smtp_port"), f"{smtp + 10}"))

@@ -21,6 +21,11 @@ ARROWS: dict[str, set[str]] = {
     "protocol_specs": {"protocol", "rehearsal"},
     "workflows": {"protocol", "settings", "logs"},
     "audit": {"protocol", "logs"},
+    "practice": {"protocol", "audit", "logs"},
+    "web": {
+        *("protocol", "rehearsal", "protocol_specs", "workflows", "activities", "audit", "practice"),
+        *("settings", "logs"),
+    },
     "activities": {"protocol", "audit", "workflows", "settings", "logs"},
 }
 WIRING = {"worker", "watchdog", "cli", "tests", "benchmarks"}

@@ -12,7 +12,7 @@ from sqlalchemy import inspect, text
 
 from audit.database import connect, connect_sync
 from audit.migrate import is_current, upgrade
-from audit.tables import metadata
+from practice.tables import metadata
 from tests.audit.records import sqlite_url
 
 

@@ -26,7 +26,7 @@ class Up:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.temporal, self.smtp, self.ui = free_ports(3)
+        self.temporal, self.smtp, self.ui, self.web = free_ports(4)
         self.process: subprocess.Popen[str] | None = None
         self.output = folder / "output.txt"
 
@@ -40,6 +40,7 @@ class Up:
             "HOLDFAST_TEMPORAL_ADDRESS": self.address,
             "HOLDFAST_TEMPORAL_UI_PORT": str(self.ui),
             "HOLDFAST_SMTP_PORT": str(self.smtp),
+            "HOLDFAST_WEB_ADDRESS": f"127.0.0.1:{self.web}",
         }
 
     def start(self) -> None:
@@ -167,7 +168,11 @@ def test_one_folder_has_one_stack(up: Up):
 
 
 def test_a_taken_port_is_named_with_the_setting_that_moves_it(up: Up):
-    for port, name in ((up.smtp, "HOLDFAST_SMTP_PORT"), (up.temporal, "HOLDFAST_TEMPORAL_ADDRESS")):
+    for port, name in (
+        (up.smtp, "HOLDFAST_SMTP_PORT"),
+        (up.temporal, "HOLDFAST_TEMPORAL_ADDRESS"),
+        (up.web, "HOLDFAST_WEB_ADDRESS"),
+    ):
         with socket.create_server(("127.0.0.1", port)):
             message = refused(up)
         assert f"Port {port}" in message

@@ -1,0 +1,130 @@
+"""Sessions kept on the server: they can be locked, ended one by one, and end by themselves."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, delete, insert, select, update
+
+from audit.database import Database
+from practice.accounts import Account, digest
+from practice.tables import accounts, sessions
+
+LONGEST = timedelta(hours=12)
+"""A session ends then, whatever happens in it: the length of a shift."""
+IDLE = timedelta(minutes=15)
+"""Without a request for so long, a session asks for the password again (program policy: needs sign-off)."""
+NOTED_EVERY = timedelta(seconds=30)
+"""How exactly the last request of a session is remembered; each note is a write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A signed-in browser. Times are aware UTC."""
+
+    token_hash: str
+    account: Account
+    form_token: str
+    """Must come back with every form of this session."""
+    created_at: datetime
+    seen_at: datetime
+    expires_at: datetime
+    second_factor_due: bool
+    """The password was right; the code is still owed."""
+    locked_at: datetime | None
+    """Since when it asks for the password again."""
+
+    @property
+    def usable(self) -> bool:
+        """May do what its account may do."""
+        return not self.second_factor_due and self.locked_at is None
+
+
+class Sessions:
+    """The sessions of all accounts."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def begin(self, account: Account, now: datetime) -> tuple[str, Session]:
+        """A new session and its token, which only the browser keeps."""
+        token = secrets.token_urlsafe(32)
+        values: dict[str, Any] = {
+            "token_hash": digest(token),
+            "account_id": account.account_id,
+            "form_token": secrets.token_urlsafe(24),
+            "created_at": now,
+            "seen_at": now,
+            "expires_at": now + LONGEST,
+            "second_factor_due": account.has_second_factor,
+        }
+        await self._database.write(lambda connection: connection.execute(insert(sessions), values))
+        del values["account_id"]
+        return token, Session(account=account, locked_at=None, **values)
+
+    async def of(self, token: str, now: datetime) -> Session | None:
+        """The session of a token; None when it ended. Notes the visit; an idle one comes back locked."""
+        query = _living(now).where(sessions.c.token_hash == digest(token))
+        row = await self._database.read(lambda connection: connection.execute(query).first())
+        if row is None:
+            return None
+        session = _session(row)
+        if session.locked_at is not None or now - session.seen_at < NOTED_EVERY:
+            return session
+        idle = now - session.seen_at >= IDLE
+        await self._change(session, {"locked_at": now} if idle else {"seen_at": now})
+        return _session(row, locked_at=now) if idle else session
+
+    async def lock(self, session: Session, now: datetime) -> None:
+        """Ask for the password again before anything else."""
+        await self._change(session, {"locked_at": now})
+
+    async def unlock(self, session: Session, now: datetime) -> None:
+        """Go on: the password was right."""
+        await self._change(session, {"locked_at": None, "seen_at": now})
+
+    async def second_factor_given(self, session: Session, now: datetime) -> None:
+        """Go on: the code was right."""
+        await self._change(session, {"second_factor_due": False, "seen_at": now})
+
+    async def end(self, session: Session, now: datetime) -> None:
+        """End this session."""
+        await self._change(session, {"revoked_at": now})
+
+    async def end_others(self, session: Session, now: datetime) -> None:
+        """End every other session of the account."""
+        others = (sessions.c.account_id == session.account.account_id) & sessions.c.revoked_at.is_(None)
+        change = update(sessions).where(others, sessions.c.token_hash != session.token_hash).values(revoked_at=now)
+        await self._database.write(lambda connection: connection.execute(change))
+
+    async def living(self, account_id: str, now: datetime) -> tuple[Session, ...]:
+        """The sessions of an account that have not ended, latest first."""
+        query = _living(now).where(sessions.c.account_id == account_id).order_by(sessions.c.seen_at.desc()).limit(50)
+        return tuple(
+            _session(row) for row in await self._database.read(lambda connection: connection.execute(query).all())
+        )
+
+    async def forget(self, before: datetime) -> None:
+        """Drop sessions that expired before a moment."""
+        gone = delete(sessions).where(sessions.c.expires_at < before)
+        await self._database.write(lambda connection: connection.execute(gone))
+
+    async def _change(self, session: Session, values: dict[str, Any]) -> None:
+        change = update(sessions).where(sessions.c.token_hash == session.token_hash).values(**values)
+        await self._database.write(lambda connection: connection.execute(change))
+
+
+def _living(now: datetime) -> Select[Any]:
+    query = select(sessions, accounts.c.name, accounts.c.roles, accounts.c.second_factor).join(accounts)
+    return query.where(sessions.c.revoked_at.is_(None), sessions.c.expires_at > now, accounts.c.disabled_at.is_(None))
+
+
+def _session(row: Any, locked_at: datetime | None = None) -> Session:
+    account = Account(row.account_id, row.name, tuple(row.roles), row.second_factor is not None, disabled=False)
+    return Session(
+        *(row.token_hash, account, row.form_token, row.created_at, row.seen_at, row.expires_at),
+        *(row.second_factor_due, locked_at or row.locked_at),
+    )

@@ -1,0 +1,92 @@
+"""The practice's own mutable data: who may sign in, their sessions, clients, drafts. The migrations make the tables.
+
+What describes a client is sealed; what is looked up (references, ids, times) is not. Secrets are kept as hashes.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Boolean, Column, ForeignKey, Integer, LargeBinary, Table, Text
+
+from audit.tables import Moment, metadata
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("roles", JSON, nullable=False),
+    Column("password_hash", Text, nullable=False),
+    Column("second_factor", LargeBinary),
+    Column("second_factor_step", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("locked_until", Moment),
+    Column("created_at", Moment, nullable=False),
+    Column("disabled_at", Moment),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("token_hash", Text, primary_key=True),
+    Column("account_id", Text, ForeignKey("accounts.account_id"), nullable=False, index=True),
+    Column("form_token", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("seen_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("second_factor_due", Boolean, nullable=False),
+    Column("locked_at", Moment),
+    Column("revoked_at", Moment),
+)
+
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("token_hash", Text, primary_key=True),
+    Column("token_id", Text, nullable=False, unique=True),
+    Column("account_id", Text, ForeignKey("accounts.account_id"), nullable=False, index=True),
+    Column("label", Text, nullable=False),
+    Column("scopes", JSON, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("revoked_at", Moment),
+)
+
+clients = Table(
+    "clients",
+    metadata,
+    Column("client_ref", Text, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+)
+
+caseloads = Table(
+    "caseloads",
+    metadata,
+    Column("client_ref", Text, ForeignKey("clients.client_ref"), primary_key=True),
+    Column("account_id", Text, ForeignKey("accounts.account_id"), primary_key=True, index=True),
+    Column("since", Moment, nullable=False),
+)
+
+drafts = Table(
+    "drafts",
+    metadata,
+    Column("account_id", Text, ForeignKey("accounts.account_id"), primary_key=True),
+    Column("place", Text, primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("saved_at", Moment, nullable=False),
+)
+
+emergency_access = Table(
+    "emergency_access",
+    metadata,
+    Column("access_id", Text, primary_key=True),
+    Column("account_id", Text, ForeignKey("accounts.account_id"), nullable=False, index=True),
+    Column("client_ref", Text, nullable=False, index=True),
+    Column("reason", LargeBinary, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("until", Moment, nullable=False),
+    Column("reviewed_by", Text),
+    Column("reviewed_at", Moment),
+)

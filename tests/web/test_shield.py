@@ -1,0 +1,66 @@
+"""What stands around every request."""
+
+from __future__ import annotations
+
+import pytest
+from fastapi import APIRouter
+
+from tests.web.desk import Desk
+from web.guard import routes_of
+from web.shield import MOST_BYTES
+
+
+async def test_every_answer_carries_the_headers_and_no_page_is_stored(web: Desk):
+    async with web.browser() as browser:
+        nonces: set[str] = set()
+        for address in ("/sign-in", "/health", "/nowhere"):
+            headers = (await browser.get(address)).headers
+            policy = headers["content-security-policy"]
+            assert "default-src 'none'" in policy
+            assert "unsafe" not in policy
+            nonces.add(policy.partition("nonce-")[2].partition("'")[0])
+            assert headers["x-content-type-options"] == "nosniff"
+            assert headers["cache-control"] == "no-store"
+        assert len(nonces) == 3
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"sec-fetch-site": "same-site"}, 403),
+        ({"origin": "https://evil.example"}, 403),
+        ({"origin": "null"}, 403),
+        ({"origin": "http://127.0.0.1:8080"}, 422),
+        ({"sec-fetch-site": "same-origin"}, 422),
+        ({"host": "evil.example"}, 421),
+        ({"content-length": str(MOST_BYTES + 1)}, 413),
+    ],
+)
+async def test_what_comes_from_elsewhere_stays_outside(web: Desk, headers: dict[str, str], status: int):
+    async with web.browser() as browser:
+        answer = await browser.http.post("/sign-in", data={"account": "maya", "password": "x"}, headers=headers)
+        assert answer.status_code == status
+
+
+async def test_a_body_without_a_length_ends_at_the_limit(web: Desk):
+    async def endless():
+        for _ in range(100):
+            yield b"a=" + b"x" * 16_384
+
+    async with web.browser() as browser:
+        answer = await browser.http.post(
+            "/sign-in", content=endless(), headers={"content-type": "application/x-www-form-urlencoded"}
+        )
+        assert answer.status_code == 413
+
+
+def test_a_route_that_does_not_say_what_it_needs_stops_the_start():
+    router = APIRouter()
+
+    @router.get("/open-to-all")
+    async def _open() -> str:
+        return ""
+
+    with pytest.raises(RuntimeError, match="/open-to-all"):
+        routes_of([router])

@@ -1,0 +1,113 @@
+"""Signing in: right and wrong passwords, the second factor, locks, and forms that outlive a session."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from pyotp.totp import TOTP
+
+from practice.accounts import PATIENCE, new_secret, wait_after
+from practice.sessions import IDLE, LONGEST
+from tests.web.desk import PASSWORD, Desk, hidden
+from web.signing_in import local
+
+
+async def test_without_a_session_one_is_asked_to_sign_in_and_then_led_back(web: Desk):
+    async with web.browser() as browser:
+        sent = await browser.get("/?filter=late")
+        assert sent.status_code == 303
+        assert sent.headers["location"] == "/sign-in?to=/%3Ffilter%3Dlate"
+        page = await browser.get(sent.headers["location"])
+        answer = await browser.post("/sign-in", account="maya", password=PASSWORD, to=hidden(page.text, "to"))
+        assert (answer.status_code, answer.headers["location"]) == (303, "/?filter=late")
+        assert "HttpOnly" in answer.headers["set-cookie"]
+        assert (await browser.get("/")).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["maya", "nobody"])
+async def test_a_wrong_password_says_the_same_for_known_and_unknown_names(web: Desk, name: str):
+    async with web.browser() as browser:
+        answer = await browser.post("/sign-in", account=name, password="wrong")
+        assert answer.status_code == 422
+        assert "The name or the password is wrong." in answer.text
+        assert f'value="{name}"' in answer.text, "what was typed is kept"
+        assert "wrong</input" not in answer.text
+        assert "set-cookie" not in answer.headers
+
+
+async def test_after_several_wrong_passwords_the_right_one_must_wait(web: Desk):
+    async with web.browser() as browser:
+        for _ in range(PATIENCE):
+            await browser.post("/sign-in", account="maya", password="wrong")
+        answer = await browser.post("/sign-in", account="maya", password=PASSWORD)
+        assert "Too many wrong attempts" in answer.text
+        web.clock.goes_on(wait_after(PATIENCE))
+        assert (await browser.post("/sign-in", account="maya", password=PASSWORD)).status_code == 303
+
+
+def test_waits_grow_and_end_growing():
+    waits = [wait_after(failures) for failures in range(PATIENCE, PATIENCE + 40)]
+    assert waits == sorted(waits)
+    assert waits[0] < waits[1] < waits[-1] == timedelta(minutes=15)
+
+
+async def test_the_second_factor_is_asked_for_and_a_code_counts_once(web: Desk):
+    secret = new_secret()
+    await web.parts.accounts.set_second_factor("maya", secret)
+    code = TOTP(secret).at(web.clock())
+    async with web.browser() as browser:
+        page = await browser.post("/sign-in", account="maya", password=PASSWORD)
+        assert "authenticator" in page.text
+        assert (await browser.get("/")).status_code == 303, "the password alone opens nothing"
+        browser.form_token = hidden(page.text, "form_token")
+        assert (await browser.post("/sign-in/code", code="000000")).status_code == 422
+        assert (await browser.post("/sign-in/code", code=code)).status_code == 303
+        assert (await browser.get("/")).status_code == 200
+    async with web.browser() as second:
+        page = await second.post("/sign-in", account="maya", password=PASSWORD)
+        second.form_token = hidden(page.text, "form_token")
+        assert (await second.post("/sign-in/code", code=code)).status_code == 422
+
+
+async def test_an_idle_session_asks_for_the_password_and_keeps_what_was_typed(web: Desk):
+    async with web.signed_in("maya") as browser:
+        assert (await browser.get("/")).status_code == 200
+        web.clock.goes_on(IDLE)
+        page = await browser.post("/lock", to="/", note="what was <typed>")
+        assert page.status_code == 401
+        assert "What you typed is kept" in page.text
+        kept = {"kept": unescaped(hidden(page.text, "kept")), "resume": hidden(page.text, "resume")}
+        again = await browser.post("/sign-in", password=PASSWORD, **kept)
+        assert again.status_code == 200
+        assert 'name="note" value="what was &lt;typed&gt;"' in again.text
+        assert hidden(again.text, "form_token") == browser.form_token, "the same session goes on"
+
+
+def unescaped(text: str) -> str:
+    from html import unescape
+
+    return unescape(text)
+
+
+async def test_a_session_ends_after_a_shift_and_when_it_is_ended(web: Desk):
+    async with web.signed_in("maya") as browser:
+        web.clock.goes_on(LONGEST)
+        assert (await browser.get("/")).status_code == 303
+    async with web.signed_in("maya") as browser, web.browser() as thief:
+        thief.http.cookies = browser.http.cookies
+        assert (await thief.get("/")).status_code == 200
+        assert (await browser.post("/sign-out")).status_code == 303
+        assert (await thief.get("/")).status_code == 303
+
+
+async def test_a_form_without_the_sessions_token_is_refused(web: Desk):
+    async with web.signed_in("maya") as browser:
+        browser.form_token = "guessed"
+        assert (await browser.post("/sign-out")).status_code == 403
+        assert (await browser.get("/")).status_code == 200
+
+
+@pytest.mark.parametrize("address", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:x", ""])
+def test_nobody_is_sent_elsewhere(address: str):
+    assert local(address) == "/"

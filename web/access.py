@@ -1,0 +1,103 @@
+"""Who may do what: one function for pages and API, deny by default. Pure.
+
+A person's relation to the thing says how far their roles reach: their own clients and episodes, those they cover,
+those they were asked into, or none of these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from practice.accounts import Role
+
+Action = Literal[
+    "public",
+    "self",
+    "queue.read",
+    "episode.open",
+    "episode.read",
+    "episode.act",
+    "episode.emergency",
+    "board.read",
+    "client.read",
+    "client.write",
+    "directory.read",
+    "directory.write",
+    "protocol.read",
+    "protocol.write",
+    "audit.read",
+    "access.break_glass",
+    "access.review",
+    "account.manage",
+]
+"""`public` needs nobody signed in; `self` is one's own account; the rest speaks for itself."""
+ACTIONS: tuple[Action, ...] = get_args(Action)
+
+Relation = Literal["own", "covered", "asked", "broke_glass", "none"]
+"""`own`: my client or my episode. `covered`: of somebody I stand in for. `asked`: a hand-over or a page names me or
+my role on shift. `broke_glass`: opened in an emergency with a reason, reviewed afterwards."""
+RELATIONS: tuple[Relation, ...] = get_args(Relation)
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks."""
+
+    account_id: str
+    name: str
+    roles: tuple[Role, ...]
+    scopes: frozenset[Action] | None = None
+    """What a token may be used for; None for somebody who signed in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is asked about: of which client it is, as far as that matters, is said by the relation alone."""
+
+    relation: Relation = "none"
+
+
+NOWHERE = Target()
+"""Something that belongs to no client."""
+
+
+def _set(*actions: Action) -> frozenset[Action]:
+    return frozenset(actions)
+
+
+_ANYBODY = _set("public", "self")
+_READING = _set("directory.read", "protocol.read")
+_CARE = _READING | _set("queue.read", "episode.open")
+_NEAR = _set("episode.read", "episode.act", "client.read", "client.write")
+"""What a clinician may do where they have a relation to the client."""
+
+_EVERYWHERE: dict[Role, frozenset[Action]] = {
+    "therapist": _CARE | _set("episode.emergency", "access.break_glass"),
+    "on_call": _CARE | _set("episode.emergency", "access.break_glass", "board.read"),
+    "supervisor": _CARE
+    | _NEAR
+    | _set("episode.emergency", "board.read", "access.review", "audit.read", "directory.write"),
+    "clinical_operations": _READING | _set("protocol.write", "directory.write"),
+    "auditor": _READING | _set("episode.read", "client.read", "board.read", "audit.read", "access.review"),
+    "administrator": _READING | _set("account.manage"),
+}
+"""What a role may do whatever its relation."""
+
+_RELATED = {"therapist": _NEAR, "on_call": _NEAR}
+"""What a role may do besides, with any relation but none."""
+
+
+def authorize(actor: Actor | None, action: Action, target: Target = NOWHERE) -> bool:
+    """Whether the actor may do this to that."""
+    if actor is None:
+        return action == "public"
+    if actor.scopes is not None and action not in actor.scopes:
+        return False
+    if action in _ANYBODY:
+        return True
+    return any(_role_may(role, action, target.relation) for role in actor.roles)
+
+
+def _role_may(role: Role, action: Action, relation: Relation) -> bool:
+    return action in _EVERYWHERE[role] or (relation != "none" and action in _RELATED.get(role, _set()))

@@ -1,0 +1,72 @@
+"""The way to the episodes, which may be away: pages then show the records and say since when."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from settings import Settings
+from workflows.client import EngineUnavailableError, EpisodeClient
+from workflows.connection import connect
+from workflows.messages import EpisodeView
+
+GLANCE = timedelta(seconds=1.5)
+"""How long a page waits for the engine before it shows the records instead."""
+PATIENCE = timedelta(seconds=20)
+"""How long a command is repeated before the person is told to send it again."""
+CONNECT_SECONDS = 3.0
+PAUSE_SECONDS = 1.0
+"""Between two tries to reach an engine that is away."""
+
+
+class Engine:
+    """Connects when first needed, and again after an outage."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._patient: EpisodeClient | None = None
+        self._hasty: EpisodeClient | None = None
+        self._connecting = asyncio.Lock()
+        self._tried_at = 0.0
+        self.silent_since: datetime | None = None
+        """Since when the engine has not answered (aware UTC); None while it does."""
+
+    async def commands(self) -> EpisodeClient:
+        """Takes commands. Raises EngineUnavailableError."""
+        await self._connected()
+        assert self._patient is not None
+        return self._patient
+
+    async def view(self, episode_id: str) -> EpisodeView:
+        """The episode as its workflow sees it. Raises EpisodeUnknownError, EngineUnavailableError."""
+        try:
+            await self._connected()
+            assert self._hasty is not None
+            seen = await self._hasty.view(episode_id)
+        except EngineUnavailableError:
+            self.silent_since = self.silent_since or datetime.now(UTC)
+            raise
+        self.silent_since = None
+        return seen
+
+    async def _connected(self) -> None:
+        if self._patient is not None:
+            return
+        async with self._connecting:
+            if self._patient is None:
+                await self._connect()
+
+    async def _connect(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._tried_at and now - self._tried_at < PAUSE_SECONDS:
+            raise EngineUnavailableError("the engine does not answer; what you typed is kept, send it again")
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                client = await connect(self._settings)
+        except (RuntimeError, TimeoutError):
+            self._tried_at = asyncio.get_running_loop().time()
+            self.silent_since = self.silent_since or datetime.now(UTC)
+            raise EngineUnavailableError("the engine does not answer; what you typed is kept, send it again") from None
+        self._patient = EpisodeClient(client, self._settings.temporal_task_queue, PATIENCE)
+        self._hasty = EpisodeClient(client, self._settings.temporal_task_queue, GLANCE)
+        self.silent_since = None

@@ -1,0 +1,65 @@
+"""What may go wrong with a request, as one kind of page or problem each."""
+
+from __future__ import annotations
+
+from practice.sessions import Session
+
+
+class WebError(Exception):
+    """An answer that is not the page asked for. The texts are for the person; they name no client."""
+
+    status = 500
+    title = "Something failed on our side"
+    remedy = "Try again. In an emergency call the local emergency number now."
+
+
+class SignInNeeded(WebError):
+    """Nobody is signed in, or the session is locked or owes its second factor."""
+
+    status = 401
+    title = "Sign in to go on"
+    remedy = "Sign in with your account."
+
+    def __init__(self, session: Session | None) -> None:
+        super().__init__(self.title)
+        self.session = session
+
+
+class FormTooOld(WebError):
+    """The form belongs to another session."""
+
+    status = 403
+    title = "This form belongs to an earlier sign-in"
+    remedy = "Look at what you typed and send it again."
+
+
+class Denied(WebError):
+    """This person may not do that."""
+
+    status = 403
+    title = "You may not see or do this"
+    remedy = "Ask your supervisor, or open it in an emergency with a reason."
+
+
+class NotThere(WebError):
+    """There is nothing of that name, or nothing that this person may know of."""
+
+    status = 404
+    title = "There is nothing here"
+    remedy = "Go back to your queue."
+
+
+class TooMuch(WebError):
+    """What was sent is larger than anything we take."""
+
+    status = 413
+    title = "That is more than a form may hold"
+    remedy = "Shorten the text."
+
+
+class Away(WebError):
+    """The engine or the records do not answer."""
+
+    status = 503
+    title = "The engine does not answer"
+    remedy = "What you typed is kept. Send it again in a moment; use the paper fallback meanwhile."

@@ -1,0 +1,107 @@
+"""Every route says what it needs; here it is asked for, together with the form's token."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import cast
+
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
+from starlette.requests import HTTPConnection, Request
+
+from practice.sessions import Session
+from web.access import NOWHERE, Action, Actor, Target, authorize
+from web.errors import Denied, FormTooOld, SignInNeeded
+from web.parts import Parts, parts_of
+from web.relations import relation_to
+
+SAFE = frozenset({"GET", "HEAD"})
+FORM_TOKEN = "form_token"  # noqa: S105 - the name of a field
+MOST_FIELDS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A request that was let in."""
+
+    parts: Parts
+    actor: Actor
+    session: Session | None
+    """None when a token let it in."""
+    target: Target
+
+
+class May:
+    """Lets a request in when its person may do the action; a dependency of every route."""
+
+    def __init__(self, action: Action) -> None:
+        self.action: Action = action
+
+    async def __call__(self, request: Request) -> Visit:
+        """Raises SignInNeeded, FormTooOld, Denied."""
+        parts = parts_of(request)
+        session = await session_of(request)
+        if session is None or not session.usable:
+            raise SignInNeeded(session)
+        if request.method not in SAFE:
+            await check_form_token(request, session.form_token)
+        account = session.account
+        actor = Actor(account.account_id, account.name, account.roles)
+        target = await relation_to(parts, actor, request.path_params) if request.path_params else NOWHERE
+        if not authorize(actor, self.action, target):
+            raise Denied
+        return Visit(parts, actor, session, target)
+
+
+class Anybody(May):
+    """For the few routes that need nobody signed in."""
+
+    def __init__(self) -> None:
+        super().__init__("public")
+
+    async def __call__(self, request: Request) -> Visit:
+        """Let everybody in."""
+        return Visit(parts_of(request), Actor("", "", ()), await session_of(request), NOWHERE)
+
+
+def cookie_name(parts: Parts) -> str:
+    """The session's cookie; over TLS its name keeps other hosts from setting it."""
+    return "__Host-holdfast" if parts.settings.base_url.startswith("https:") else "holdfast"
+
+
+async def session_of(connection: HTTPConnection) -> Session | None:
+    """The session of a request, looked up once; None without one."""
+    if not hasattr(connection.state, "session"):
+        parts = parts_of(connection)
+        token = connection.cookies.get(cookie_name(parts), "")
+        connection.state.session = await parts.sessions.of(token, parts.clock()) if token else None
+    session: Session | None = connection.state.session
+    return session
+
+
+async def check_form_token(request: Request, expected: str) -> None:
+    """Raises FormTooOld unless the form, or the header that scripts set, carries the session's token."""
+    given = request.headers.get("x-form-token")
+    if given is None:
+        form = await request.form(max_files=0, max_fields=MOST_FIELDS)
+        given = str(form.get(FORM_TOKEN, ""))
+    if not hmac.compare_digest(given.encode(), expected.encode()):
+        raise FormTooOld
+
+
+def needs(route: APIRoute) -> Action | None:
+    """What a route needs; None when it does not say."""
+    calls = (cast(object, one.call) for one in route.dependant.dependencies)
+    found: list[Action] = [call.action for call in calls if isinstance(call, May)]
+    return found[0] if len(found) == 1 else None
+
+
+def routes_of(routers: Iterable[APIRouter]) -> list[APIRoute]:
+    """Every route of these routers. Raises RuntimeError for one that does not say, once, what it needs."""
+    routes = [route for router in routers for route in router.routes]
+    for route in routes:
+        if not isinstance(route, APIRoute) or needs(route) is None:
+            raise RuntimeError(f"{getattr(route, 'path', route)}: say what it needs with Depends(May(…))")
+    return [route for route in routes if isinstance(route, APIRoute)]

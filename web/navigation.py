@@ -1,0 +1,23 @@
+"""The places that a person may go to from every page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from web.access import Action, Actor, authorize
+
+PLACES: tuple[tuple[str, str, Action], ...] = (
+    ("My queue", "/", "queue.read"),
+    ("Report a crisis", "/report", "episode.open"),
+    ("Accounts", "/accounts", "account.manage"),
+)
+"""Label, address, and what one must be allowed to do there."""
+
+
+def navigation(actor: Actor | None, path: str) -> list[dict[str, Any]]:
+    """The places for this person, the present one marked."""
+    return [
+        {"label": label, "href": href, "current": path == href or (href != "/" and path.startswith(f"{href}/"))}
+        for label, href, action in PLACES
+        if authorize(actor, action)
+    ]

@@ -1,0 +1,80 @@
+"""Pages from templates: what every page gets, and the words for times."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from protocol.local_time import show_span, show_time
+from protocol.words import plain
+from web.access import Actor
+from web.guard import FORM_TOKEN, session_of
+from web.navigation import navigation
+from web.parts import Parts, parts_of
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+
+
+@cache
+def environment() -> Environment:
+    """The templates, read once."""
+    made = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        auto_reload=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    shared: dict[str, Any] = {"asset": asset, "form_token_field": FORM_TOKEN}
+    made.globals.update(shared)
+    made.filters["plain"] = plain
+    return made
+
+
+@cache
+def asset(name: str) -> str:
+    """The address of a static file, which changes with its content so that browsers may keep it for good."""
+    content = (STATIC / name).read_bytes()
+    return f"/static/{name}?v={hashlib.sha256(content).hexdigest()[:12]}"
+
+
+async def page(request: Request, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
+    """A page for whoever is signed in."""
+    parts, session = parts_of(request), await session_of(request)
+    usable = session is not None and session.usable
+    actor = Actor(session.account.account_id, session.account.name, session.account.roles) if session else None
+    now = parts.clock()
+    shared: dict[str, Any] = {
+        "person": {"name": actor.name, "role": ", ".join(plain(role) for role in actor.roles)}
+        if actor is not None and usable
+        else None,
+        "nav": navigation(actor, request.url.path) if usable else [],
+        "csp_nonce": request.state.nonce,
+        "flash": None,
+        "form_token": session.form_token if session is not None else "",
+        "now": now,
+        "when": partial(when, parts, now),
+        "left": partial(left, now),
+        "silent_since": parts.engine.silent_since,
+    }
+    text = environment().get_template(template).render({**shared, **context})
+    return HTMLResponse(text, status)
+
+
+def when(parts: Parts, now: datetime, moment: datetime) -> str:
+    """`14:05`, with the day where it is another one; local to the practice."""
+    return show_time(moment.replace(microsecond=0), parts.zone, now)
+
+
+def left(now: datetime, moment: datetime) -> str:
+    """`12 min left` or `5 min overdue`."""
+    span = moment - now
+    return f"{show_span(span)} {'left' if span.total_seconds() > 0 else 'overdue'}"

@@ -1,0 +1,87 @@
+"""What a request works with: one of each for the process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from starlette.requests import HTTPConnection
+
+from audit.database import Database
+from audit.database import connect as connect_records
+from audit.queries import Queries
+from audit.sealing import Keyring
+from practice.accounts import Accounts
+from practice.sealing import Seal
+from practice.sessions import Sessions
+from protocol.directory import Directory
+from protocol_specs.loader import load
+from protocol_specs.rota_file import RotaFile
+from settings import Settings
+from web.engine import Engine
+from web.shelf import Shelf
+
+Clock = Callable[[], datetime]
+
+CONNECTIONS = 8
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything that the routes use."""
+
+    settings: Settings
+    clock: Clock
+    database: Database
+    ring: Keyring
+    queries: Queries
+    shelf: Shelf
+    engine: Engine
+    rota: RotaFile
+    directory: Directory
+    accounts: Accounts
+    sessions: Sessions
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone in which times of the practice are told."""
+        return ZoneInfo("America/Los_Angeles")
+
+
+def utc_now() -> datetime:
+    """The present moment."""
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def opened(settings: Settings, clock: Clock = utc_now) -> AsyncGenerator[Parts]:
+    """The parts, cleared up afterwards. Raises SpecErrors when the rota or the directory can't be read."""
+    database = connect_records(settings.database_url.get_secret_value(), CONNECTIONS)
+    ring = Keyring((key.id, key.secret) for key in settings.record_keys)
+    queries, seal = Queries(database, ring), Seal(ring)
+    try:
+        yield Parts(
+            settings=settings,
+            clock=clock,
+            database=database,
+            ring=ring,
+            queries=queries,
+            shelf=Shelf(settings.protocols, queries),
+            engine=Engine(settings),
+            rota=RotaFile(settings.rota),
+            directory=load(settings.directory, Directory),
+            accounts=Accounts(database, seal),
+            sessions=Sessions(database),
+        )
+    finally:
+        await database.dispose()
+
+
+def parts_of(connection: HTTPConnection) -> Parts:
+    """The parts of the process that serves this request."""
+    parts = connection.app.state.parts
+    assert isinstance(parts, Parts)
+    return parts

@@ -1,0 +1,96 @@
+"""Around every request: headers, a nonce for scripts, limits on what comes in, no forms from other sites. Pure ASGI."""
+
+from __future__ import annotations
+
+import secrets
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MOST_BYTES = 512 * 1024
+"""What a request may hold; the longest form stays far below."""
+SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+class Shield:
+    """Puts the headers on every answer and refuses what must not come in."""
+
+    def __init__(self, app: ASGIApp, base_url: str) -> None:
+        self._app = app
+        own = urlsplit(base_url)
+        self._secure = own.scheme == "https"
+        self._hosts = {own.netloc, f"localhost:{own.port}", f"127.0.0.1:{own.port}"}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        nonce = secrets.token_urlsafe(16)
+        scope.setdefault("state", {})["nonce"] = nonce
+        headers = Headers(scope=scope)
+
+        async def send_shielded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._dress(MutableHeaders(scope=message), scope["path"], nonce)
+            await send(message)
+
+        refused = self._refusal(scope, headers)
+        if refused is not None:
+            await refused(scope, receive, send_shielded)
+            return
+        await self._app(scope, _limited(receive), send_shielded)
+
+    def _refusal(self, scope: Scope, headers: Headers) -> PlainTextResponse | None:
+        if headers.get("host", "") not in self._hosts:  # DNS rebinding
+            return PlainTextResponse("This address does not serve Holdfast. Use the one that was printed.\n", 421)
+        length = headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > MOST_BYTES:
+            return PlainTextResponse("That is more than a form may hold. Shorten the text.\n", 413)
+        if scope["method"] not in SAFE and self._foreign(headers):
+            return PlainTextResponse("Forms are taken from our own pages only.\n", 403)
+        return None
+
+    def _foreign(self, headers: Headers) -> bool:
+        site = headers.get("sec-fetch-site")
+        if site is not None:
+            return site not in ("same-origin", "none")
+        origin = headers.get("origin")
+        return origin is not None and urlsplit(origin).netloc not in self._hosts
+
+    def _dress(self, headers: MutableHeaders, path: str, nonce: str) -> None:
+        headers["Content-Security-Policy"] = (
+            f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; "
+            "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        )
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["X-Frame-Options"] = "DENY"
+        headers["Referrer-Policy"] = "no-referrer"
+        headers["Cross-Origin-Opener-Policy"] = "same-origin"
+        headers["Cross-Origin-Resource-Policy"] = "same-origin"
+        headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=(), payment=()"
+        if self._secure:
+            headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+        if not path.startswith("/static/"):
+            headers["Cache-Control"] = "no-store"
+
+
+class TooLong(Exception):
+    """A body without a stated length went on too long."""
+
+
+def _limited(receive: Receive) -> Receive:
+    """The same, but a body that is longer than it may be ends the request."""
+    taken = 0
+
+    async def receive_some() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > MOST_BYTES:
+            raise TooLong
+        return message
+
+    return receive_some
