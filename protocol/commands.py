@@ -6,8 +6,10 @@ Every command carries its identity, who asks in which role, and when the thing r
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, TypeAdapter
@@ -284,3 +286,14 @@ COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminat
 """Reads and writes any command; strict, closed."""
 HUMAN_COMMAND: TypeAdapter[HumanCommand] = TypeAdapter(Annotated[HumanCommand, Field(discriminator="kind")])
 """Reads and writes what a person may send."""
+
+STAMPED = frozenset({"command_id", "occurred_at", "expected_revision"})
+
+
+def fingerprint(command: Command) -> str:
+    """What a command asks for, by whom and in which role, as 32 hex digits; the same when it is sent again.
+
+    Not when it happened and which revision was seen: whoever sends a command again may stamp these anew.
+    """
+    told = {name: value for name, value in vars(command).items() if name not in STAMPED}
+    return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]

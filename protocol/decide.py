@@ -62,16 +62,17 @@ def _moment(episode: Episode, command: c.Command, now: datetime) -> datetime:
 def _decide_opening(compiled: Program, command: c.Command, now: datetime) -> MacroStep:
     if not isinstance(command, c.OpenEpisode):
         refused = Refused("not_open", "There is no such episode.", "Open the episode first.")
-        return MacroStep(command, now, None, (_refusal(command, refused, now),), ())
+        return MacroStep(command, now, None, (refusal_event(command, refused, now),), ())
     turn = acts.open_episode(compiled, command, now)
     if isinstance(turn, Refused):
-        return MacroStep(command, now, None, (_refusal(command, turn, now),), ())
+        return MacroStep(command, now, None, (refusal_event(command, turn, now),), ())
     turn.settle()
     events = tuple(turn.events)
     return MacroStep(command, now, turn.episode, events, effects_of(turn.episode, events, now))
 
 
-def _refusal(command: c.Command, refused: Refused, now: datetime) -> e.CommandRefused:
+def refusal_event(command: c.Command, refused: Refused, now: datetime) -> e.CommandRefused:
+    """What is said of a refused command."""
     return e.CommandRefused(
         command.kind, refused.code, refused.message, refused.remedy, refused.missing, min(command.occurred_at, now)
     )
@@ -82,7 +83,7 @@ def _refuse(compiled: Program, episode: Episode, command: c.Command, now: dateti
     turn = Turn(compiled, episode, _moment(episode, command, now), now)
     if refused.code not in UNHEARD:
         _hear_disclosure(turn, command)
-    turn.emit(_refusal(command, refused, now))
+    turn.emit(refusal_event(command, refused, now))
     return turn
 
 

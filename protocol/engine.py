@@ -16,9 +16,10 @@ from pydantic import ConfigDict, Field, TypeAdapter
 from protocol import commands as c
 from protocol import events as e
 from protocol.commands import STRICT
-from protocol.decide import MacroStep, decide
+from protocol.decide import MacroStep, decide, refusal_event
 from protocol.effects import Effect
 from protocol.episode import Episode, next_deadline
+from protocol.facts import Refused
 from protocol.spec import ProtocolSpec
 from protocol.trail import Entry, Head, TrailRow, append, genesis, payload_of
 
@@ -26,6 +27,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 """The trail dates nothing before this, however wrong a person's clock is; the command itself is kept as sent."""
 MOST_RECEIPTS = 500
 """How many of the latest commands are remembered, so that one sent again is answered and not applied again."""
+REUSED = Refused("command_id_reused", "This command id was used for something else.", "Send it under an id of its own.")
 
 _EVENT: TypeAdapter[Any] = TypeAdapter(Annotated[e.Event, Field(discriminator="kind")])
 
@@ -36,6 +38,8 @@ class Receipt:
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     command_id: str
+    fingerprint: str
+    """Of what the command asked for; the same id with another content is refused."""
     episode_id: str
     revision: int
     stage: str
@@ -79,12 +83,19 @@ class Engine:
         self._salt_key = salt_key
 
     def submit(self, command: c.Command, now: datetime) -> Receipt:
-        """Take in a command at `now` (aware UTC). What is due is swept first; a repeated id changes nothing."""
+        """Take in a command at `now` (aware UTC). What is due is swept first.
+
+        A command sent again gets its receipt and changes nothing. An id that was used for something else is refused
+        without a trace: the entry would otherwise be taken for recorded.
+        """
+        asked = c.fingerprint(command)
         known = self.receipts.get(command.command_id)
-        if known is not None:
+        if known is None:
+            self.sweep(now)
+            return self._remember(self._run(command, now), asked)
+        if known.fingerprint == asked:
             return known
-        self.sweep(now)
-        return self._remember(self._run(command, now))
+        return self._receipt(command, asked, (refusal_event(command, REUSED, now),))
 
     def sweep(self, now: datetime) -> None:
         """Let everything fire that is due at or before `now`."""
@@ -140,18 +151,22 @@ class Engine:
         )
         return append(self.head, entry, self._salt_key)
 
-    def _remember(self, step: MacroStep) -> Receipt:
-        episode = step.episode
-        receipt = Receipt(
-            command_id=step.command.command_id,
+    def _remember(self, step: MacroStep, asked: str) -> Receipt:
+        receipt = self._receipt(step.command, asked, step.events)
+        self.receipts[receipt.command_id] = receipt
+        while len(self.receipts) > MOST_RECEIPTS:
+            del self.receipts[next(iter(self.receipts))]
+        return receipt
+
+    def _receipt(self, command: c.Command, asked: str, events: tuple[e.Event, ...]) -> Receipt:
+        episode = self.episode
+        return Receipt(
+            command_id=command.command_id,
+            fingerprint=asked,
             episode_id=self.episode_id,
             revision=episode.revision if episode else 0,
             stage=episode.stage if episode else "",
             risk=episode.risk if episode else "",
             next_deadline=self.next_deadline(),
-            events=step.events,
+            events=events,
         )
-        self.receipts[receipt.command_id] = receipt
-        while len(self.receipts) > MOST_RECEIPTS:
-            del self.receipts[next(iter(self.receipts))]
-        return receipt

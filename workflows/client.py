@@ -20,8 +20,8 @@ from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReus
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from protocol.commands import HumanCommand, OpenEpisode
-from protocol.engine import Receipt
+from protocol.commands import HumanCommand, OpenEpisode, fingerprint
+from protocol.engine import REUSED, Receipt
 from protocol.spec import ProtocolSpec
 from workflows import ports
 from workflows.episode_workflow import EpisodeWorkflow
@@ -68,6 +68,10 @@ class MalformedCommandError(EpisodeError):
     """The command was refused for its form and left no trace."""
 
 
+class CommandIdReusedError(MalformedCommandError):
+    """The command's id was used for something else before. Nothing was recorded."""
+
+
 class EngineFaultError(EpisodeError):
     """The engine failed on the command. The command was not taken, the episode lives on; somebody must look."""
 
@@ -110,12 +114,12 @@ class EpisodeClient:
                 start_workflow_operation=start,
             )
 
-        return await self._patiently(command.episode_id, call)
+        return _answer_to(command, await self._patiently(command.episode_id, call))
 
     async def submit(self, episode_id: str, command: HumanCommand) -> Receipt:
         """Send a command. The receipt says what it brought about, or why it was refused.
 
-        Raises EpisodeUnknownError, EpisodeOverError, MalformedCommandError, EngineFaultError,
+        Raises EpisodeUnknownError, EpisodeOverError, MalformedCommandError, CommandIdReusedError, EngineFaultError,
         EngineUnavailableError.
         """
         handle = self._client.get_workflow_handle_for(EpisodeWorkflow.run, workflow_id(episode_id))
@@ -125,7 +129,7 @@ class EpisodeClient:
                 EpisodeWorkflow.submit, Submission(command), id=command.command_id
             )
 
-        return await self._patiently(episode_id, call)
+        return _answer_to(command, await self._patiently(episode_id, call))
 
     async def view(self, episode_id: str) -> EpisodeView:
         """The episode as its workflow sees it now. Raises EpisodeUnknownError, EngineUnavailableError."""
@@ -188,9 +192,18 @@ class EpisodeClient:
         return EpisodeOverError(f"episode {episode_id} is over; open a new one")
 
 
+def _answer_to(command: HumanCommand, receipt: Receipt) -> Receipt:
+    """The receipt, if it answers this command: Temporal itself gives an id that it knows its first answer."""
+    if receipt.fingerprint != fingerprint(command):
+        raise CommandIdReusedError(f"{REUSED.message} {REUSED.remedy}")
+    return receipt
+
+
 def _rejection(error: WorkflowUpdateFailedError) -> EpisodeError:
     cause = error.cause
     kind = cause.type if isinstance(cause, ApplicationError) else ""
     if kind == ports.ENGINE_FAULT:
         return EngineFaultError("the engine failed on this command and did not take it; see the worker's log")
+    if kind == ports.REUSED_ID:
+        return CommandIdReusedError(str(cause))
     return MalformedCommandError(str(cause))

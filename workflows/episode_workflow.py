@@ -20,7 +20,7 @@ from temporalio.exceptions import ApplicationError
 
 from protocol.commands import DEADLINE_ID, REPORT_ID, Command
 from protocol.effects import Page
-from protocol.engine import Engine, Receipt
+from protocol.engine import REUSED, Engine, Receipt
 from protocol.summary import summarise
 from protocol.trail import Head, TrailRow
 from workflows import ports
@@ -116,10 +116,13 @@ class EpisodeWorkflow:
         salt_key = bytes.fromhex(self._told.salt_key)
         copy = Engine(mine.spec, mine.episode_id, salt_key, mine.episode, mine.head, mine.receipts)
         try:
-            copy.submit(command, now)
+            receipt = copy.submit(command, now)
         except Exception as error:
             workflow.logger.exception("the engine failed on a command", extra={"command": command.kind})
             raise ApplicationError("the engine failed on this command", type=ports.ENGINE_FAULT) from error
+        if receipt.refusal is not None and receipt.refusal.code == REUSED.code:
+            message = f"{receipt.refusal.message} {receipt.refusal.remedy}"
+            raise ApplicationError(message, type=ports.REUSED_ID)
         self._rehearsed = (mine.head, now, copy)
 
     @workflow.query(name=ports.VIEW)

@@ -23,6 +23,7 @@ SUBMIT = "submit"
 VIEW = "view"
 TOO_LARGE = "TooLarge"
 RESERVED_ID = "ReservedId"
+REUSED_ID = "ReusedId"
 ENGINE_FAULT = "EngineFault"
 OPENING_REFUSED = "OpeningRefused"
 

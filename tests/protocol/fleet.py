@@ -58,6 +58,7 @@ class Voyage:
         self.faults.update(sim.faults)
         self.kinds.update(row.kind for row in sim.rows)
         self.refusals.update(one.refusal.code for _, one in sim.answered if one.refusal is not None)
+        self.refusals.update(sim.turned_away)
 
     def join(self, other: Voyage) -> Voyage:
         """Both together, in order."""

@@ -15,14 +15,14 @@ from typing import Any
 
 from protocol import commands as c
 from protocol.effects import Effect, Page
-from protocol.engine import RECEIPT, Engine, Receipt
-from protocol.episode import EPISODE
+from protocol.engine import Engine, Receipt
 from protocol.spec import LEVELS, ProtocolSpec
-from protocol.trail import Head, TrailRow
+from protocol.trail import TrailRow
+from tests.protocol.breakage import crash, report_page, reuse_id, send_again
 from tests.protocol.invariants import Step, check
 from tests.protocol.menu import Menu
+from tests.protocol.story import KEY
 
-KEY = bytes(range(32))
 FIRST_DAY = datetime(2026, 10, 25, tzinfo=UTC)
 PEOPLE = ("mara", "ben", "sue")
 PACIFIC = timezone(timedelta(hours=-8))
@@ -50,6 +50,8 @@ class Simulation:
         self.effects: list[Effect] = []
         self.answered: list[tuple[c.Command, Receipt]] = []
         self.pages: list[str] = []
+        self.turned_away: list[str] = []
+        """Refusals that left no trace."""
         self.faults: Counter[str] = Counter()
         self._number = 0
 
@@ -308,49 +310,6 @@ def reopen(sim: Simulation) -> None:
     )
 
 
-# What breaks
-
-
-def report_page(sim: Simulation) -> None:
-    """A page is reported delivered, undeliverable, twice, or never."""
-    if not sim.pages:
-        return
-    page_id = sim.pages.pop(sim.random.randrange(len(sim.pages)))
-    fate = sim.random.random()
-    if fate < 0.2:
-        sim.faults["lost page report"] += 1
-        return
-    if fate < 0.5:
-        sim.faults["undeliverable page"] += 1
-    if fate > 0.95:
-        sim.pages.append(page_id)
-    fields = {**sim.identity(), "actor": c.SYSTEM_ACTOR, "role": c.SYSTEM_ROLE}
-    sim.submit(c.ReportPage(**fields, page_id=page_id, delivered=fate >= 0.5, recipients=("mara",)))
-
-
-def send_again(sim: Simulation) -> None:
-    """The same command arrives twice; the answer is the same and nothing happens."""
-    sim.faults["duplicate command"] += 1
-    command, receipt = sim.random.choice(sim.answered)
-    before = sim.engine.episode
-    assert sim.engine.submit(command, sim.now) == receipt
-    assert sim.engine.episode is before
-    assert not sim.engine.rows
-    assert not sim.engine.effects
-
-
-def crash(sim: Simulation) -> None:
-    """The engine is rebuilt from what was kept: its state as JSON, the head of the trail, the receipts."""
-    sim.faults["crash"] += 1
-    engine = sim.engine
-    kept = EPISODE.dump_json(engine.episode) if engine.episode is not None else None
-    receipts = {name: RECEIPT.validate_json(RECEIPT.dump_json(one)) for name, one in engine.receipts.items()}
-    episode = EPISODE.validate_json(kept) if kept is not None else None
-    assert episode == engine.episode
-    assert receipts == engine.receipts
-    sim.engine = Engine(sim.spec, sim.episode_id, KEY, episode, Head(engine.head.sequence, engine.head.hash), receipts)
-
-
 ODDS: dict[Callable[[Simulation], None], int] = {
     record_facts: 14,
     next_step: 22,
@@ -374,6 +333,7 @@ ODDS: dict[Callable[[Simulation], None], int] = {
     reopen: 1,
     report_page: 6,
     send_again: 4,
+    reuse_id: 1,
     crash: 1,
 }
 DEEDS, WEIGHTS = list(ODDS), list(ODDS.values())

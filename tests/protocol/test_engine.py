@@ -54,6 +54,42 @@ def test_a_command_sent_again_gets_its_receipt_and_changes_nothing():
     assert story.owed("finish_assessment")[0].missed is False
 
 
+def test_an_id_that_was_used_for_something_else_is_refused_without_a_trace():
+    story = Story.begun()
+    told = {"command_id": "x", "actor": "mara", "role": "therapist", "occurred_at": START}
+    first = story.engine.submit(c.RecordFacts(**told, facts={"safe": "yes", "pain": 1}), story.now)
+    before, rows, kept = story.episode, len(story.engine.rows), dict(story.engine.receipts)
+    for other in (
+        c.RecordFacts(**told, facts={"safe": "no", "pain": 1}),
+        c.RecordFacts(**{**told, "actor": "ben"}, facts={"safe": "yes", "pain": 1}),
+        c.RecordFacts(**{**told, "role": "peer"}, facts={"safe": "yes", "pain": 1}),
+        c.DeclareEmergency(**told),
+    ):
+        receipt = story.engine.submit(other, story.now + timedelta(days=1))
+        assert code(receipt) == "command_id_reused"
+        assert (receipt.command_id, receipt.revision) == ("x", before.revision)
+        assert kinds(receipt) == ["CommandRefused"]
+        assert receipt.refusal is not None
+        assert receipt.refusal.remedy == "Send it under an id of its own."
+    assert story.episode is before
+    assert (len(story.engine.rows), story.engine.receipts) == (rows, kept)
+    assert story.engine.effects == []
+    assert first.refusal is None
+
+
+def test_a_command_sent_again_may_be_stamped_anew():
+    """With another time and another revision, and its answers in another order, it is the same command."""
+    story = Story.begun()
+    told = {"command_id": "x", "actor": "mara", "role": "therapist"}
+    first = story.engine.submit(c.RecordFacts(**told, occurred_at=START, facts={"safe": "yes", "pain": 1}), story.now)
+    again = c.RecordFacts(
+        **told, occurred_at=START + timedelta(seconds=9), expected_revision=1, facts={"pain": 1, "safe": "yes"}
+    )
+    assert story.engine.submit(again, story.now + timedelta(seconds=9)) is first
+    assert first.fingerprint == c.fingerprint(again)
+    assert len(first.fingerprint) == 32
+
+
 def test_a_refusal_is_remembered_as_well():
     story = Story.begun()
     command = c.Advance(command_id="x", actor="mara", role="therapist", occurred_at=START)

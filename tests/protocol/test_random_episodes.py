@@ -28,6 +28,7 @@ FAULTS = {
     "lost page report",
     "undeliverable page",
     "duplicate command",
+    "reused command id",
     "crash",
 }
 

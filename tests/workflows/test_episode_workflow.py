@@ -3,12 +3,14 @@
 import asyncio
 import time
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from pydantic_core import to_jsonable_python
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
 
 from protocol import engine
 from protocol.commands import (
@@ -24,6 +26,7 @@ from protocol.engine import Receipt
 from tests.workflows.stack import Stack, brisk, command, key, opening
 from workflows import episode_workflow, ports
 from workflows.client import (
+    CommandIdReusedError,
     EngineFaultError,
     EngineUnavailableError,
     EpisodeClient,
@@ -33,6 +36,7 @@ from workflows.client import (
     workflow_id,
 )
 from workflows.connection import connect
+from workflows.episode_workflow import EpisodeWorkflow
 from workflows.messages import Submission
 
 pytestmark = pytest.mark.full
@@ -265,6 +269,25 @@ async def test_malformed_commands_are_refused_without_a_trace(shell: Stack):
             await shell.episodes.submit(episode_id, huge)
         after = await shell.episodes.view(episode_id)
         assert (after.episode, after.head) == (before.episode, before.head)
+
+
+async def test_an_id_that_was_used_for_something_else_is_refused_without_a_trace(shell: Stack):
+    async with shell.worker():
+        episode_id = await opened(shell)
+        fact = command(RecordFacts, facts={"distress_1": 3})
+        receipt = await shell.episodes.submit(episode_id, fact)
+        before = await until(shell, episode_id, lambda view: view.episode.pages and not view.pages)
+        other = replace(fact, facts={"distress_1": 4})
+        with pytest.raises(CommandIdReusedError, match="used for something else"):
+            await shell.episodes.submit(episode_id, other)
+        handle = shell.client.get_workflow_handle_for(EpisodeWorkflow.run, workflow_id(episode_id))
+        with pytest.raises(WorkflowUpdateFailedError) as past_temporals_own_memory:
+            await handle.execute_update(EpisodeWorkflow.submit, Submission(other))
+        assert isinstance(past_temporals_own_memory.value.cause, ApplicationError)
+        assert past_temporals_own_memory.value.cause.type == ports.REUSED_ID
+        after = await shell.episodes.view(episode_id)
+        assert (after.episode, after.head) == (before.episode, before.head)
+        assert await shell.episodes.submit(episode_id, replace(fact, occurred_at=datetime.now(UTC))) == receipt
 
 
 async def test_nobody_speaks_for_the_engine(shell: Stack):

@@ -1,0 +1,71 @@
+"""What breaks around an episode: pages are lost, commands arrive twice or under a used id, the engine crashes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from protocol import commands as c
+from protocol.engine import MOST_RECEIPTS, RECEIPT, Engine
+from protocol.episode import EPISODE
+from protocol.trail import Head
+from tests.protocol.story import KEY
+
+if TYPE_CHECKING:
+    from tests.protocol.simulator import Simulation
+
+
+def report_page(sim: Simulation) -> None:
+    """A page is reported delivered, undeliverable, twice, or never."""
+    if not sim.pages:
+        return
+    page_id = sim.pages.pop(sim.random.randrange(len(sim.pages)))
+    fate = sim.random.random()
+    if fate < 0.2:
+        sim.faults["lost page report"] += 1
+        return
+    if fate < 0.5:
+        sim.faults["undeliverable page"] += 1
+    if fate > 0.95:
+        sim.pages.append(page_id)
+    fields = {**sim.identity(), "actor": c.SYSTEM_ACTOR, "role": c.SYSTEM_ROLE}
+    sim.submit(c.ReportPage(**fields, page_id=page_id, delivered=fate >= 0.5, recipients=("mara",)))
+
+
+def send_again(sim: Simulation) -> None:
+    """The same command arrives twice; the answer is the same and nothing happens."""
+    sim.faults["duplicate command"] += 1
+    command, receipt = sim.random.choice(sim.answered)
+    before = sim.engine.episode
+    assert sim.engine.submit(command, sim.now) == receipt
+    assert sim.engine.episode is before
+    assert not sim.engine.rows
+    assert not sim.engine.effects
+
+
+def reuse_id(sim: Simulation) -> None:
+    """Another command arrives under an id that was used: refused, and nothing happens."""
+    sim.faults["reused command id"] += 1
+    command, receipt = sim.random.choice(sim.answered[-MOST_RECEIPTS:])
+    before, kept = sim.engine.episode, dict(sim.engine.receipts)
+    other = {**sim.identity(), "command_id": command.command_id}
+    refused = sim.engine.submit(c.AddAddendum(**other, refers_to=1, text=f"not {receipt.revision}"), sim.now)
+    assert refused.refusal is not None
+    assert refused.events == (refused.refusal,)
+    assert refused.refusal.code == "command_id_reused"
+    assert sim.engine.episode is before
+    assert sim.engine.receipts == kept
+    assert not sim.engine.rows
+    assert not sim.engine.effects
+    sim.turned_away.append(refused.refusal.code)
+
+
+def crash(sim: Simulation) -> None:
+    """The engine is rebuilt from what was kept: its state as JSON, the head of the trail, the receipts."""
+    sim.faults["crash"] += 1
+    engine = sim.engine
+    kept = EPISODE.dump_json(engine.episode) if engine.episode is not None else None
+    receipts = {name: RECEIPT.validate_json(RECEIPT.dump_json(one)) for name, one in engine.receipts.items()}
+    episode = EPISODE.validate_json(kept) if kept is not None else None
+    assert episode == engine.episode
+    assert receipts == engine.receipts
+    sim.engine = Engine(sim.spec, sim.episode_id, KEY, episode, Head(engine.head.sequence, engine.head.hash), receipts)
