@@ -14,12 +14,16 @@ from audit.database import connect_sync, for_writing
 
 _LOCK = 0x484F4C44  # any number, the same for every process that migrates
 
-#: What the application may do on PostgreSQL. On the trail, the protocols and the checkpoints: read and append.
+#: What the application may do on PostgreSQL. What must not change: read and append.
 RIGHTS = {
     "trail": "SELECT, INSERT",
     "protocols": "SELECT, INSERT",
     "checkpoints": "SELECT, INSERT",
     "client_keys": "SELECT, INSERT",
+    "accesses": "SELECT, INSERT",
+    "releases": "SELECT, INSERT",
+    "holds": "SELECT, INSERT",
+    "saved_searches": "SELECT, INSERT, UPDATE, DELETE",
     "episodes": "SELECT, INSERT, UPDATE",
     "obligations": "SELECT, INSERT, UPDATE, DELETE",
     "pages": "SELECT, INSERT, UPDATE",

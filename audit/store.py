@@ -12,6 +12,7 @@ from audit.database import Database
 from audit.dialects import insert_or_skip, lock_episode
 from audit.keys import key_of_client
 from audit.projections import project
+from audit.releases import note_in, present
 from audit.sealing import ClientKey, Keyring, Place
 from audit.tables import protocols, trail
 from protocol.canonical import rfc3339
@@ -71,6 +72,7 @@ class Store:
         self._database = database
         self._ring = ring
         self._clock = clock
+        self._release_noted = False
 
     async def append(self, rows: Sequence[TrailRow], summary: EpisodeSummary) -> Head:
         """Append what is new of a batch of one episode, in one transaction; the head of its trail then.
@@ -89,10 +91,14 @@ class Store:
             key = key_of_client(connection, self._ring, summary.client_ref, now)
             connection.execute(_RECORD, [_record(row, key, now) for row in fresh])
             project(connection, fresh, summary)
+            if not self._release_noted:  # before any row of this process can be seen
+                note_in(connection, present(), now)
             return fresh[-1].head
 
         _check_batch(rows, summary)
-        return await self._database.write(work)
+        head = await self._database.write(work)
+        self._release_noted = True
+        return head
 
     async def head(self, episode_id: str) -> Head:
         """The last row of an episode's trail; sequence 0 when there is none."""

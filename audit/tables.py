@@ -1,6 +1,7 @@
 """The tables of the records. The migrations make them; a test holds the two together.
 
-`trail`, `protocols` and `checkpoints` only ever grow: triggers refuse UPDATE and DELETE. `episodes`, `obligations`
+`trail`, `protocols`, `checkpoints`, `accesses`, `releases` and `holds` only ever grow: triggers refuse UPDATE and
+DELETE. `episodes`, `obligations`
 and `pages` are projections: what lists need, made from the trail and replaceable. Hashes are lower-case hexadecimal.
 """
 
@@ -182,4 +183,55 @@ pages = Table(
     Column("delivered", Boolean),
     Column("recipients", JSON, nullable=False),
     Column("detail", Text, nullable=False),
+)
+
+accesses = Table(
+    "accesses",
+    metadata,
+    Column("access_id", Text, primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("episode_id", Text, nullable=False),
+    Column("client_ref", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Index("ix_accesses_episode_id", "episode_id", "at"),
+    Index("ix_accesses_client_ref", "client_ref", "at"),
+    Index("ix_accesses_who", "who", "at"),
+    sqlite_strict=True,
+)
+
+releases = Table(
+    "releases",
+    metadata,
+    Column("release_id", Text, primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("rules", Text, nullable=False),
+    sqlite_strict=True,
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("hold_id", Text, primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("client_ref", Text, nullable=False, index=True),
+    Column("act", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    CheckConstraint("act IN ('placed', 'lifted')", name="act"),
+    sqlite_strict=True,
+)
+
+saved_searches = Table(
+    "saved_searches",
+    metadata,
+    Column("who", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("wanted", Text, nullable=False),
+    Column("saved_at", Moment, nullable=False),
+    sqlite_strict=True,
 )

@@ -9,11 +9,14 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
+from audit.access import Access, record
 from audit.checkpoints import Checkpointer, SigningKeys
 from audit.database import Database, connect, connect_sync
+from audit.holds import hold
 from audit.keys import destroy
 from audit.migrate import upgrade
 from audit.queries import Queries
+from audit.releases import Release, note_in
 from audit.store import Store
 from tests.audit.records import RING, START, fill, rows, summary
 
@@ -31,12 +34,19 @@ CHANGES = [
     "UPDATE checkpoints SET rows = 0",
     "DELETE FROM checkpoints",
     "DELETE FROM client_keys",
+    "UPDATE accesses SET who = 'somebody else'",
+    "DELETE FROM accesses",
+    "UPDATE holds SET act = 'lifted'",
+    "DELETE FROM holds",
+    "UPDATE releases SET version = '9'",
+    "DELETE FROM releases",
 ]
 REPLACING = [
     f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}"
-    for table in ("trail", "protocols", "checkpoints", "client_keys")
+    for table in ("trail", "protocols", "checkpoints", "client_keys", "accesses", "holds", "releases")
 ]
 TRUNCATING = ["TRUNCATE trail CASCADE", "TRUNCATE protocols", "TRUNCATE checkpoints", "TRUNCATE client_keys CASCADE"]
+TRUNCATING += ["TRUNCATE accesses", "TRUNCATE holds", "TRUNCATE releases"]
 
 
 @pytest.mark.parametrize("change", [*CHANGES, *REPLACING, *TRUNCATING])
@@ -47,6 +57,9 @@ async def test_the_database_refuses_changes(store: Store, records: Database, que
     made = await fill(store, 2)
     await store.save_protocol(DOCUMENT_HASH, "p", "1", DOCUMENT)
     await Checkpointer(records, SIGNING, lambda: START).make()
+    await record(records, Access(START, "lee", "auditor", "read", client_ref="client-1"))
+    await hold(records, "client-1", "lee", "subpoena", START)
+    await records.write(lambda connection: note_in(connection, Release("1", "ab" * 32), START))
     with pytest.raises(DBAPIError, match=r"append-only|never deleted"):
         await records.write(lambda connection: connection.execute(text(change)))
     assert await queries.trail_rows("ep-1") == tuple(made)
@@ -80,6 +93,9 @@ async def test_the_application_can_do_its_work(application_url: str):
     await store.save_protocol(DOCUMENT_HASH, "p", "1", DOCUMENT)
     assert len(await Queries(records, RING).trail_rows("ep-1")) == 5
     assert await Checkpointer(records, SIGNING, lambda: START).make() == 1
+    await record(records, Access(START, "lee", "auditor", "read", client_ref="client-1"))
+    await hold(records, "client-1", "lee", "subpoena", START)
+    await records.write(lambda connection: note_in(connection, Release("1", "ab" * 32), START))
     await records.dispose()
 
 
