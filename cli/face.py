@@ -119,7 +119,7 @@ def face_of(program: Program, episode: Episode, directory: Directory, now: datet
             for name in BANNER_FACTS
             if name in spec.facts
         },
-        duties=tuple(_duties(words, episode, now)),
+        duties=tuple(duties_of(words, episode, now)),
         todo=() if episode.closed_at else tuple(_todo(program, episode)),
         next_stages=spec.stages[episode.stage].next,
         script=spec.emergency.script,
@@ -127,7 +127,8 @@ def face_of(program: Program, episode: Episode, directory: Directory, now: datet
     )
 
 
-def _duties(words: Words, episode: Episode, now: datetime) -> Iterator[Duty]:
+def duties_of(words: Words, episode: Episode, now: datetime) -> Iterator[Duty]:
+    """What is owed at `now` (aware UTC), the earliest first."""
     for owed in sorted(episode.obligations.values(), key=lambda owed: owed.due_at):
         left = owed.due_at - now
         overdue = left.total_seconds() <= 0

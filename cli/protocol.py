@@ -9,11 +9,13 @@ import typer
 from cli.configuration import settings
 from cli.output import FOUND, USAGE, AsJson, Trouble, complain_of, say, say_json, table
 from cli.shelf import find_protocol, protocol_files, read_directory, scenario_files
+from cli.simulate import simulate
 from protocol.spec import ProtocolSpec
 from protocol_specs.loader import load_protocol
 from protocol_specs.located import SpecErrors
 
 app = typer.Typer(no_args_is_help=True, help="Write, check and try protocols.")
+app.command("simulate")(simulate)
 
 Spec = Annotated[str, typer.Argument(help="A protocol's name, or the path of its file.", show_default=False)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
+from copy import copy
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -70,6 +71,14 @@ class VirtualStage:
     async def episode(self) -> Episode | None:
         """The engine's episode."""
         return self._engine.episode
+
+    def fork(self) -> VirtualStage:
+        """Another stage at this very moment, to go on from later. What was recorded so far is not taken along."""
+        engine = self._engine
+        twin = copy(self)
+        twin._engine = Engine(engine.spec, engine.episode_id, SALT_KEY, engine.episode, engine.head, engine.receipts)
+        twin.trail = []
+        return twin
 
     def _take_rows(self) -> list[TrailRow]:
         rows = self._engine.take_rows()

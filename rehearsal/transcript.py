@@ -27,14 +27,11 @@ LEGEND = (
 
 def transcript(report: Report) -> str:
     """The whole story, at most 100 columns wide, ending with a line break."""
-    teller = _Teller(Words(report.program.spec), _reports(report))
-    story = "\n".join([*_heading(report), *teller.tell(report), "", *_ending(report)]) + "\n"
+    teller = Teller(Words(report.program.spec))
+    teller.hear(report.entries)
+    told = (line for played in report.entries for line in teller.tell(played))
+    story = "\n".join([*_heading(report), *told, "", *_ending(report)]) + "\n"
     return story.replace(NO_BREAK, " ")
-
-
-def _reports(report: Report) -> dict[str, e.PageReported]:
-    everything = (h.event for played in report.entries for h in (*played.before, *played.happened))
-    return {event.page_id: event for event in everything if isinstance(event, e.PageReported)}
 
 
 def _heading(report: Report) -> Iterator[str]:
@@ -71,17 +68,24 @@ def _ending(report: Report) -> Iterator[str]:
 
 
 @dataclass
-class _Teller:
+class Teller:
+    """Tells one entry after the other; remembers the day and what was paged."""
+
     words: Words
-    reports: dict[str, e.PageReported]
+    reports: dict[str, e.PageReported] = field(default_factory=dict[str, e.PageReported])
     day: str = ""
     rungs: dict[str, int] = field(default_factory=dict[str, int])
     """The rung of each obligation's latest page: the same again is only counted."""
 
-    def tell(self, report: Report) -> Iterator[str]:
-        for played in report.entries:
-            yield from self._meanwhile(played)
-            yield from self._entry(played)
+    def hear(self, entries: Iterable[Played]) -> None:
+        """Learn what became of pages, so that they can be told with whom they reached."""
+        everything = (happened.event for played in entries for happened in (*played.before, *played.happened))
+        self.reports |= {event.page_id: event for event in everything if isinstance(event, e.PageReported)}
+
+    def tell(self, played: Played) -> Iterator[str]:
+        """What came due before an entry, and the entry."""
+        yield from self._meanwhile(played)
+        yield from self._entry(played)
 
     def _meanwhile(self, played: Played) -> Iterator[str]:
         """What came due, grouped by minute; repeated pages are counted instead of listed."""

@@ -1,0 +1,128 @@
+"""`holdfast protocol simulate` with what a person would type piped in."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cli.main import run
+
+ROOT = Path(__file__).parents[2]
+Out = pytest.CaptureFixture[str]
+Type = Callable[..., str]
+
+
+@pytest.fixture
+def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HOLDFAST_VAR", str(tmp_path / "var"))
+    return Path(shutil.copy(ROOT / "tests/specs/minimal.yaml", tmp_path / "minimal.yaml"))
+
+
+@pytest.fixture
+def typed(spec: Path, monkeypatch: pytest.MonkeyPatch, capsys: Out) -> Type:
+    """What is said when these lines are typed."""
+
+    def type_in(*lines: str, options: tuple[str, ...] = ()) -> str:
+        monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
+        assert run(["protocol", "simulate", str(spec), "--starts", "2026-12-01 10:00", *options]) == 0
+        return capsys.readouterr().out
+
+    return type_in
+
+
+def test_a_form_is_asked_and_its_answers_raise_the_risk(typed: Type) -> None:
+    said = typed("1", "maybe", "yes", "rest", "quit")
+    assert "! maybe is none: yes or no, or refused" in said
+    assert "rises from low to HIGH: A wish to die and nobody there." in said
+    assert "risk HIGH" in said
+
+
+def test_time_passes_and_pages_leave(typed: Type) -> None:
+    said = typed("2 h later")
+    assert "11:00     Holdfast: time has come\n          page      Come to a plan → Supervisor: Ben by email" in said
+    assert "OVERDUE   Come to a plan (was due 12:00)" in said
+    assert "0 s OVERDUE" in said
+
+
+def test_a_form_can_be_left(typed: Type) -> None:
+    said = typed("1", "no", "cancel", "quit")
+    assert "Nothing was done." in said
+    assert "completes" not in said
+
+
+def test_taking_back_forgets_what_was_paged(typed: Type) -> None:
+    said = typed("2 h later", "undo", "2 h later")
+    assert "Taken back: the time that passed" in said
+    assert said.count("page      Come to a plan → Supervisor: Ben by email") == 2
+
+
+def test_a_saved_run_is_played_by_the_test_command(typed: Type, spec: Path, capsys: Out) -> None:
+    said = typed("1", "no", "rest", "as ben", "1 d", "save missed_call Nobody came", "quit")
+    file = spec.parent / "scenarios/minimal/missed_call.yaml"
+    assert f"Saved as {file}" in said
+    assert "You are Ben, Supervisor now." in said
+    assert run(["protocol", "test", str(spec)]) == 0
+    assert "Nobody came" in capsys.readouterr().out
+    other = spec.read_text(encoding="utf-8").replace("due: 2h", "due: 3h")
+    spec.write_text(other, encoding="utf-8")
+    assert run(["protocol", "test", str(spec)]) == 1
+
+
+def test_a_run_is_never_saved_over_another(typed: Type, spec: Path) -> None:
+    typed("5 min", "save once", "6 min", "save once")
+    file = spec.parent / "scenarios/minimal/once.yaml"
+    kept = file.read_text(encoding="utf-8")
+    assert "there is already a scenario" in typed("5 min", "save once")
+    assert "can't be the name of a scenario" in typed("5 min", "save ../Once")
+    assert file.read_text(encoding="utf-8") == kept
+    assert [one.name for one in spec.parent.rglob("*.yaml")] == ["minimal.yaml", "once.yaml"]
+
+
+def test_the_end_of_the_input_leaves_and_says_what_was_not_kept(typed: Type) -> None:
+    assert "Left without saving" in typed("5 min")
+    assert "Left without saving" not in typed()
+
+
+def test_an_interrupted_run_can_be_kept(typed: Type, spec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = typed("5 min", "1", "no", options=("--save", "cut_off"))
+    assert "Nothing was done." in said
+    assert (spec.parent / "scenarios/minimal/cut_off.yaml").is_file()
+
+    class Interrupted(io.StringIO):
+        def readline(self, size: int | None = -1, /) -> str:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("sys.stdin", Interrupted())
+    assert run(["protocol", "simulate", str(spec), "--save", "by_ctrl_c"]) == 0
+    assert (spec.parent / "scenarios/minimal/by_ctrl_c.yaml").is_file()
+
+
+@pytest.mark.parametrize("line", ["99", "blah", "as nobody", "undo", "save", "tomorrow"])
+def test_what_is_not_understood_says_what_would_be(typed: Type, line: str) -> None:
+    said = typed(line)
+    assert "\n! " in said
+    assert "\n  → " in said
+
+
+def test_machines_are_answered_in_json(typed: Type) -> None:
+    said = typed("help", "1", "no", "rest", "bad", options=("--json",))
+    decoder, documents = json.JSONDecoder(), []
+    while said.strip():
+        document, end = decoder.raw_decode(said.lstrip())
+        documents.append(document)
+        said = said.lstrip()[end:]
+    assert documents[0]["menu"][0]["act"] == "complete_step"
+    assert "StepCompleted" in [event["kind"] for event in documents[-2]["happened"]]
+    assert documents[-2]["owed"][0]["due"] == "2026-12-01T20:00:00Z"
+    assert "is no time" in documents[-1]["error"]
+
+
+def test_what_can_not_begin_is_said(spec: Path, capsys: Out) -> None:
+    assert run(["protocol", "simulate", str(spec), "--type", "overdos"]) == 2
+    assert "did you mean `overdose`?" in capsys.readouterr().err
+    assert run(["protocol", "simulate", str(spec), "--starts", "yesterday"]) == 2
