@@ -5,8 +5,8 @@ from alembic import op
 
 from audit.tables import Moment
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 
 APPEND_ONLY = {"accesses": "access_id", "releases": "release_id", "holds": "hold_id"}
 
