@@ -9,6 +9,7 @@ from web.access import Action, Actor, authorize
 PLACES: tuple[tuple[str, str, Action], ...] = (
     ("My queue", "/", "queue.read"),
     ("Report a crisis", "/report", "episode.open"),
+    ("Board", "/board", "board.read"),
     ("Accounts", "/accounts", "account.manage"),
 )
 """Label, address, and what one must be allowed to do there."""

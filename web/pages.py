@@ -61,6 +61,7 @@ async def page(request: Request, template: str, *, status: int = 200, **context:
         "flash": None,
         "form_token": session.form_token if session is not None else "",
         "now": now,
+        "theme": request.cookies.get("theme", ""),
         "when": partial(when, parts, now),
         "left": partial(left, now),
         "silent_since": parts.engine.silent_since,

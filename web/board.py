@@ -1,0 +1,119 @@
+"""The supervisor's board: every open episode by risk and lateness, ladders that climb, load and well-being."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from math import ceil
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from audit.board import Board, Load, Watch, Watched
+from practice.wellbeing import flags
+from protocol.conditions import Guard, tests_in
+from protocol.spec import LEVELS, ProtocolSpec
+from web.guard import May, Visit
+from web.pages import page
+from web.parts import Parts
+from web.people import names_of
+from web.shelf import UnknownProtocolError
+
+router = APIRouter(include_in_schema=False)
+
+ROWS = 50
+LEVEL = f"^({'|'.join(LEVELS)})?$"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the address asks for."""
+
+    owner: Annotated[str, Query(max_length=64)] = ""
+    level: Annotated[str, Query(pattern=LEVEL)] = ""
+    late: Annotated[str, Query(pattern="^(|1)$")] = ""
+    drills: Annotated[str, Query(pattern="^(|0)$")] = ""
+    page: Annotated[int, Query(ge=1, le=10_000)] = 1
+
+    @property
+    def watch(self) -> Watch:
+        """The same as the records understand it."""
+        return Watch(self.owner, self.level, late=bool(self.late), drills=not self.drills)
+
+    def address(self) -> str:
+        """The board with these filters, ready for a page's number."""
+        chosen = {name: value for name, value in asdict(self).items() if value and name != "page"}
+        return f"/board?{urlencode({**chosen, 'page': ''})}"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody's load as a row."""
+
+    name: str
+    load: Load
+    flags: tuple[str, ...]
+
+
+@router.get("/board")
+async def board(
+    request: Request, visit: Annotated[Visit, Depends(May("board.read"))], asked: Annotated[Asked, Depends()]
+) -> Response:
+    """The board; htmx asks for it again and again and takes what changed."""
+    parts, now = visit.parts, visit.parts.clock()
+    records = Board(parts.database)
+    (rows, total), totals, loads, climbing, names = await asyncio.gather(
+        records.page(asked.watch, now, asked.page, ROWS),
+        records.totals(now),
+        records.loads(now),
+        records.climbing(now),
+        names_of(parts),
+    )
+    return await page(
+        request,
+        "board.html",
+        asked=asked,
+        rows=rows,
+        total=total,
+        pages=ceil(total / ROWS),
+        totals=totals,
+        climbing=climbing,
+        names=names,
+        people=[Person(names(load.owner), load, flags(load)) for load in loads],
+        stages=await stage_titles(parts, rows),
+        waiting=await records.owed_of(signature_kinds(parts.shelf.open_now())),
+        owners=[{"value": load.owner, "label": names(load.owner)} for load in loads],
+        clients=str,
+    )
+
+
+async def stage_titles(parts: Parts, rows: tuple[Watched, ...]) -> dict[str, str]:
+    """The titles of the stages that the rows stand in, by `hash/stage`."""
+    found: dict[str, str] = {}
+    for content_hash, stage in {(row.protocol_hash, row.stage) for row in rows}:
+        try:
+            spec = (await parts.shelf.pinned(content_hash)).spec
+        except UnknownProtocolError:
+            continue
+        if stage in spec.stages:
+            found[f"{content_hash}/{stage}"] = spec.stages[stage].title
+    return found
+
+
+def signature_kinds(specs: Mapping[str, ProtocolSpec]) -> list[str]:
+    """The obligations that end when nothing waits for a second signature, as the protocols name them."""
+    kinds = {
+        name
+        for spec in specs.values()
+        for name, duty in spec.obligations.items()
+        if any(_reads_signatures(evidence.when) for evidence in duty.met_by)
+    }
+    return sorted(kinds)
+
+
+def _reads_signatures(when: Guard | None) -> bool:
+    return when is not None and any(test.name == "cosignature" for test in tests_in(when.condition))
