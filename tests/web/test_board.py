@@ -31,7 +31,9 @@ async def test_a_supervisor_sees_the_worst_first_and_who_carries_it(web: Desk):
 
 
 async def test_filters_live_in_the_address_and_refuse_what_is_no_filter(web: Desk):
-    await known(web, summary(1, "a", risk="low"), summary(1, "b", risk="high"), summary(1, "c", risk="high", drill=True))
+    await known(
+        web, summary(1, "a", risk="low"), summary(1, "b", risk="high"), summary(1, "c", risk="high", drill=True)
+    )
     async with web.signed_in("ruth") as browser:
         text = (await browser.get("/board?level=high&drills=0")).text
         assert "/episodes/b" in text

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import re
+
+from audit.store import Store
+from tests.audit.test_history import recorded
+from tests.protocol.story import Story
+from tests.web.desk import Desk
+
+
+async def with_a_breach(web: Desk) -> Story:
+    return await recorded(Store(web.parts.database, web.parts.ring))
+
+
+async def test_an_auditor_finds_the_breach_and_reads_what_led_there(web: Desk):
+    await with_a_breach(web)
+    async with web.signed_in("finn") as browser:
+        found = (await browser.get("/audit?missed=1")).text
+        assert "/audit/episodes/ep-1" in found
+        first = (await browser.get("/audit/episodes/ep-1")).text
+        assert "every decision comes out the same" in first
+        goal = re.search(r'href="(/audit/episodes/ep-1\?at=\d+)" data-key="b"', first)
+        assert goal is not None
+        breach = (await browser.get(goal[1])).text
+    assert "Speak to the client" in breach
+    assert "done in time, but written down only after the deadline" in breach
+    assert "overdue" in breach
+
+
+async def test_each_entry_knows_only_what_was_known_then(web: Desk):
+    story = await with_a_breach(web)
+    last = story.episode.revision
+    async with web.signed_in("finn") as browser:
+        first = (await browser.get("/audit/episodes/ep-1?at=1")).text
+        end = (await browser.get(f"/audit/episodes/ep-1?at={last + 500}")).text
+    assert "Nothing yet." in first
+    assert "Nothing yet." not in end
+    assert f"Entry <b>{last}</b> of {last}" in end
+    assert "late entry" in end or "later</span>" in end
+
+
+async def test_the_list_finds_by_id_client_and_therapist_and_nothing_else(web: Desk):
+    story = await with_a_breach(web)
+    async with web.signed_in("finn") as browser:
+        for text in ("ep-", story.episode.client_ref, story.episode.owner):
+            assert "/audit/episodes/ep-1" in (await browser.http.get("/audit", params={"find": text})).text
+        assert "No episode fits" in (await browser.http.get("/audit", params={"find": "%"})).text
+        assert (await browser.get("/audit/episodes/nobody")).status_code == 404
+
+
+async def test_a_therapist_is_no_auditor(web: Desk):
+    await with_a_breach(web)
+    async with web.signed_in("maya") as browser:
+        assert (await browser.get("/audit")).status_code == 403
+        assert (await browser.get("/audit/episodes/ep-1")).status_code == 403
