@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Protocol
@@ -15,6 +17,9 @@ from audit.store import AppendError
 from protocol.summary import EpisodeSummary
 from protocol.trail import Head, TrailRow
 from workflows.ports import APPEND_ROWS, Batch
+
+MIGRATED = "Migrated"
+"""The event after which an episode runs under another version of its protocol."""
 
 log = structlog.get_logger()
 
@@ -67,14 +72,18 @@ class Recording:
         told = batch.summary
         async with self._turn:
             if batch.protocol is not None:
-                await self._records.save_protocol(
-                    told.protocol_hash, told.protocol, told.protocol_version, batch.protocol
-                )
+                await self._save(batch.protocol)
             if not batch.rows:
                 return False
             await self._records.append(batch.rows, told)
-            begins = batch.rows[0].sequence == 1 and batch.protocol is None
+            begins = any(row.sequence == 1 or row.kind == MIGRATED for row in batch.rows)
             return begins and not await self._records.knows_protocol(told.protocol_hash)
+
+    async def _save(self, document: str) -> None:
+        """A document says itself what it is; the one that travels may be of the version before a migration."""
+        about = json.loads(document)
+        content_hash = hashlib.sha256(document.encode()).hexdigest()
+        await self._records.save_protocol(content_hash, about["protocol"], about["version"], document)
 
 
 async def _linger(time: timedelta) -> None:

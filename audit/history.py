@@ -70,11 +70,14 @@ async def history(
         raise HistoryError(str(verdict.fault or f"the records have no episode {episode_id}"))
     queries = Queries(database, ring)
     rows = await _rows(queries, episode_id, verdict.rows)
-    spec = await _pinned(shelf or Shelf(database), rows[0])
+    documents = shelf or Shelf(database)
+    spec = await _pinned(documents, rows[0])
+    moves = [await _pinned(documents, row) for row in rows if row.kind == "Migrated"]
+    later = {one.content_hash: one for one in moves}
     entries: list[Entry] = []
     stopped = None if verdict.fault is None else str(verdict.fault)
     try:
-        for entry in account(spec, rows):  # as far as it goes
+        for entry in account(spec, rows, later):  # as far as it goes
             entries.append(entry)
     except ReplayError as error:
         stopped = str(error)

@@ -15,7 +15,7 @@ from protocol.commands import SYSTEM_ROLE, Command, DeadlineReached, ReportPage
 from protocol.elements import Source
 from protocol.episode import Episode
 from protocol.evolve import evolve
-from protocol.replay import Difference, Replayed, replay
+from protocol.replay import Difference, Replayed, Versions, replay
 from protocol.spec import ProtocolSpec
 from protocol.trail import TrailRow
 from protocol.words import Line, Words, cited, person, plain
@@ -85,11 +85,10 @@ class Entry:
     """What the protocol, decided anew, would have written otherwise, in words."""
 
 
-def account(spec: ProtocolSpec, rows: Iterable[TrailRow]) -> Iterator[Entry]:
-    """Every entry in order. Raises ReplayError, which names the entry that can't be replayed."""
-    teller = _Teller(Words(spec))
-    for step in replay(spec, rows):
-        yield from teller.tell(step)
+def account(spec: ProtocolSpec, rows: Iterable[TrailRow], later: Versions | None = None) -> Iterator[Entry]:
+    """Every entry in order; `later` as in `replay`. Raises ReplayError, which names the entry it stops at."""
+    for step in replay(spec, rows, later):
+        yield from _Teller(Words(step.spec)).tell(step)
 
 
 @dataclass(frozen=True, slots=True)

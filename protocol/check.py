@@ -15,6 +15,7 @@ from protocol.checks.reading import check_reading
 from protocol.checks.stages import check_stages
 from protocol.checks.tables import check_tables
 from protocol.checks.upkeep import check_upkeep
+from protocol.checks.ways import check_ways
 from protocol.findings import Finding
 from protocol.spec import ProtocolSpec
 
@@ -27,6 +28,7 @@ CHECKS = (
     check_dead_ends,
     check_laxity,
     check_upkeep,
+    check_ways,
 )
 
 

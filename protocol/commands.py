@@ -236,6 +236,19 @@ class CloseEpisode(_Command):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Migrate(_Command):
+    """Move the episode to a newer version of its protocol, as that version says under `migrates_from`."""
+
+    kind: Literal["Migrate"] = "Migrate"
+    protocol_hash: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    """The content hash of the newer version. Its document travels beside the command."""
+    sign_off_by: Identifier | None = None
+    """Who answers for it clinically, where a deadline comes later or is dropped."""
+    sign_off_role: Word | None = None
+    sign_off_reason: Text = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class DeadlineReached(_Command):
     """The engine's own: time has come for everything due at or before now."""
 
@@ -275,7 +288,9 @@ HumanCommand = (
     | CloseEpisode
 )
 SystemCommand = DeadlineReached | ReportPage
-Command = HumanCommand | SystemCommand
+SentCommand = HumanCommand | Migrate
+"""What a person sends to an episode: what its protocol provides for, or the move to another version of it."""
+Command = SentCommand | SystemCommand
 
 SYSTEM_ACTOR = "holdfast"
 DEADLINE_ID, REPORT_ID = "deadline-", "report-"

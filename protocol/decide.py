@@ -15,6 +15,7 @@ from protocol.acts import Act, wrong_time
 from protocol.effects import Effect, effects_of
 from protocol.episode import Episode
 from protocol.facts import Refused, check_facts
+from protocol.migrating import migrate
 from protocol.program import Program, program
 from protocol.spec import RANK, ProtocolSpec
 from protocol.turn import Turn
@@ -38,18 +39,26 @@ class MacroStep:
         return next((event for event in self.events if isinstance(event, e.CommandRefused)), None)
 
 
-def decide(spec: ProtocolSpec, episode: Episode | None, command: c.Command, now: datetime) -> MacroStep:
-    """Decide one command at `now` (aware UTC)."""
+def decide(
+    spec: ProtocolSpec, episode: Episode | None, command: c.Command, now: datetime, onto: ProtocolSpec | None = None
+) -> MacroStep:
+    """Decide one command at `now` (aware UTC). `onto` is the version that a `Migrate` names."""
     compiled = program(spec)
     if episode is None:
         return _decide_opening(compiled, command, now)
     turn = Turn(compiled, episode, _moment(episode, command, now), now)
-    refused = _forbidden(compiled, episode, command, now) or ACTS[type(command)](turn, command)
+    refused = _forbidden(compiled, episode, command, now) or _act(turn, command, onto)
     if refused is not None:
         turn = _refuse(compiled, episode, command, now, refused)
     turn.settle()
     events = tuple(turn.events)
     return MacroStep(command, now, turn.episode, events, effects_of(turn.episode, events, now))
+
+
+def _act(turn: Turn, command: c.Command, onto: ProtocolSpec | None) -> Refused | None:
+    if isinstance(command, c.Migrate):
+        return migrate(turn, command, onto)
+    return ACTS[type(command)](turn, command)
 
 
 def _moment(episode: Episode, command: c.Command, now: datetime) -> datetime:
@@ -135,7 +144,7 @@ NEVER_STALE = (c.DeclareEmergency, c.RecordContact, c.Acknowledge, c.AddAddendum
 """Acts that must never conflict: they add to the record and overwrite nothing."""
 
 
-def _stale(episode: Episode, command: c.HumanCommand) -> Refused | None:
+def _stale(episode: Episode, command: c.SentCommand) -> Refused | None:
     expected = command.expected_revision
     if expected is None or isinstance(command, NEVER_STALE) or episode.edited <= expected <= episode.revision:
         return None

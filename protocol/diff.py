@@ -28,6 +28,7 @@ from protocol.diffs.rules import (
 from protocol.duties import TRIGGER_KEYS, DueMoment, DueTable, Evidence, Ladder, Obligation, Rung, Trigger
 from protocol.elements import Element, Fact, Instrument, Item, Reference, Row, Source, Table
 from protocol.findings import dotted
+from protocol.migration import SECTIONS, Carry, Migration
 from protocol.spec import (
     Closing,
     CrisisType,
@@ -267,6 +268,7 @@ _PROTOCOL: Mapping[str, Rule] = {
     "properties": parts("property", "stricter", "laxer"),
     "initial": unsure("first stage"),
     "time_zone": unsure("time zone"),
+    "migrates_from": wording("ways for open episodes of older versions"),
     "techniques": parts("technique", "other", "laxer"),
     "protocol": wording("name of the protocol"),
     "version": wording("version"),
@@ -281,6 +283,8 @@ RULES: Mapping[type[Element], Mapping[str, Rule]] = {
     **_STAGES,
     **_ACTS,
     **_DUTIES,
+    Migration: dict.fromkeys(SECTIONS, together),
+    Carry: dict.fromkeys(("to", "deadline", "because"), together),
 }
 """Part → field → how two values of it are compared. The order of fields is the order in which changes are told."""
 

@@ -82,17 +82,18 @@ class Engine:
         """To be done and not yet taken away."""
         self._salt_key = salt_key
 
-    def submit(self, command: c.Command, now: datetime) -> Receipt:
+    def submit(self, command: c.Command, now: datetime, onto: ProtocolSpec | None = None) -> Receipt:
         """Take in a command at `now` (aware UTC). What is due is swept first.
 
         A command sent again gets its receipt and changes nothing. An id that was used for something else is refused
         without a trace: the entry would otherwise be taken for recorded.
+        `onto` is the version of the protocol that a `Migrate` names; the episode then goes on under it.
         """
         asked = c.fingerprint(command)
         known = self.receipts.get(command.command_id)
         if known is None:
             self.sweep(now)
-            return self._remember(self._run(command, now), asked)
+            return self._remember(self._run(command, now, onto), asked)
         if known.fingerprint == asked:
             return known
         return self._receipt(command, asked, (refusal_event(command, REUSED, now),))
@@ -121,10 +122,12 @@ class Engine:
         effects, self.effects = self.effects, []
         return effects
 
-    def _run(self, command: c.Command, now: datetime) -> MacroStep:
-        step = decide(self.spec, self.episode, command, now)
+    def _run(self, command: c.Command, now: datetime, onto: ProtocolSpec | None = None) -> MacroStep:
+        step = decide(self.spec, self.episode, command, now, onto)
         if step.episode is not None:
             self.episode = step.episode
+            if onto is not None and step.episode.protocol_hash == onto.content_hash:
+                self.spec = onto
             self._record(step)
             self.effects.extend(step.effects)
         return step

@@ -10,7 +10,8 @@ from typing import ClassVar, Literal
 from pydantic import ConfigDict, TypeAdapter
 
 from protocol.commands import STRICT
-from protocol.events import FactRecord, LadderSnapshot
+from protocol.events import FactRecord
+from protocol.snapshots import LadderSnapshot
 from protocol.values import value
 
 Settled = Literal["met", "met_late", "waived", "superseded"]

@@ -12,30 +12,11 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import ConfigDict, Field, TypeAdapter
 
 from protocol.commands import STRICT
+from protocol.moves import Migrated, ObligationRescheduled
+from protocol.snapshots import LadderSnapshot
 from protocol.values import value
 
 FactRecord = str | int | tuple[str, ...]
-
-
-@value
-class RungSnapshot:
-    """A rung as it was when its obligation opened; seconds."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = STRICT
-    page: str
-    channels: tuple[str, ...]
-    wait: int
-
-
-@value
-class LadderSnapshot:
-    """A ladder as it was when its obligation opened; seconds."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = STRICT
-    name: str
-    rungs: tuple[RungSnapshot, ...]
-    repeat: int
-    lease: int
 
 
 @value
@@ -383,6 +364,7 @@ Event = (
     | ObligationMet
     | ObligationWaived
     | ObligationSuperseded
+    | ObligationRescheduled
     | DeadlineMissed
     | PageRequested
     | PageReported
@@ -392,6 +374,7 @@ Event = (
     | HandoverDeclined
     | NoticeRaised
     | AddendumAdded
+    | Migrated
     | EpisodeClosed
     | CommandRefused
 )

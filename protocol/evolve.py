@@ -208,8 +208,16 @@ def _owed_changed(episode: Episode, obligation_id: str, **changes: Any) -> Chang
     owed = episode.obligations.get(obligation_id)
     if owed is None:
         return {}
+    return {"obligations": _put(episode.obligations, obligation_id, _with(owed, **changes))}
+
+
+def _with(owed: OpenObligation, **changes: Any) -> OpenObligation:
     fields = {name: getattr(owed, name) for name in OWED}
-    return {"obligations": _put(episode.obligations, obligation_id, OpenObligation(**{**fields, **changes}))}
+    return OpenObligation(**{**fields, **changes})
+
+
+def _obligation_rescheduled(episode: Episode, event: e.ObligationRescheduled, revision: int) -> Changes:
+    return _owed_changed(episode, event.obligation_id, due_at=event.due_at, next_page_at=event.next_page_at)
 
 
 def _deadline_missed(episode: Episode, event: e.DeadlineMissed, revision: int) -> Changes:
@@ -269,6 +277,31 @@ def _handover_declined(episode: Episode, event: e.HandoverDeclined, revision: in
     return {"handover": None}
 
 
+def _migrated(episode: Episode, event: e.Migrated, revision: int) -> Changes:
+    def moved(section: str, held: Mapping[str, V]) -> dict[str, V]:
+        names, gone = event.renamed.get(section, {}), event.forgotten.get(section, ())
+        return {names.get(name, name): value for name, value in held.items() if name not in gone}
+
+    kinds = event.renamed.get("obligations", {})
+    parties = {name: moved("parties", getattr(episode, name)) for name in ("contacts", "tries", "attempts")}
+    return {
+        "protocol_version": event.protocol_version,
+        "protocol_hash": event.protocol_hash,
+        "stage": event.stage,
+        "crisis_types": tuple(moved("crisis_types", dict.fromkeys(episode.crisis_types))),
+        "facts": moved("facts", episode.facts),
+        "steps": moved("steps", episode.steps),
+        "decisions": moved("decisions", episode.decisions),
+        "left": moved("stages", episode.left),
+        "obligations": {
+            name: _with(owed, obligation=kinds.get(owed.obligation, owed.obligation))
+            for name, owed in episode.obligations.items()
+        },
+        "tallies": moved("obligations", episode.tallies),
+        **parties,
+    }
+
+
 def _episode_closed(episode: Episode, event: e.EpisodeClosed, revision: int) -> Changes:
     return {"outcome": event.outcome, "closed_at": event.at}
 
@@ -292,6 +325,7 @@ CHANGES: dict[type, Callable[[Episode, Any, int], Changes]] = {
     e.ObligationMet: _obligation_met,
     e.ObligationWaived: _obligation_waived,
     e.ObligationSuperseded: _obligation_superseded,
+    e.ObligationRescheduled: _obligation_rescheduled,
     e.DeadlineMissed: _deadline_missed,
     e.PageRequested: _page_requested,
     e.PageReported: _page_reported,
@@ -301,6 +335,7 @@ CHANGES: dict[type, Callable[[Episode, Any, int], Changes]] = {
     e.HandoverDeclined: _handover_declined,
     e.NoticeRaised: _nothing,
     e.AddendumAdded: _nothing,
+    e.Migrated: _migrated,
     e.EpisodeClosed: _episode_closed,
     e.CommandRefused: _nothing,
 }
@@ -316,6 +351,7 @@ EDITS = frozenset(
         e.DecisionRecorded,
         e.RiskRaised,
         e.RiskLowered,
+        e.Migrated,
         e.EpisodeClosed,
     }
 )

@@ -14,8 +14,8 @@ from protocol import machine
 from protocol.duties import Evidence, Obligation
 from protocol.elements import elapsed_seconds
 from protocol.episode import Episode
-from protocol.events import LadderSnapshot, RungSnapshot
 from protocol.readers import Asked, Predicate, Readers
+from protocol.snapshots import LadderSnapshot, RungSnapshot
 from protocol.spec import LEVELS, RANK, ProtocolSpec
 
 Key = tuple[str, str]

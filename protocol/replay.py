@@ -6,14 +6,14 @@ Needs the trail and the pinned protocol; neither Temporal nor the engine that ma
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import zip_longest
 from typing import Any
 
 from protocol.chronicle import event_of
-from protocol.commands import COMMAND, Command
+from protocol.commands import COMMAND, Command, Migrate
 from protocol.decide import decide
 from protocol.episode import Episode
 from protocol.events import EVENT, Event
@@ -48,21 +48,29 @@ class Replayed:
     after: Episode
     """The state that the recorded events make."""
     differences: tuple[Difference, ...]
+    spec: ProtocolSpec
+    """The version in force afterwards."""
 
 
 class ReplayError(Exception):
     """The trail can't be replayed; the message names the entry."""
 
 
-def replay(spec: ProtocolSpec, rows: Iterable[TrailRow]) -> Iterator[Replayed]:
+Versions = Mapping[str, ProtocolSpec]
+"""Content hash → the protocol."""
+
+
+def replay(spec: ProtocolSpec, rows: Iterable[TrailRow], later: Versions | None = None) -> Iterator[Replayed]:
     """Each macro step in order. The state always follows the recorded events, so one difference does not hide the next.
 
+    `later` has the versions to which the episode migrated: each step is decided by the one in force.
     Raises ReplayError for a trail without its first command, with destroyed payloads, or of another protocol.
     """
     episode: Episode | None = None
     for group in _macro_steps(rows):
-        step = _replay_one(spec, episode, group)
+        step = _replay_one(spec, episode, group, later or {})
         episode = step.after
+        spec = step.spec
         if episode.protocol_hash != spec.content_hash:
             raise ReplayError(f"the episode ran under the protocol {episode.protocol_hash}, not under this one")
         yield step
@@ -82,7 +90,7 @@ def _macro_steps(rows: Iterable[TrailRow]) -> Iterator[list[TrailRow]]:
         yield group
 
 
-def _replay_one(spec: ProtocolSpec, before: Episode | None, group: list[TrailRow]) -> Replayed:
+def _replay_one(spec: ProtocolSpec, before: Episode | None, group: list[TrailRow], later: Versions) -> Replayed:
     first = group[0]
     try:
         command = COMMAND.validate_json(json.dumps((first.payload or {})["command"]))
@@ -90,7 +98,8 @@ def _replay_one(spec: ProtocolSpec, before: Episode | None, group: list[TrailRow
         after = _fold(before, events)
     except (KeyError, ValueError) as error:
         raise ReplayError(f"entry {first.sequence} is no step of an episode: {error}") from error
-    decided = decide(spec, before, command, first.recorded_at)
+    onto = later.get(command.protocol_hash) if isinstance(command, Migrate) else None
+    decided = decide(spec, before, command, first.recorded_at, onto)
     return Replayed(
         first.sequence,
         command,
@@ -99,6 +108,7 @@ def _replay_one(spec: ProtocolSpec, before: Episode | None, group: list[TrailRow
         before,
         after,
         _differences(first.sequence, events, decided.events),
+        later.get(after.protocol_hash, spec),
     )
 
 

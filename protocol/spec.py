@@ -28,6 +28,7 @@ from protocol.elements import (
     Source,
     Table,
 )
+from protocol.migration import Migration, Version
 
 Level = Literal["none", "low", "moderate", "high", "imminent"]
 LEVELS: tuple[Level, ...] = ("none", "low", "moderate", "high", "imminent")
@@ -292,6 +293,8 @@ class ProtocolSpec(Element):
     calendar: WorkCalendar | None = None
     """Needed as soon as an obligation runs on the business clock."""
     properties: Annotated[dict[Name, Property], Field(max_length=60)] = {}
+    migrates_from: Annotated[dict[Version, Migration], Field(max_length=20)] = {}
+    """Older versions whose open episodes may be moved to this one, and how."""
 
     def canonical(self) -> str:
         """The one written form that the content hash covers."""

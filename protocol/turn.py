@@ -84,6 +84,11 @@ class Turn:
             self._open_obligations(before, event, after, keys)
             self._raise_notices(before, event, after, keys)
 
+    def adopt(self, program: Program, migrated: e.Migrated) -> None:
+        """Go on under another version of the protocol, from now."""
+        self.program, self.at = program, self.now
+        self.emit(migrated)
+
     # Ending obligations
 
     def _end_obligations(self, event: e.Event, keys: Iterable[Key]) -> None:
@@ -190,14 +195,14 @@ class Turn:
             if key[0] == "changed":
                 for opening in self.program.becoming.get(key[1], ()):
                     if _became(opening.holds, before, after):
-                        self._open(opening.obligation, event.at)
+                        self.open(opening.obligation, event.at)
             else:
                 for opening in self.program.openings.get(key, ()):
                     if _option_fits(opening, key[1], after) and opening.holds(after):
                         anew = opening.counts_anew and _first_time(key, before)
-                        self._open(opening.obligation, event.at, counts_anew=anew)
+                        self.open(opening.obligation, event.at, counts_anew=anew)
 
-    def _open(self, kind: str, at: datetime, *, counts_anew: bool = False) -> None:
+    def open(self, kind: str, at: datetime, *, counts_anew: bool = False) -> None:
         """Open an obligation, in place of the one that is pending.
 
         Nothing makes a pending deadline later but a risk that rises in this macro step (the peak is new, and what is
@@ -214,7 +219,7 @@ class Turn:
         if (spec.reopening == "keep" and same) or (not pending and len(same) >= MOST_INSTANCES):
             return
         obligation_id = f"{kind}-{number}"
-        opened = self._opened_event(kind, spec, obligation_id, at)
+        opened = self.opened_event(kind, spec, obligation_id, at)
         if not (self.raised or counts_anew) and any(owed.due_at <= opened.due_at for owed in pending):
             return
         self.opened.add(kind)
@@ -222,8 +227,9 @@ class Turn:
         for owed in pending:
             self.emit(e.ObligationSuperseded(owed.obligation_id, kind, obligation_id, at))
 
-    def _opened_event(self, kind: str, spec: Obligation, obligation_id: str, at: datetime) -> e.ObligationOpened:
-        due = self._due(spec, at)
+    def opened_event(self, kind: str, spec: Obligation, obligation_id: str, at: datetime) -> e.ObligationOpened:
+        """What opening it at `at` means: its deadline, its first page, its ladder as it is now."""
+        due = self.due(spec, at)
         ladder = self.program.spec.ladders[spec.ladder]
         first_page = due
         if ladder.starts == "at_opening":
@@ -233,7 +239,8 @@ class Turn:
         snapshot = self.program.ladders[spec.ladder]
         return e.ObligationOpened(obligation_id, kind, spec.owner, due, first_page, snapshot, at)
 
-    def _due(self, spec: Obligation, at: datetime) -> datetime:
+    def due(self, spec: Obligation, at: datetime) -> datetime:
+        """When an obligation that opens at `at` is due."""
         due, calendar, zone = spec.due, self.program.spec.calendar, self.program.zone
         if isinstance(due, DueMoment):
             return self._due_moment(due, at)

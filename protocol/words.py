@@ -156,6 +156,8 @@ class Words:
                 return f"declines the episode: {command.reason}"
             case c.AddAddendum():
                 return f"adds to entry {command.refers_to}: {command.text}"
+            case c.Migrate():
+                return "moves the episode to another version of the protocol"
             case c.CloseEpisode():
                 outcomes = self.spec.closing.outcomes
                 outcome = outcomes[command.outcome].title if command.outcome in outcomes else plain(command.outcome)
@@ -220,6 +222,9 @@ class Words:
                 return Line("waived", self.obligation(event.obligation))
             case e.ObligationSuperseded():
                 return Line("re-armed", f"{self.obligation(event.obligation)}: the earlier deadline is replaced")
+            case e.ObligationRescheduled():
+                due = show_time(event.due_at, self.zone, seen_from)
+                return Line("sooner", f"{self.obligation(event.obligation)}: now due {due}")
             case e.DeadlineMissed():
                 due = show_time(event.due_at, self.zone, seen_from)
                 return Line("OVERDUE", f"{self.obligation(event.obligation)} (was due {due})")
@@ -233,6 +238,8 @@ class Words:
 
     def _record(self, event: e.Event) -> Line | None:
         match event:
+            case e.Migrated():
+                return Line("version", f"{event.previous_version} → {event.protocol_version}{_signed(event)}")
             case e.ContactMade():
                 return Line("reached", self.party(event.party))
             case e.ContactAttempted():
@@ -256,6 +263,14 @@ class Words:
 
 def _unbroken(text: str) -> str:
     return text.replace(" ", NO_BREAK)
+
+
+def _signed(event: e.Migrated) -> str:
+    if not event.sign_off_by:
+        return "; no deadline comes later and none is dropped"
+    return (
+        f"; deadlines that come later or are dropped are signed by {person(event.sign_off_by)}: {event.sign_off_reason}"
+    )
 
 
 def _note(note: str) -> str:

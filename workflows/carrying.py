@@ -11,8 +11,10 @@ from pydantic_core import to_json
 from protocol.engine import Engine, Receipt
 from protocol.program import program
 from protocol.spec import ProtocolSpec
-from workflows.messages import Carried, EpisodeInput
+from workflows.messages import Carried, EpisodeInput, Submission
 
+LARGEST_PROTOCOL = 1_000_000
+"""Characters of the canonical form; what Temporal takes in one message is twice as much."""
 LARGEST_RECEIPTS = 512 * 1024
 """Bytes of JSON of the receipts carried over; the latest ones are kept."""
 
@@ -47,6 +49,15 @@ def engine_of(told: EpisodeInput) -> Engine:
         carried.head,
         {receipt.command_id: receipt for receipt in carried.receipts},
     )
+
+
+def onto_of(submission: Submission) -> ProtocolSpec | None:
+    """The version that a `Migrate` brings along. Raises ValueError when it is none, or too large."""
+    if submission.protocol is None:
+        return None
+    if len(submission.protocol) > LARGEST_PROTOCOL:
+        raise ValueError(f"a protocol has at most {LARGEST_PROTOCOL} characters")
+    return protocol_of(submission.protocol)
 
 
 def latest(receipts: Iterable[Receipt]) -> tuple[Receipt, ...]:

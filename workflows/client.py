@@ -20,7 +20,7 @@ from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReus
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from protocol.commands import HumanCommand, OpenEpisode, fingerprint
+from protocol.commands import HumanCommand, Migrate, OpenEpisode, SentCommand, fingerprint
 from protocol.engine import REUSED, Receipt
 from protocol.spec import ProtocolSpec
 from workflows import ports
@@ -122,14 +122,21 @@ class EpisodeClient:
         Raises EpisodeUnknownError, EpisodeOverError, MalformedCommandError, CommandIdReusedError, EngineFaultError,
         EngineUnavailableError.
         """
+        return await self._send(episode_id, Submission(command))
+
+    async def _send(self, episode_id: str, submission: Submission) -> Receipt:
         handle = self._client.get_workflow_handle_for(EpisodeWorkflow.run, workflow_id(episode_id))
 
         async def call() -> Receipt:
             return await handle.execute_update(  # pyright: ignore[reportUnknownMemberType]
-                EpisodeWorkflow.submit, Submission(command), id=command.command_id
+                EpisodeWorkflow.submit, submission, id=submission.command.command_id
             )
 
-        return _answer_to(command, await self._patiently(episode_id, call))
+        return _answer_to(submission.command, await self._patiently(episode_id, call))
+
+    async def migrate(self, episode_id: str, command: Migrate, spec: ProtocolSpec) -> Receipt:
+        """Move an episode to this newer version of its protocol. Raises like `submit`."""
+        return await self._send(episode_id, Submission(command, self._document(spec)))
 
     async def view(self, episode_id: str) -> EpisodeView:
         """The episode as its workflow sees it now. Raises EpisodeUnknownError, EngineUnavailableError."""
@@ -192,7 +199,7 @@ class EpisodeClient:
         return EpisodeOverError(f"episode {episode_id} is over; open a new one")
 
 
-def _answer_to(command: HumanCommand, receipt: Receipt) -> Receipt:
+def _answer_to(command: SentCommand, receipt: Receipt) -> Receipt:
     """The receipt, if it answers this command: Temporal itself gives an id that it knows its first answer."""
     if receipt.fingerprint != fingerprint(command):
         raise CommandIdReusedError(f"{REUSED.message} {REUSED.remedy}")

@@ -21,10 +21,11 @@ from temporalio.exceptions import ApplicationError
 from protocol.commands import DEADLINE_ID, REPORT_ID, Command
 from protocol.effects import Page
 from protocol.engine import REUSED, Engine, Receipt
+from protocol.spec import ProtocolSpec
 from protocol.summary import summarise
 from protocol.trail import Head, TrailRow
 from workflows import ports
-from workflows.carrying import engine_of, latest
+from workflows.carrying import engine_of, latest, onto_of
 from workflows.messages import Carried, EpisodeInput, EpisodeView, Submission
 from workflows.orders import page_order, referral_order, report_of
 
@@ -49,6 +50,10 @@ class EpisodeWorkflow:
     def __init__(self, told: EpisodeInput) -> None:
         carried = told.carried or Carried(episode=None, head=None)
         self._told = told
+        self._protocol = told.protocol
+        """The canonical form of the version in force."""
+        self._earlier: deque[str] = deque(carried.earlier_protocols)
+        """Versions that were in force before, until the records have them for sure."""
         self._engine = engine_of(told)
         self._rehearsed: tuple[Head, datetime, Engine] | None = None
         self._rows: deque[TrailRow] = deque(carried.rows)
@@ -92,7 +97,11 @@ class EpisodeWorkflow:
             self._engine = self._rehearsed[2]
         self._rehearsed = None
         self._woken = True
-        return self._engine.submit(submission.command, now)
+        receipt = self._engine.submit(submission.command, now, onto_of(submission))
+        if submission.protocol is not None and receipt.refusal is None:
+            self._earlier.append(self._protocol)
+            self._protocol = submission.protocol
+        return receipt
 
     @submit.validator
     def check(self, submission: Submission) -> None:
@@ -104,9 +113,13 @@ class EpisodeWorkflow:
         if submission.command.command_id.startswith((DEADLINE_ID, REPORT_ID)):
             message = "command ids that begin like this are the engine's own; use another one"
             raise ApplicationError(message, type=ports.RESERVED_ID)
-        self._rehearse(submission.command)
+        try:
+            onto = onto_of(submission)
+        except ValueError as error:
+            raise ApplicationError("the newer version can't be read", type=ports.NO_PROTOCOL) from error
+        self._rehearse(submission.command, onto)
 
-    def _rehearse(self, command: Command) -> None:
+    def _rehearse(self, command: Command, onto: ProtocolSpec | None) -> None:
         """Let a copy of the engine take the command first: a bug there costs this command, not the episode.
 
         The handler goes on with the copy, which has the receipt already. A replay knows no validator and comes
@@ -116,7 +129,7 @@ class EpisodeWorkflow:
         salt_key = bytes.fromhex(self._told.salt_key)
         copy = Engine(mine.spec, mine.episode_id, salt_key, mine.episode, mine.head, mine.receipts)
         try:
-            receipt = copy.submit(command, now)
+            receipt = copy.submit(command, now, onto)
         except Exception as error:
             workflow.logger.exception("the engine failed on a command", extra={"command": command.kind})
             raise ApplicationError("the engine failed on this command", type=ports.ENGINE_FAULT) from error
@@ -228,7 +241,8 @@ class EpisodeWorkflow:
 
     def _start_recording(self) -> bool:
         engine = self._engine
-        nothing = not self._rows and not self._protocol_wanted
+        document = self._earlier[0] if self._earlier else self._protocol if self._protocol_wanted else None
+        nothing = not self._rows and document is None
         if nothing or self._recording is not None or engine.episode is None:
             return False
         rows = tuple(islice(self._rows, ports.batch_length(self._rows)))
@@ -236,7 +250,7 @@ class EpisodeWorkflow:
             rows,
             summarise(engine.spec, engine.episode),
             linger=timedelta(0) if engine.episode.closed_at else ports.LINGER,
-            protocol=self._told.protocol if self._protocol_wanted else None,
+            protocol=document,
         )
         self._recording = len(rows)
         recording = workflow.start_activity(
@@ -247,15 +261,18 @@ class EpisodeWorkflow:
             retry_policy=RetryPolicy(maximum_interval=ports.LONGEST_RETRY),
             priority=Priority(priority_key=ports.LATER),
         )
-        recording.add_done_callback(self._recorded)
+        recording.add_done_callback(partial(self._recorded, document))
         return True
 
-    def _recorded(self, recording: asyncio.Task[Any]) -> None:
+    def _recorded(self, document: str | None, recording: asyncio.Task[Any]) -> None:
         """Recording is retried for ever, so it ends well; a row leaves the outbox only then."""
         if not recording.cancelled() and recording.exception() is None:
             for _ in range(self._recording or 0):
                 self._rows.popleft()
-            self._protocol_wanted = recording.result()
+            still = self._protocol_wanted and document != self._protocol
+            self._protocol_wanted = recording.result() or still
+            if self._earlier and document == self._earlier[0]:
+                self._earlier.popleft()
         self._recording = None
         self._woken = self._news = True
 
@@ -300,5 +317,6 @@ class EpisodeWorkflow:
             pages=(*self._paging.values(), *self._pages),
             referrals=(*self._referring.values(), *self._referrals),
             protocol_wanted=self._protocol_wanted,
+            earlier_protocols=tuple(self._earlier),
         )
-        return EpisodeInput(self._told.episode_id, self._told.protocol, self._told.salt_key, carried)
+        return EpisodeInput(self._told.episode_id, self._protocol, self._told.salt_key, carried)

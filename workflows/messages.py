@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from protocol.commands import HumanCommand
+from protocol.commands import SentCommand
 from protocol.engine import Receipt
 from protocol.episode import Episode
 from protocol.trail import Head, TrailRow
@@ -32,6 +32,8 @@ class Carried:
     referrals: tuple[ReferralOrder, ...] = ()
     protocol_wanted: bool = False
     """The records asked for the protocol's document and have not got it yet."""
+    earlier_protocols: tuple[str, ...] = ()
+    """Documents of versions before the last migration that the records may not have yet."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,9 @@ class Submission:
     """What a person asks of an episode. Time and the fate of pages are told by the engine's own; nobody sends them."""
 
     __pydantic_config__: ClassVar[ConfigDict] = CLOSED
-    command: Annotated[HumanCommand, Field(discriminator="kind")]
+    command: Annotated[SentCommand, Field(discriminator="kind")]
+    protocol: Annotated[str, AfterValidator(sys.intern)] | None = None
+    """With a `Migrate`: the version it names, in its canonical form. It comes by value, as with the opening."""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ TOO_LARGE = "TooLarge"
 RESERVED_ID = "ReservedId"
 REUSED_ID = "ReusedId"
 ENGINE_FAULT = "EngineFault"
+NO_PROTOCOL = "NoProtocol"
 OPENING_REFUSED = "OpeningRefused"
 
 PAGE_ATTEMPTS = 5
@@ -107,7 +108,7 @@ class Batch:
     linger: timedelta
     """How long to stay after writing, so that what comes meanwhile travels in one batch."""
     protocol: str | None = None
-    """The protocol's canonical document, once the records have asked for it."""
+    """The protocol's canonical document, once the records have asked for it; after a migration first the one before."""
 
 
 def batch_length(rows: Iterable[TrailRow]) -> int:

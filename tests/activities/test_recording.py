@@ -1,5 +1,6 @@
 """Recording: what it does when the records are away, refuse, or the worker stops."""
 
+import hashlib
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -70,8 +71,9 @@ async def test_a_new_protocol_is_asked_for_at_once_and_kept_when_it_comes():
     recording = Recording(records, 1).append_rows
     assert await ActivityEnvironment().run(recording, batch(linger=timedelta(seconds=30)))
     assert time.monotonic() - begun < 5
-    assert not await ActivityEnvironment().run(recording, batch(rows=(), protocol="{}"))
-    assert records.protocols == ["ab" * 32]
+    document = '{"protocol":"minimal","version":"1.0.0"}'
+    assert not await ActivityEnvironment().run(recording, batch(rows=(), protocol=document))
+    assert records.protocols == [hashlib.sha256(document.encode()).hexdigest()], "a document says itself what it is"
     assert len(records.written) == 2
 
 
