@@ -21,7 +21,11 @@ from protocol.spec import ProtocolSpec
 from tests.protocol.specs import FACTS, OBLIGATIONS, RISK, P, compact, duty, protocol
 from tests.protocol.story import Story, code, kinds
 
-SIGNED = {"sign_off_by": "dora", "sign_off_role": "supervisor", "sign_off_reason": "Agreed in the round."}
+SIGNED: dict[str, Any] = {
+    "sign_off_by": "dora",
+    "sign_off_role": "supervisor",
+    "sign_off_reason": "Agreed in the round.",
+}
 QUICK = {**OBLIGATIONS, "finish_assessment": {**OBLIGATIONS["finish_assessment"], "due": "1h"}}
 SLOW = {**OBLIGATIONS, "finish_assessment": {**OBLIGATIONS["finish_assessment"], "due": "5h"}}
 
@@ -126,7 +130,8 @@ def test_dropping_always_needs_a_name() -> None:
     story = Story.begun()
     onto = newer(policy("waive", because="The stage has no limit any more."))
     assert code(move(story, onto)) == "sign_off_needed"
-    for gap in ({"sign_off_reason": " "}, {"sign_off_role": "peer"}, {"sign_off_by": None}):
+    gaps: list[dict[str, Any]] = [{"sign_off_reason": " "}, {"sign_off_role": "peer"}, {"sign_off_by": None}]
+    for gap in gaps:
         assert code(move(story, onto, **{**SIGNED, **gap})) == "sign_off_needed"
     receipt = move(story, onto, **SIGNED)
     assert kinds(receipt) == ["Migrated", "ObligationWaived"]
@@ -195,7 +200,8 @@ def test_the_new_rules_of_risk_hold_at_once() -> None:
 def test_a_level_is_never_lowered_by_a_migration() -> None:
     story = Story.begun()
     story.answer(plan="yes")
-    rules = [one for one in RISK["rules"] if one["because"] != "plan"]
+    known: Any = RISK["rules"]
+    rules = [one for one in known if one["because"] != "plan"]
     move(story, newer(risk={**RISK, "rules": rules}))
     assert story.episode.risk == "high"
 

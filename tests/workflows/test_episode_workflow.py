@@ -324,7 +324,7 @@ async def test_what_is_not_sealed_is_not_read_and_stops_no_episode(shell: Stack)
 async def test_a_bug_in_the_core_costs_one_command_and_not_the_episode(shell: Stack, monkeypatch: pytest.MonkeyPatch):
     real = engine.decide
 
-    def decide(spec: Any, episode: Any, told: Any, now: datetime) -> Any:
+    def decide(spec: Any, episode: Any, told: Any, now: datetime, onto: Any = None) -> Any:
         if isinstance(told, DeclareEmergency) and told.reason == "boom":
             raise ZeroDivisionError
         return real(spec, episode, told, now)
