@@ -14,14 +14,21 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from settings import Settings
-from web import board, health, queue, replay, signing_in
+from web import board, health, protocols, queue, replay, signing_in
 from web.errors import NotThere, SignInNeeded, TooMuch, WebError
 from web.guard import routes_of
 from web.pages import STATIC, page
 from web.parts import Clock, opened, utc_now
 from web.shield import Shield, TooLong
 
-ROUTERS: tuple[APIRouter, ...] = (health.router, signing_in.router, queue.router, board.router, replay.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    health.router,
+    signing_in.router,
+    queue.router,
+    board.router,
+    replay.router,
+    protocols.router,
+)
 """A noun each. A route says what it needs with `Depends(May(action))`; one that does not stops the start."""
 
 

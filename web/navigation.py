@@ -10,6 +10,7 @@ PLACES: tuple[tuple[str, str, Action], ...] = (
     ("My queue", "/", "queue.read"),
     ("Report a crisis", "/report", "episode.open"),
     ("Board", "/board", "board.read"),
+    ("Protocols", "/protocols", "protocol.read"),
     ("Audit", "/audit", "audit.read"),
     ("Accounts", "/accounts", "account.manage"),
 )
