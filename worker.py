@@ -88,6 +88,7 @@ def episode_worker(client: Client, settings: Settings, serving: list[Callable[..
         max_concurrent_activities=MOST_ACTIVITIES,
         sticky_queue_schedule_to_start_timeout=STICKY,
         graceful_shutdown_timeout=timedelta(seconds=settings.drain_seconds),
+        max_workflow_task_external_storage_concurrency=1,  # nothing is stored elsewhere; more would cost a task each
         **_pollers(settings),
     )
 

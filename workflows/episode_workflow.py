@@ -249,7 +249,7 @@ class EpisodeWorkflow:
         batch = ports.Batch(
             rows,
             summarise(engine.spec, engine.episode),
-            linger=timedelta(0) if engine.episode.closed_at else ports.LINGER,
+            linger=timedelta(0) if engine.episode.closed_at else ports.linger_after(rows, len(self._rows)),
             protocol=document,
         )
         self._recording = len(rows)

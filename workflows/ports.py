@@ -6,7 +6,7 @@ Imported by workflow code and by the activities; knows neither SQL nor any provi
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -41,7 +41,9 @@ REFERRAL_LIMIT = timedelta(days=1)
 RECORD_ATTEMPT_LIMIT = timedelta(seconds=60)
 LONGEST_RETRY = timedelta(seconds=30)
 """How long after an outage ends the waiting activities at most notice it."""
-LINGER = timedelta(seconds=1)
+SHORTEST_LINGER, LONGEST_LINGER = timedelta(seconds=0.5), timedelta(seconds=4)
+A_STEP_LONGER = timedelta(seconds=1)
+"""A batch stays longer for each further step in it: nobody takes a step a second for long, a program may."""
 EPISODE_URGENCY = 2
 DRILL_URGENCY = 4
 LATER = 5
@@ -109,6 +111,17 @@ class Batch:
     """How long to stay after writing, so that what comes meanwhile travels in one batch."""
     protocol: str | None = None
     """The protocol's canonical document, once the records have asked for it; after a migration first the one before."""
+
+
+def linger_after(rows: Sequence[TrailRow], waiting: int) -> timedelta:
+    """How long the batch of these rows, out of so many waiting, stays after writing: the busier, the longer.
+
+    One step's rows hold up the next step's by half a second at most. A batch that leaves rows behind does not stay.
+    """
+    if len(rows) < waiting:
+        return timedelta(0)
+    steps = len({row.command_id for row in rows})
+    return min(SHORTEST_LINGER + A_STEP_LONGER * max(steps - 1, 0), LONGEST_LINGER)
 
 
 def batch_length(rows: Iterable[TrailRow]) -> int:

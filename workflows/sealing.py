@@ -5,6 +5,7 @@ Never imported by workflow code: the worker and the clients apply it around the 
 
 from __future__ import annotations
 
+import copy
 import os
 import zlib
 from collections.abc import Iterable, Sequence
@@ -30,7 +31,10 @@ CIPHER = b"AES-256-GCM"
 NONCE_BYTES = 12
 PLAIN, SQUEEZED = b"\x00", b"\x01"
 SQUEEZE_FROM = 1024
-"""Payloads from this size on are compressed before they are sealed: a protocol shrinks about tenfold."""
+"""Payloads from this size on are compressed before they are sealed: a protocol shrinks to a quarter."""
+LARGE = 64 * 1024
+QUICKLY, THOROUGHLY = 3, 6
+"""How hard zlib tries on what is not large, such as a batch of rows, and on what is: a third of the time, 5 % more."""
 
 
 UNREADABLE = Payload(metadata={"encoding": b"binary/not-sealed"})
@@ -129,16 +133,27 @@ class SealingCodec(PayloadCodec, WithSerializationContext):
 def _squeeze(plain: bytes) -> bytes:
     if len(plain) < SQUEEZE_FROM:
         return PLAIN + plain
-    return SQUEEZED + zlib.compress(plain)
+    return SQUEEZED + zlib.compress(plain, QUICKLY if len(plain) < LARGE else THOROUGHLY)
 
 
 def _unsqueeze(data: bytes) -> bytes:
     return zlib.decompress(data[1:]) if data[:1] == SQUEEZED else data[1:]
 
 
+class SealingConverter(DataConverter):
+    """Only the codec knows the workflow. The SDK would make all converters anew, twice for every task."""
+
+    def with_context(self, context: SerializationContext) -> SealingConverter:
+        """The same converters with the codec bound to the context's workflow."""
+        assert isinstance(self.payload_codec, SealingCodec)
+        bound = copy.copy(self)
+        object.__setattr__(bound, "payload_codec", self.payload_codec.with_context(context))
+        return bound
+
+
 def sealing_data_converter(keys: Keyring) -> DataConverter:
     """How everything of ours is written for Temporal: JSON, sealed; failures too."""
-    return DataConverter(
+    return SealingConverter(
         payload_converter_class=PayloadConverter,
         payload_codec=SealingCodec(keys),
         failure_converter_class=DefaultFailureConverterWithEncodedAttributes,

@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from activities.recording import Recording
 from audit.store import ConflictError
 from protocol.summary import EpisodeSummary
 from protocol.trail import Entry, Head, TrailRow, append, genesis
-from workflows.ports import LARGEST_BATCH, MOST_ROWS, Batch, batch_length
+from workflows.ports import LARGEST_BATCH, LONGEST_LINGER, MOST_ROWS, SHORTEST_LINGER, Batch, batch_length, linger_after
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
 
@@ -111,3 +112,18 @@ def test_a_batch_is_bounded_in_rows_and_size_and_never_empty():
     large = rows(3, "x" * (LARGEST_BATCH // 2 + 1))
     assert batch_length(large) == 1
     assert batch_length(rows(1, "x" * LARGEST_BATCH * 2)) == 1
+
+
+def test_a_batch_stays_longer_the_more_steps_it_brings():
+    def linger(*steps: str) -> timedelta:
+        brought = [replace(row, command_id=step) for row, step in zip(rows(len(steps)), steps, strict=True)]
+        return linger_after(brought, len(steps))
+
+    assert linger("c1", "c1", "c1") == SHORTEST_LINGER == timedelta(seconds=0.5)
+    assert linger("c1", "c1", "c2") == timedelta(seconds=1.5)
+    assert linger(*map(str, range(MOST_ROWS))) == LONGEST_LINGER
+    assert linger() == SHORTEST_LINGER
+
+
+def test_a_batch_that_leaves_rows_behind_does_not_stay():
+    assert linger_after(rows(3), 4) == timedelta(0)

@@ -135,6 +135,8 @@ async def _write(shell: Stack, name: str) -> None:
         await shell.recorded(told.episode_id)
     runs = shell.client.list_workflows(f"WorkflowId = '{workflow_id(told.episode_id)}'")
     found = [(run.start_time, run.run_id) async for run in runs]
+    for old in FOLDER.glob(f"{name}_run_*.json"):
+        old.unlink()
     for number, (_, run_id) in enumerate(sorted(found), start=1):
         handle = shell.client.get_workflow_handle(workflow_id(told.episode_id), run_id=run_id)
         history = await handle.fetch_history()

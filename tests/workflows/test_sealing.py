@@ -77,6 +77,19 @@ async def test_a_payload_of_another_episode_does_not_open():
         await codec(OLD, episode="episode-2").decode([await sealed(OLD)])
 
 
+async def test_a_converter_speaks_for_one_episode_at_a_time():
+    anyone = sealing_data_converter(Keyring([OLD]))
+    mine, theirs = (
+        anyone.with_context(WorkflowSerializationContext(namespace="default", workflow_id=one))
+        for one in ("episode-1", "episode-2")
+    )
+    there = await mine.encode(["Dana"])
+    assert await mine.decode(there) == ["Dana"]
+    for other in (theirs, anyone):
+        with pytest.raises(SealError):
+            await other.decode(there)
+
+
 async def test_a_key_of_the_same_name_and_other_bytes_does_not_open():
     with pytest.raises(SealError, match="does not fit"):
         await codec(("old", os.urandom(32))).decode([await sealed(OLD)])
