@@ -10,17 +10,18 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Engine, Row, func, select
 
 from audit.database import Database
 from audit.dialects import insert_or_skip
 from audit.tables import checkpoints, episodes, trail
 from protocol.canonical import canonical
-from protocol.checkpoint import NOTHING_BEFORE, Mark, Statement, root_of
+from protocol.checkpoint import NOTHING_BEFORE, Mark, Statement, proof_of, root_of
 
 MOST_MARKS = 1_000
 """Marks of one checkpoint; more make several."""
@@ -46,6 +47,14 @@ class SigningKeys:
     def sign(self, statement: Statement) -> str:
         """The signature, with the key that the statement names."""
         return self._keys[statement.key_id].sign(statement.signed()).hex()
+
+    def sign_bytes(self, message: bytes) -> str:
+        """The signature of the active key over a message."""
+        return self._keys[self.active].sign(message).hex()
+
+    def public(self) -> dict[str, str]:
+        """The public halves by name, 32 bytes in hex: to be pinned by whoever verifies."""
+        return {name: key.public_key().public_bytes_raw().hex() for name, key in self._keys.items()}
 
     def check(self, statement: Statement, signature: str) -> None:
         """Raises CheckpointError when the signature is not ours."""
@@ -156,6 +165,60 @@ class Checkpointer:
         _read_on(connection, self._keys, self._known)
 
 
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """How far a checkpoint vouches for an episode, with what proves it."""
+
+    signed: Signed
+    mark: Mark
+    place: int
+    """Of the mark in the checkpoint, from 0."""
+    proof: tuple[str, ...]
+
+
+class Proofs:
+    """Proofs from the latest checkpoint of each episode, read one checkpoint at a time."""
+
+    def __init__(self, database: Database, keys: SigningKeys) -> None:
+        self._database = database
+        self._keys = keys
+        self._latest: dict[str, int] = {}
+        self._read = lru_cache(maxsize=8)(self._signed_marks)
+
+    async def prepare(self) -> None:
+        """Check every checkpoint. Raises CheckpointError, which names the first bad one."""
+        found = _Latest()
+        await self._database.read(lambda connection: _read_on(connection, self._keys, found))
+        self._latest = found.numbers
+
+    def prove(self, connection: Connection, episode_id: str) -> Proved | None:
+        """The proof for an episode; None when no checkpoint has it yet."""
+        number = self._latest.get(episode_id)
+        if number is None:
+            return None
+        signed, marks = self._read(connection.engine, number)
+        place = next(place for place, mark in enumerate(marks) if mark.episode_id == episode_id)
+        return Proved(signed, marks[place], place, tuple(proof_of(marks, place)))
+
+    def _signed_marks(self, engine: Engine, number: int) -> tuple[Signed, list[Mark]]:
+        with engine.begin() as connection:
+            row = connection.execute(select(checkpoints).where(checkpoints.c.number == number)).one()
+        marks = _marks(row)
+        return Signed(_statement(row, marks), row.signature), marks
+
+
+class _Latest(Vouched):
+    """Keeps of each checkpoint only which episodes it names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.numbers: dict[str, int] = {}
+
+    def take(self, signed: Signed, marks: Sequence[Mark]) -> None:
+        self.last = signed
+        self.numbers.update((mark.episode_id, signed.statement.number) for mark in marks)
+
+
 async def vouched(database: Database, keys: SigningKeys) -> Vouched:
     """What all checkpoints in the records vouch for. Raises CheckpointError, which names the first bad one."""
     found = Vouched()
@@ -204,13 +267,17 @@ def _check(row: Row[Any], keys: SigningKeys, known: Vouched) -> None:
     if row.number != expected:
         raise CheckpointError(f"checkpoint {expected} is missing")
     marks = _marks(row)
-    statement = Statement(row.number, row.at, row.previous, row.rows, len(marks), row.root, row.key_id)
+    statement = _statement(row, marks)
     keys.check(statement, row.signature)
     if row.previous != (before.hash if before else NOTHING_BEFORE):
         raise CheckpointError(f"checkpoint {row.number} does not continue the one before")
     if root_of(marks) != row.root:
         raise CheckpointError(f"checkpoint {row.number}: its marks were changed")
     known.take(Signed(statement, row.signature), marks)
+
+
+def _statement(row: Row[Any], marks: Sequence[Mark]) -> Statement:
+    return Statement(row.number, row.at, row.previous, row.rows, len(marks), row.root, row.key_id)
 
 
 def _marks(row: Row[Any]) -> list[Mark]:

@@ -92,6 +92,12 @@ async def episodes_beginning_with(database: Database, beginning: str, limit: int
     return tuple(await database.read(lambda connection: connection.scalars(query).all()))
 
 
+async def all_episodes(database: Database) -> tuple[str, ...]:
+    """Ids of all episodes in the trail, in order."""
+    query = select(trail.c.episode_id).where(trail.c.sequence == 1).order_by(trail.c.episode_id)
+    return tuple(await database.read(lambda connection: connection.scalars(query).all()))
+
+
 async def _rows(queries: Queries, episode_id: str, count: int) -> list[TrailRow]:
     rows: list[TrailRow] = []
     for after in range(0, count, MOST):

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import typer
 
+from cli.access import access
 from cli.checkpoint import checkpoint
+from cli.export import export
 from cli.replay import replay
 from cli.verify import verify
 
-app = typer.Typer(no_args_is_help=True, help="Check the audit trail, and replay an episode from it.")
-for command in (verify, replay, checkpoint):
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Check the audit trail, replay an episode from it, export what can be checked without us.",
+)
+for command in (verify, replay, export, access, checkpoint):
     app.command()(command)
 
 
 @app.callback()
 def audit() -> None:
-    """Check the audit trail, and replay an episode from it."""
+    """Check the audit trail, replay an episode from it, export what can be checked without us."""

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from audit.checkpoints import CheckpointError
+from audit.checkpoints import CheckpointError, SigningKeys
 from audit.database import Database, connect
 from audit.history import HistoryError, episodes_beginning_with
 from audit.sealing import Keyring, SealingError
@@ -72,3 +72,11 @@ def _unreachable(error: SQLAlchemyError) -> Trouble:
         f"see that the database of {variable('database_url')} runs and `holdfast migrate` was done",
         UNREACHABLE,
     )
+
+
+def signing_keys() -> SigningKeys:
+    """The keys that sign and check. Raises Trouble when there is none."""
+    told = settings().signing_keys
+    if not told:
+        raise Trouble("there is no key to sign or check with", f"set {variable('signing_keys')}", USAGE)
+    return SigningKeys((key.id, key.secret) for key in told)

@@ -8,9 +8,9 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from audit.checkpoints import CheckpointError, Signed, SigningKeys, Vouched, as_object, check_pinned, vouched
+from audit.checkpoints import CheckpointError, Signed, Vouched, as_object, check_pinned, vouched
 from audit.database import Database
-from cli.books import Books, with_books
+from cli.books import Books, signing_keys, with_books
 from cli.output import FOUND, USAGE, Trouble, say_json
 from protocol.checkpoint import Statement
 from settings import Settings, variable
@@ -62,7 +62,7 @@ def checkpoint() -> None:
 
 
 async def _latest(books: Books) -> Signed | None:
-    return (await vouched(books.records, _keys(books.settings))).last
+    return (await vouched(books.records, signing_keys())).last
 
 
 def read_pinned(path: Path) -> Signed:
@@ -85,16 +85,10 @@ async def compare(settings: Settings, records: Database, pinned: Signed | None) 
         return Compared(Vouched(), f"Checkpoints: not checked; {variable('signing_keys')} is not set.", None)
     found = Vouched()
     try:
-        found = await vouched(records, _keys(settings))
+        found = await vouched(records, signing_keys())
         if pinned is not None:
-            check_pinned(pinned, _keys(settings), found)
+            check_pinned(pinned, signing_keys(), found)
     except CheckpointError as error:
         return Compared(found, "Checkpoints: BAD.", str(error))
     kept = "" if pinned is None else f"; number {pinned.statement.number}, kept outside, is among them"
     return Compared(found, f"Checkpoints: {len(found.statements)} good, over {found.rows} rows{kept}.", None)
-
-
-def _keys(settings: Settings) -> SigningKeys:
-    if not settings.signing_keys:
-        raise Trouble("there is no key to check the signature with", f"set {variable('signing_keys')}", USAGE)
-    return SigningKeys((key.id, key.secret) for key in settings.signing_keys)

@@ -11,7 +11,7 @@ import typer
 
 import logs
 from audit import keys
-from cli.books import Books, with_books
+from cli.books import Books, signing_keys, with_books
 from cli.configuration import settings
 from cli.output import FOUND, USAGE, AsJson, Trouble, say, say_json
 
@@ -39,6 +39,20 @@ def rewrap(as_json: AsJson = False) -> None:
         say_json({"wrapped": count, "with": first})
     else:
         say(f"{_keys(count)} wrapped anew with {first}.")
+
+
+@app.command()
+def public(as_json: AsJson = False) -> None:
+    """Print the public halves of the signing keys: give them to whoever shall check exports and checkpoints.
+
+    They must reach that person by another way than what they check.
+    """
+    found = signing_keys().public()
+    if as_json:
+        say_json(found)
+        return
+    for name, key in found.items():
+        say(f"{name}  {key}")
 
 
 @app.command()

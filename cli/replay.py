@@ -11,9 +11,12 @@ from typing import Annotated, Any
 import typer
 from pydantic_core import to_jsonable_python
 
+from audit.access import Access, record
 from audit.history import History, history
 from cli.books import Books, with_books
+from cli.desk import utc_now
 from cli.output import FOUND, AsJson, say, say_json
+from cli.who import ROLE, somebody
 from protocol.account import LATE, Entry, Rule, State
 from protocol.breaches import Breach
 from protocol.local_time import show_clock, show_day, show_span, show_time
@@ -38,6 +41,7 @@ def replay(
     only_breaches: Annotated[
         bool, typer.Option("--breaches", help="Only missed deadlines and what led there.")
     ] = False,
+    purpose: Annotated[str, typer.Option("--purpose", help="Why you look; kept in the access trail.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Tell an episode entry by entry from the records alone, and decide every command anew.
@@ -46,7 +50,7 @@ def replay(
     and where the episode stands after it. Temporal need not run. Exit code 1 when the chain is damaged or an entry
     is not what the protocol asks for.
     """
-    told = with_books(lambda books: _history(books, reference))
+    told = with_books(lambda books: _history(books, reference, purpose))
     if as_json:
         say_json(as_object(told, only_breaches=only_breaches))
     else:
@@ -55,8 +59,10 @@ def replay(
         raise typer.Exit(FOUND)
 
 
-async def _history(books: Books, reference: str) -> History:
-    return await history(books.records, books.ring, await books.find(reference))
+async def _history(books: Books, reference: str, purpose: str) -> History:
+    told = await history(books.records, books.ring, await books.find(reference))
+    await record(books.records, Access(utc_now(), somebody(), ROLE, "replayed", purpose, episode_id=told.episode_id))
+    return told
 
 
 def as_object(told: History, *, only_breaches: bool) -> dict[str, Any]:

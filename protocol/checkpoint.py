@@ -62,9 +62,30 @@ class Statement:
 
 def root_of(marks: Sequence[Mark]) -> str:
     """The Merkle root of marks, in their order."""
-    return _tree(
-        [sha256(b"\x00" + canonical([one.episode_id, one.sequence, one.hash])).digest() for one in marks]
-    ).hex()
+    return _tree([_leaf(one) for one in marks]).hex()
+
+
+def proof_of(marks: Sequence[Mark], place: int) -> list[str]:
+    """The hashes with which the mark at a place (from 0) leads to the root, lowest first (RFC 6962, 2.1.1)."""
+    return [one.hex() for one in _path([_leaf(mark) for mark in marks], place)]
+
+
+def _path(leaves: Sequence[bytes], place: int) -> list[bytes]:
+    if len(leaves) <= 1:
+        return []
+    half = _half(leaves)
+    if place < half:
+        return [*_path(leaves[:half], place), _tree(leaves[half:])]
+    return [*_path(leaves[half:], place - half), _tree(leaves[:half])]
+
+
+def _leaf(mark: Mark) -> bytes:
+    return sha256(b"\x00" + canonical([mark.episode_id, mark.sequence, mark.hash])).digest()
+
+
+def _half(leaves: Sequence[bytes]) -> int:
+    """The largest power of two below their number."""
+    return 1 << (len(leaves) - 1).bit_length() - 1
 
 
 def _tree(leaves: Sequence[bytes]) -> bytes:
@@ -72,5 +93,5 @@ def _tree(leaves: Sequence[bytes]) -> bytes:
         return sha256(b"").digest()
     if len(leaves) == 1:
         return leaves[0]
-    half = 1 << (len(leaves) - 1).bit_length() - 1  # the largest power of two below
+    half = _half(leaves)
     return sha256(b"\x01" + _tree(leaves[:half]) + _tree(leaves[half:])).digest()

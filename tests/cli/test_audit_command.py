@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from audit import offline_verifier
 from audit.checkpoints import Checkpointer, SigningKeys
 from audit.database import connect
 from audit.lists import folded
@@ -223,3 +224,55 @@ def test_a_wrong_list_is_named_and_what_was_not_checked_is_said(episode: str, ca
     found = json.loads(capsys.readouterr().out)
     assert found["lists"][0]["disagreement"]["column"] == "due_at"
     assert (found["good"], len(found["found"])) == (False, 1)
+
+
+def test_an_export_verifies_and_leaves_a_row_for_each_episode(tmp_path: Path, capsys: Out):
+    out = tmp_path / "export.zip"
+    told = ["audit", "export", "ep-1", "--out", str(out), "--purpose", "yearly review", "--to", "the board"]
+    assert run([*told, "--redact", "sud"]) == 0
+    said = capsys.readouterr().out
+    assert "1 episodes, 20 rows" in said
+    assert run(["keys", "public", "--json"]) == 0
+    (key,) = json.loads(capsys.readouterr().out).values()
+    assert f"--key {key}" in said
+    assert offline_verifier.main([str(out), "--key", key]) == 0
+    digest = capsys.readouterr().out.splitlines()[0].split()[1]
+    assert run(["audit", "access", "--client", "client-1", "--json"]) == 0
+    (look,) = json.loads(capsys.readouterr().out)
+    assert (look["what"], look["episode_id"], look["purpose"]) == ("exported", "ep-1", "yearly review")
+    assert look["detail"] == {"to": "the board", "bundle": digest, "withheld": "sud"}
+    assert run(told) == 2, "an export is never overwritten"
+    assert list(tmp_path.glob(".*")) == []
+    capsys.readouterr()
+    assert run(["keys", "public"]) == 0
+    assert key in capsys.readouterr().out
+
+
+def test_what_cannot_be_written_down_is_not_handed_out(episode: str, tmp_path: Path, capsys: Out):
+    with sqlite3.connect(episode.removeprefix("sqlite:///")) as connection:
+        connection.execute("CREATE TRIGGER no_access BEFORE INSERT ON accesses BEGIN SELECT RAISE(ABORT, 'full'); END")
+    out = tmp_path / "export.zip"
+    assert run(["audit", "export", "--all", "--out", str(out), "--purpose", "review"]) == 3
+    assert run(["audit", "replay", "ep-1"]) == 3
+    assert "Mara" not in capsys.readouterr().out
+    assert [path.name for path in tmp_path.iterdir()] == ["var"]
+
+
+def test_a_damaged_trail_is_not_exported(episode: str, tmp_path: Path, capsys: Out):
+    tamper(episode)
+    assert run(["audit", "export", "--all", "--out", str(tmp_path / "export.zip"), "--purpose", "review"]) == 1
+    assert "row 5: edited" in capsys.readouterr().err
+    assert run(["audit", "export", "--out", str(tmp_path / "export.zip"), "--purpose", "review"]) == 2
+    assert "name episodes, or say --all" in capsys.readouterr().err
+
+
+def test_who_looked_is_told(capsys: Out):
+    assert run(["audit", "replay", "ep-1", "--purpose", "complaint 12"]) == 0
+    capsys.readouterr()
+    assert run(["audit", "access", "--episode", "ep"]) == 0
+    said = capsys.readouterr().out
+    assert "replayed" in said
+    assert "complaint 12" in said
+    assert run(["audit", "access", "--by", "nobody"]) == 0
+    assert "0 accesses" in capsys.readouterr().out
+    assert run(["audit", "access"]) == 2

@@ -1,0 +1,250 @@
+"""Checks an export of Holdfast's audit trail. Needs this file, Python 3.11 and the package `cryptography`; no network.
+
+    python offline_verifier.py BUNDLE --key KEY
+
+KEY is the public key that you pinned: 64 hexadecimal digits, or a file that holds them. It must come to you by
+another way than the bundle. Exit code: 0 everything holds, 1 something does not, 2 wrong use.
+
+How rows, commitments and checkpoints are computed is written in docs/trail.md of Holdfast; this file shares no code
+with it.
+"""
+# pyright: basic
+# It is to be read by people who don't know Holdfast, so it has no annotations to read past.
+
+import argparse
+import hashlib
+import json
+import re
+import sys
+import zipfile
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+FORMAT = b"holdfast-bundle-1"
+TRAIL = "holdfast-trail-1"
+CHECKPOINT = "holdfast-checkpoint-1"
+SIGNATURE = 128
+DIGITS = re.compile(r"\b[0-9a-f]{64}\b")
+LONGEST_LINE = 16 * 1024 * 1024
+COLUMNS = ("episode_id", "sequence", "occurred_at", "recorded_at", "actor", "role", "command_id", "kind", "commitment")
+
+
+class Bad(Exception):
+    """Something does not hold; the message says what."""
+
+
+def canonical(value):
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def sha(data):
+    return hashlib.sha256(data if isinstance(data, bytes) else data.encode()).hexdigest()
+
+
+def check_signature(path, key):
+    """The whole file but its last 128 characters is what was signed."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        left = file.seek(0, 2) - SIGNATURE
+        file.seek(0)
+        while left > 0:
+            part = file.read(min(left, 1 << 20))
+            digest.update(part)
+            left -= len(part)
+        signature = file.read()
+    if not re.fullmatch(rb"[0-9a-f]{128}", signature):
+        raise Bad("the file does not end in a signature: it was cut off, or is no bundle")
+    try:
+        key.verify(bytes.fromhex(signature.decode()), FORMAT + b"\n" + digest.digest())
+    except InvalidSignature:
+        raise Bad("the signature does not fit: the file was changed, or signed with another key") from None
+    return digest.hexdigest()
+
+
+def leaves(document, prefix=""):
+    for name, value in document.items():
+        path = prefix + name.replace("~", "~0").replace("/", "~1")
+        if isinstance(value, dict) and value:
+            yield from leaves(value, path + "/")
+        else:
+            yield path, canonical(path) + ":" + canonical(value)
+
+
+def commitment(row):
+    """What the shown values and the hashes of the withheld ones make; None when nothing can be read any more."""
+    if "payload" in row:
+        texts = [text.encode() for _, text in sorted(leaves(row["payload"]))]
+        salts = hashlib.shake_256(bytes.fromhex(row["salt"])).digest(32 * len(texts))
+        hashes = [hashlib.sha256(salts[32 * n : 32 * n + 32] + text).digest() for n, text in enumerate(texts)]
+    elif "values" in row:
+        hashes = [
+            hashlib.sha256(bytes.fromhex(one["salt"]) + one["leaf"].encode()).digest()
+            if "leaf" in one
+            else bytes.fromhex(one["hash"])
+            for one in row["values"]
+        ]
+    else:
+        return None
+    return sha(b"".join(hashes))
+
+
+def shown(row, path):
+    """The value of a row at a path, None when it is withheld."""
+    if "payload" in row:
+        found = dict(leaves(row["payload"])).get(path)
+    else:
+        texts = (one["leaf"] for one in row.get("values", ()) if "leaf" in one)
+        found = next((text for text in texts if text.startswith(canonical(path) + ":")), None)
+    return None if found is None else json.loads(found[len(canonical(path)) + 1 :])
+
+
+def check_row(row, sequence, previous, episode_id):
+    where = f"episode {episode_id}, row {sequence}"
+    if (row["episode_id"], row["sequence"], row["previous_hash"]) != (episode_id, sequence, previous):
+        raise Bad(f"{where}: another row stands here, or it does not continue the one before")
+    if row["hash"] != sha(canonical([TRAIL, previous, *(row[name] for name in COLUMNS)])):
+        raise Bad(f"{where}: the columns do not make the row's hash")
+    made = commitment(row)
+    if made is not None and made != row["commitment"]:
+        raise Bad(f"{where}: the content is not what the row committed to")
+    return made is not None
+
+
+def root(leaf, place, size, proof):
+    """The Merkle root to which a leaf leads (RFC 9162, 2.1.3.2)."""
+    found, last = leaf, size - 1
+    for step in map(bytes.fromhex, proof):
+        if place % 2 or place == last:
+            found = hashlib.sha256(b"\x01" + step + found).digest()
+            while place and not place % 2:
+                place, last = place >> 1, last >> 1
+        else:
+            found = hashlib.sha256(b"\x01" + found + step).digest()
+        place, last = place >> 1, last >> 1
+    return found.hex()
+
+
+def check_checkpoint(told, key, mark):
+    said = told["statement"]
+    values = [said[name] for name in ("number", "at", "previous", "rows", "size", "root", "key_id")]
+    try:
+        key.verify(bytes.fromhex(told["signature"]), canonical([CHECKPOINT, *values]).encode())
+    except (InvalidSignature, ValueError):
+        raise Bad(f"checkpoint {said['number']}: signed with another key than yours") from None
+    leaf = hashlib.sha256(b"\x00" + canonical(mark).encode()).digest()
+    if root(leaf, told["place"], said["size"], told["proof"]) != said["root"]:
+        raise Bad(f"episode {mark[0]}: checkpoint {said['number']} does not vouch for its row {mark[1]}")
+
+
+def lines(archive, name):
+    with archive.open(name) as file:
+        while line := file.readline(LONGEST_LINE):
+            yield json.loads(line)
+
+
+def check_episode(told, rows, key, count):
+    """Reads the rows of one episode; which protocol its first row names."""
+    episode_id, mark = told["episode_id"], told["checkpoint"]
+    previous, protocol = sha(canonical([TRAIL, episode_id])), None
+    for sequence in range(1, told["rows"] + 1):
+        row = next(rows, None)
+        if row is None:
+            raise Bad(f"episode {episode_id}: rows are missing from {sequence} on")
+        count["unreadable"] += not check_row(row, sequence, previous, episode_id)
+        count["withheld"] += sum("hash" in one for one in row.get("values", ()))
+        if mark is not None and sequence == mark["sequence"]:
+            check_checkpoint(mark, key, [episode_id, sequence, row["hash"]])
+        if sequence == 1:
+            protocol = shown(row, "event/protocol_hash")
+        previous = row["hash"]
+    if previous != told["head"]:
+        raise Bad(f"episode {episode_id}: the last row is not the one that the bundle names")
+    count["rows"] += told["rows"]
+    count["uncovered"] += told["rows"] - (mark["sequence"] if mark else 0)
+    return protocol
+
+
+def check_contents(path, key):
+    """What the bundle holds, counted. Raises Bad."""
+    count = dict.fromkeys(("episodes", "rows", "unreadable", "withheld", "uncovered"), 0)
+    with zipfile.ZipFile(path) as archive:
+        manifest = json.loads(archive.read("manifest.json"))
+        protocols = {
+            name[10:-5]: sha(archive.read(name)) for name in archive.namelist() if name.startswith("protocols/")
+        }
+        wrong = [name for name, found in protocols.items() if name != found]
+        if wrong:
+            raise Bad(f"the protocol {wrong[0]} does not have this hash")
+        rows = lines(archive, "rows.ndjson")
+        for told in lines(archive, "episodes.ndjson"):
+            protocol = check_episode(told, rows, key, count)
+            if protocol is not None and protocol not in protocols:
+                raise Bad(f"episode {told['episode_id']}: the protocol {protocol} is not in the bundle")
+            count["episodes"] += 1
+        if next(rows, None) is not None:
+            raise Bad("there are rows of no episode")
+    if (manifest["episodes"], manifest["rows"]) != (count["episodes"], count["rows"]):
+        raise Bad("the manifest counts other episodes or rows")
+    return manifest, count, protocols
+
+
+def say(manifest, count, protocols, digest):
+    rows, covered = count["rows"], count["rows"] - count["uncovered"]
+    yield f"Bundle {digest}"
+    yield f"made {manifest['made_at']} by {manifest['by']}, for {manifest['to']}: {manifest['purpose']}"
+    yield "GOOD  The signature is of your key, and nothing in the file was changed since."
+    yield f"GOOD  {count['episodes']} episodes, {rows} rows: each continues the one before; none was edited,"
+    yield "      none is missing in between, and each chain ends where the bundle says."
+    yield f"GOOD  What {rows - count['unreadable']} rows say is what they committed to when they were written."
+    yield f"GOOD  {len(protocols)} protocols are those under which the episodes ran."
+    if covered:
+        yield f"GOOD  Signed checkpoints vouch for {covered} of the rows."
+    if count["uncovered"]:
+        yield f"NOTE  {count['uncovered']} rows are newer than the last checkpoint: only this bundle vouches for them."
+    if count["unreadable"]:
+        yield f"NOTE  {count['unreadable']} rows can't be read: the client's key was destroyed. Their chain holds."
+    if count["withheld"]:
+        yield f"NOTE  {count['withheld']} values are withheld from you. What is shown was not changed by that."
+    yield "NOTE  Not checked here: whether the protocol asked for what was done. `holdfast audit replay` does."
+    yield f"NOTICE  {manifest['notice']} ({manifest['notice_source']})"
+
+
+def read_key(text):
+    found = DIGITS.search(text) or DIGITS.search(Path(text).read_text(encoding="utf-8"))
+    if found is None:
+        raise ValueError("no key")
+    return Ed25519PublicKey.from_public_bytes(bytes.fromhex(found[0]))
+
+
+def main(arguments=None):
+    options = argparse.ArgumentParser(description="Check an export of Holdfast's audit trail.")
+    options.add_argument("bundle", type=Path)
+    options.add_argument(
+        "--key", required=True, help="the pinned public key: 64 hexadecimal digits, or a file with them"
+    )
+    given = options.parse_args(arguments)
+    try:
+        key = read_key(given.key)
+    except (ValueError, OSError):
+        sys.stderr.write("--key: give 64 hexadecimal digits, or a file that holds them\n")
+        return 2
+    try:
+        digest = check_signature(given.bundle, key)
+        found = check_contents(given.bundle, key)
+    except OSError as error:
+        sys.stderr.write(f"{given.bundle}: {error.strerror}\n")
+        return 2
+    except Bad as bad:
+        sys.stdout.write(f"BAD   {bad}\n")
+        return 1
+    except Exception as error:  # signed, and yet not as we write it: never good
+        sys.stdout.write(f"BAD   the bundle can't be read: {type(error).__name__}\n")
+        return 1
+    sys.stdout.write("\n".join([*say(*found, digest), "EVERYTHING HOLDS", ""]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

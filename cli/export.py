@@ -1,0 +1,99 @@
+"""`holdfast audit export`: episodes as a signed file that can be checked without Holdfast."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.progress import Progress
+
+from audit.access import Access, record
+from audit.bundle import BundleError, Made, Request, write_bundle
+from audit.history import all_episodes
+from audit.releases import in_use, present
+from cli.books import Books, signing_keys, with_books
+from cli.desk import utc_now
+from cli.output import FOUND, USAGE, AsJson, Trouble, console, say, say_json
+from cli.who import ROLE, somebody
+
+Redacted = Literal["sud"]
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def export(
+    out: Annotated[Path, typer.Option("--out", help="The file to write; it must not exist.", show_default=False)],
+    purpose: Annotated[str, typer.Option("--purpose", help="Why, in a few words; kept in the access trail.")],
+    references: Annotated[
+        list[str] | None, typer.Argument(metavar="EPISODE…", help="Episodes, or the beginnings of their ids.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every episode in the trail.")] = False,
+    to: Annotated[str, typer.Option("--to", help="Who receives it.")] = "",
+    redact: Annotated[
+        Redacted | None, typer.Option("--redact", help="Withhold what tells about substance use (42 CFR Part 2).")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write episodes into a signed bundle with everything that is needed to check it offline.
+
+    The bundle holds the program that checks it; `holdfast keys public` prints the key to check it with. What is
+    withheld keeps its place in the chain. The access trail gets a row for every episode before the file appears.
+    """
+    if bool(references) == everything:
+        raise Trouble("which episodes?", "name episodes, or say --all", USAGE)
+    if out.exists():
+        raise Trouble(f"{out} exists", "choose another name: an export is never overwritten", USAGE)
+    made = with_books(lambda books: _export(books, references, out, to, purpose, redact=redact is not None))
+    if as_json:
+        say_json({"file": str(out), **_as_object(made)})
+        return
+    hidden = f", {made.withheld} values withheld" if redact else ""
+    say(f"{out}: {made.episodes} episodes, {made.rows} rows{hidden}.\nBundle {made.sha256}")
+    say(f"Check it: python offline_verifier.py {out} --key {next(iter(signing_keys().public().values()))}")
+
+
+async def _export(
+    books: Books, references: list[str] | None, out: Path, to: str, purpose: str, *, redact: bool
+) -> Made:
+    if references is None:
+        ids = await all_episodes(books.records)
+    else:
+        ids = sorted({await books.find(one) for one in references})
+    now = utc_now()
+    releases = await in_use(books.records, LONG_AGO, now)
+    request = Request(ids, now, somebody(), to or "nobody named", purpose, redact, present(), releases)
+    draft = out.with_name(f".{out.name}.draft")
+    try:
+        with Progress(console=console(), transient=True) as bar:
+            task = bar.add_task("episodes", total=len(ids))
+            made = await write_bundle(
+                *(books.records, books.ring, signing_keys(), draft, request),
+                progress=lambda so_far: bar.update(task, completed=so_far.episodes),
+            )
+        await _disclose(books, request, made)  # whoever can't write it down may not have it
+        os.replace(draft, out)
+    except (BundleError, FileExistsError) as error:
+        raise Trouble(str(error), "`holdfast audit verify` says more", FOUND) from None
+    finally:
+        _forget(draft)
+    return made
+
+
+async def _disclose(books: Books, request: Request, made: Made) -> None:
+    detail = {"to": request.to, "bundle": made.sha256, "withheld": "sud" if request.redact else ""}
+    looks = [
+        Access(request.made_at, request.by, ROLE, "exported", request.purpose, episode_id=one, detail=detail)
+        for one in request.episodes
+    ]
+    for start in range(0, len(looks), 500):
+        await record(books.records, *looks[start : start + 500])
+
+
+def _forget(path: Path) -> None:
+    path.unlink(missing_ok=True)
+
+
+def _as_object(made: Made) -> dict[str, object]:
+    return {"bundle": made.sha256, "episodes": made.episodes, "rows": made.rows, "withheld": made.withheld}

@@ -1,0 +1,197 @@
+"""An export verifies without Holdfast, and one flipped bit anywhere makes it fail."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from audit.bundle import BundleError
+from audit.checkpoints import SigningKeys
+from audit.database import Database, connect
+from audit.keys import destroy
+from audit.migrate import upgrade
+from audit.offline_verifier import canonical, root
+from audit.redaction import NOTICE
+from audit.store import Store
+from audit.tables import trail
+from protocol.checkpoint import Mark, proof_of, root_of
+from tests.audit.bundles import KEY, checked, entry, exported, forged, some_episodes
+from tests.audit.records import RING, START, sqlite_url, tampering
+
+Out = pytest.CaptureFixture[str]
+FLIPS = 300
+
+
+@pytest.fixture
+async def bundle(store: Store, records: Database, tmp_path: Path) -> Path:
+    await some_episodes(store, records)
+    made = await exported(records, path := tmp_path / "bundle.zip", "ep-1", "ep-2")
+    assert (made.episodes, made.withheld) == (2, 0)
+    return path
+
+
+def test_a_bundle_verifies_in_words(bundle: Path, capsys: Out):
+    assert checked(bundle) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "made 2026-11-01T09:00:00.123456Z by ada, for the board: yearly review" in said
+    assert re.search(r"GOOD 2 episodes, \d+ rows: each continues the one before", said)
+    assert "Signed checkpoints vouch for" in said
+    assert "rows are newer than the last checkpoint" in said
+    assert NOTICE in said
+    assert said.endswith("EVERYTHING HOLDS")
+
+
+def test_one_flipped_bit_anywhere_makes_it_fail(bundle: Path, tmp_path: Path, capsys: Out):
+    content = bundle.read_bytes()
+    chance = random.Random(5)
+    positions = [*chance.sample(range(len(content)), FLIPS), *range(64), *range(len(content) - 200, len(content))]
+    for position in positions:
+        flipped = bytearray(content)
+        flipped[position] ^= 1 << chance.randrange(8)
+        (tmp_path / "flipped.zip").write_bytes(flipped)
+        assert checked(tmp_path / "flipped.zip") == 1, position
+        assert "GOOD" not in capsys.readouterr().out
+    for cut in (1, 128, 200, len(content)):
+        (tmp_path / "flipped.zip").write_bytes(content[:-cut])
+        assert checked(tmp_path / "flipped.zip") == 1
+    (tmp_path / "flipped.zip").write_bytes(content + b"0")
+    assert checked(tmp_path / "flipped.zip") == 1
+
+
+def changing(name: str, edit: Callable[[list[dict[str, Any]]], Any]) -> Callable[[dict[str, bytes]], None]:
+    def change(entries: dict[str, bytes]) -> None:
+        lines = [json.loads(line) for line in entries[name].decode().splitlines()]
+        edit(lines)
+        entries[name] = "".join(json.dumps(line) + "\n" for line in lines).encode()
+
+    return change
+
+
+def a_row_less(entries: dict[str, bytes]) -> None:
+    rows = entries["rows.ndjson"].splitlines(keepends=True)
+    entries["rows.ndjson"] = b"".join(rows[:-1])
+
+
+def a_row_more(entries: dict[str, bytes]) -> None:
+    entries["rows.ndjson"] += entries["rows.ndjson"].splitlines(keepends=True)[-1]
+
+
+def another_protocol(entries: dict[str, bytes]) -> None:
+    name = next(name for name in entries if name.startswith("protocols/"))
+    entries[name] = entries[name].replace(b"Compact", b"Changed")
+
+
+def no_protocol(entries: dict[str, bytes]) -> None:
+    del entries[next(name for name in entries if name.startswith("protocols/"))]
+
+
+def fewer_in_the_manifest(entries: dict[str, bytes]) -> None:
+    manifest = json.loads(entries["manifest.json"])
+    entries["manifest.json"] = json.dumps({**manifest, "rows": manifest["rows"] - 1}).encode()
+
+
+ROWS, EPISODES = "rows.ndjson", "episodes.ndjson"
+FORGERIES: dict[str, Callable[[dict[str, bytes]], None]] = {
+    "columns do not make": changing(ROWS, lambda rows: rows[3].update(actor="somebody")),
+    "not what the row committed to": changing(ROWS, lambda rows: rows[3]["payload"]["event"].update(at="now")),
+    "another row stands here": changing(ROWS, lambda rows: rows.insert(2, rows.pop(3))),
+    "does not continue": changing(ROWS, lambda rows: rows.pop(4)),
+    "rows are missing": a_row_less,
+    "rows of no episode": a_row_more,
+    "not the one that the bundle names": changing(EPISODES, lambda told: told[0].update(rows=told[0]["rows"] - 1)),
+    "does not have this hash": another_protocol,
+    "is not in the bundle": no_protocol,
+    "counts other": fewer_in_the_manifest,
+    "does not vouch": changing(EPISODES, lambda told: told[0]["checkpoint"].update(place=1)),
+    "signed with another key": changing(EPISODES, lambda told: told[0]["checkpoint"]["statement"].update(rows=1)),
+    "can't be read": changing(EPISODES, lambda told: told[0].pop("head")),
+}
+
+
+@pytest.mark.parametrize("reason", FORGERIES)
+def test_contents_that_do_not_hold_are_named_even_when_signed(bundle: Path, capsys: Out, reason: str):
+    assert checked(forged(bundle, FORGERIES[reason])) == 1
+    assert reason in capsys.readouterr().out
+
+
+def test_another_key_or_none_is_refused(bundle: Path, tmp_path: Path, capsys: Out):
+    other = SigningKeys([("s1", b"t" * 32)])
+    assert checked(forged(bundle, lambda entries: None, other)) == 1
+    assert checked(bundle, other.public()["s1"]) == 1
+    capsys.readouterr()
+    assert checked(bundle, "nothing") == 2
+    assert "64 hexadecimal digits" in capsys.readouterr().err
+    assert checked(tmp_path / "nowhere.zip") == 2
+    (tmp_path / "key.txt").write_text(f"s1  {KEY}\n")
+    assert checked(bundle, str(tmp_path / "key.txt")) == 0
+
+
+async def test_what_is_damaged_or_unknown_is_not_exported(store: Store, records: Database, url: str, tmp_path: Path):
+    await some_episodes(store, records)
+    path = tmp_path / "bundle.zip"
+    with pytest.raises(BundleError, match="no episode ep-9"):
+        await exported(records, path, "ep-9")
+    with tampering(url) as connection:
+        connection.execute(update(trail).where(trail.c.sequence == 4).values(actor="somebody"))
+    with pytest.raises(BundleError, match="row 4: edited"):
+        await exported(records, path, "ep-1")
+    assert not path.exists()
+
+
+async def test_a_destroyed_client_is_exported_as_a_chain_alone(
+    store: Store, records: Database, tmp_path: Path, capsys: Out
+):
+    await some_episodes(store, records)
+    await destroy(records, "client-1", START)
+    await exported(records, path := tmp_path / "bundle.zip", "ep-1", "ep-2")
+    assert checked(path) == 0
+    assert "can't be read: the client's key was destroyed. Their chain holds." in capsys.readouterr().out
+    assert {"payload" in row for row in entry(path, ROWS) if row["episode_id"] == "ep-1"} == {False}
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 8, 9, 100])
+def test_every_mark_of_a_checkpoint_has_a_proof(size: int):
+    marks = [Mark(f"ep-{number:03}", number + 1, "ab" * 32) for number in range(size)]
+    for place, mark in enumerate(marks):
+        leaf = sha256(b"\x00" + canonical([mark.episode_id, mark.sequence, mark.hash]).encode()).digest()
+        assert root(leaf, place, size, proof_of(marks, place)) == root_of(marks)
+        if size > 1:
+            assert root(leaf, (place + 1) % size, size, proof_of(marks, place)) != root_of(marks)
+
+
+@pytest.mark.full
+async def test_a_bundle_verifies_in_a_fresh_environment(tmp_path: Path):
+    """With the program from the bundle, and no package but `cryptography` and what it needs."""
+    upgrade(url := sqlite_url(tmp_path))
+    records = connect(url)
+    await some_episodes(Store(records, RING), records)
+    await exported(records, bundle := tmp_path / "bundle.zip", "ep-1", "ep-2")
+    await records.dispose()
+    venv.create(fresh := tmp_path / "fresh", symlinks=True)
+    ours = Path(sysconfig.get_paths()["platlib"])
+    theirs = next(fresh.glob("lib/python*/site-packages"))
+    for package in [*ours.glob("cryptography"), *ours.glob("*cffi*"), *ours.glob("pycparser")]:
+        (theirs / package.name).symlink_to(package)
+    with zipfile.ZipFile(bundle) as archive:
+        archive.extract("offline_verifier.py", tmp_path)
+    verifier = [fresh / "bin" / "python", "-I", tmp_path / "offline_verifier.py"]
+    ran = subprocess.run([*verifier, bundle, "--key", KEY], capture_output=True, text=True, check=True)
+    assert ran.stdout.endswith("EVERYTHING HOLDS\n")
+    bundle.write_bytes(bundle.read_bytes()[:-1] + b"x")
+    assert subprocess.run([*verifier, bundle, "--key", KEY], capture_output=True).returncode == 1
+    alone = subprocess.run([verifier[0], "-I", "-c", "import audit"], capture_output=True, text=True)
+    assert "No module named 'audit'" in alone.stderr
+    assert sys.version_info[:2] >= (3, 11)
