@@ -28,11 +28,28 @@ def simulate(
     save: Annotated[
         str | None, typer.Option(help="Keep the run under this name when it ends, however it ends.")
     ] = None,
+    population: Annotated[
+        int | None, typer.Option(help="So many made-up episodes instead of one by hand: load, breaches, step-ups.")
+    ] = None,
+    rates: Annotated[
+        Path | None, typer.Option(help="With --population: the assumptions; else `rates/` beside the protocol.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="With --population: the same seed gives the same episodes.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="With --population: write the numbers and a chart here.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Step through an episode at a prompt on a virtual clock; undo, let time pass, save the run as a scenario."""
+    """Step through an episode at a prompt on a virtual clock; undo, let time pass, save the run as a scenario.
+
+    With --population play thousands of made-up episodes at stated rates and say what they ask of whom.
+    """
     file = find_protocol(spec, settings().protocols)
-    _by_hand(file, load_protocol(file), starts, tuple(crisis_types or ()), save, as_json=as_json)
+    document = load_protocol(file)
+    if population is None:
+        _by_hand(file, document, starts, tuple(crisis_types or ()), save, as_json=as_json)
+        return
+    from cli.population import run
+
+    run(file, document, population, rates, seed, out, as_json=as_json)
 
 
 def _by_hand(

@@ -37,6 +37,8 @@ CORE_MAY_IMPORT = {
     "uuid", "pydantic", "pydantic_core", "transitions",
 }  # fmt: skip
 PURE = {"protocol", "rehearsal"}
+MAY_DRAW = {"rehearsal"}
+"""May draw made-up episodes, from a seed that is given."""
 CLOCK_AND_CHANCE = {"now", "utcnow", "today", "uuid1", "uuid4"}
 REACHES_OUT = {"open", "eval", "exec", "__import__", "print"}
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical", "log"}
@@ -109,10 +111,22 @@ def test_every_room_is_known():
 def test_the_core_is_pure():
     pure = [path for path in PRODUCT if room(path) in PURE]
     tops = {(name(path), module.partition(".")[0]) for path in pure for module in imports(path)}
-    assert not [(path, top) for path, top in tops if top not in PURE | CORE_MAY_IMPORT]
+    drawing = {(name(path), "random") for path in pure if room(path) in MAY_DRAW}
+    assert not [(path, top) for path, top in tops - drawing if top not in PURE | CORE_MAY_IMPORT]
+    unseeded = [(name(path), call.lineno) for path in pure for node in nodes(path) if (call := _unseeded(node))]
+    assert not unseeded
     found = [(place, ast.unparse(call.func)) for path in pure for place, call in calls(path)]
     assert not [(place, called) for place, called in found if called.rpartition(".")[2] in CLOCK_AND_CHANCE]
     assert not [(place, called) for place, called in found if called in REACHES_OUT]
+
+
+def _unseeded(node: ast.AST) -> ast.Call | None:
+    """A generator of chance without a seed."""
+    if not isinstance(node, ast.Call):
+        return None
+    called = ast.unparse(node.func)
+    bare = called.rpartition(".")[2] in ("Random", "SystemRandom") and not node.args
+    return node if bare or called.endswith("SystemRandom") else None
 
 
 def test_one_file_parses_yaml_and_one_reads_the_environment():

@@ -126,3 +126,36 @@ def test_what_can_not_begin_is_said(spec: Path, capsys: Out) -> None:
     assert run(["protocol", "simulate", str(spec), "--type", "overdos"]) == 2
     assert "did you mean `overdose`?" in capsys.readouterr().err
     assert run(["protocol", "simulate", str(spec), "--starts", "yesterday"]) == 2
+
+
+def test_a_population_is_told_drawn_and_repeatable(spec: Path, capsys: Out, tmp_path: Path) -> None:
+    command = ["protocol", "simulate", str(spec), "--population", "30", "--seed", "4"]
+    assert run([*command, "--out", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr()
+    assert "These are ASSUMPTIONS, not facts" in said.out
+    for title in ("Load for each 100 episodes", "Pages by rung", "Missed deadlines", "Step-ups", "Until closed"):
+        assert title in said.out
+    assert "30 of 30 episodes" in said.err
+    assert (tmp_path / "out/population.svg").read_text(encoding="utf-8").startswith("<svg")
+    assert run([*command, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told == json.loads((tmp_path / "out/population.json").read_text(encoding="utf-8"))
+
+
+def test_rates_beside_the_protocol_are_used_and_wrong_ones_said(spec: Path, capsys: Out) -> None:
+    beside = spec.parent / "rates/minimal.yaml"
+    beside.parent.mkdir()
+    beside.write_text("title: Our own log of 2026\nsource: {grade: B}\nreach: {client: 80}\n", encoding="utf-8")
+    assert run(["protocol", "simulate", str(spec), "--population", "3"]) == 0
+    said = capsys.readouterr().out
+    assert "Our own log of 2026 [B]" in said
+    assert "ASSUMPTIONS" not in said
+    beside.write_text("reach: {clent: 80}\n", encoding="utf-8")
+    assert run(["protocol", "simulate", str(spec), "--population", "3"]) == 1
+    assert "minimal.yaml:1:9: error: `clent` is no party\n    → did you mean `client`?" in capsys.readouterr().out
+
+
+def test_a_population_has_bounds(spec: Path, capsys: Out) -> None:
+    for number in ("0", "100001"):
+        assert run(["protocol", "simulate", str(spec), "--population", number]) == 2
+        assert "play 1 to 100000" in capsys.readouterr().err
