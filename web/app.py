@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -14,7 +15,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from settings import Settings
-from web import board, health, protocols, queue, replay, signing_in
+from web import board, episodes, health, live, protocols, queue, replay, report, signing_in
 from web.errors import NotThere, SignInNeeded, TooMuch, WebError
 from web.guard import routes_of
 from web.pages import STATIC, page
@@ -28,6 +29,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     board.router,
     replay.router,
     protocols.router,
+    live.router,
+    report.router,
+    episodes.router,
 )
 """A noun each. A route says what it needs with `Depends(May(action))`; one that does not stops the start."""
 
@@ -39,7 +43,13 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         async with opened(settings, clock) as parts:
             app.state.parts = parts
-            yield
+            listening = [asyncio.create_task(parts.pulse.run()), asyncio.create_task(parts.engine.listen())]
+            try:
+                yield
+            finally:
+                for one in listening:
+                    one.cancel()
+                await asyncio.gather(*listening, return_exceptions=True)
 
     app = FastAPI(
         title="Holdfast",

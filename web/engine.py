@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+from temporalio.client import Client
+from temporalio.service import RPCError
+
 from settings import Settings
 from workflows.client import EngineUnavailableError, EpisodeClient
 from workflows.connection import connect
@@ -15,6 +18,7 @@ GLANCE = timedelta(seconds=1.5)
 PATIENCE = timedelta(seconds=20)
 """How long a command is repeated before the person is told to send it again."""
 CONNECT_SECONDS = 3.0
+LISTEN_SECONDS = 3.0
 PAUSE_SECONDS = 1.0
 """Between two tries to reach an engine that is away."""
 
@@ -24,10 +28,12 @@ class Engine:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._client: Client | None = None
         self._patient: EpisodeClient | None = None
         self._hasty: EpisodeClient | None = None
         self._connecting = asyncio.Lock()
         self._tried_at = 0.0
+        self._vain_at: float | None = None
         self.silent_since: datetime | None = None
         """Since when the engine has not answered (aware UTC); None while it does."""
 
@@ -39,15 +45,34 @@ class Engine:
 
     async def view(self, episode_id: str) -> EpisodeView:
         """The episode as its workflow sees it. Raises EpisodeUnknownError, EngineUnavailableError."""
+        if self._asked_in_vain():
+            raise EngineUnavailableError("the engine does not answer")
         try:
             await self._connected()
             assert self._hasty is not None
             seen = await self._hasty.view(episode_id)
         except EngineUnavailableError:
             self.silent_since = self.silent_since or datetime.now(UTC)
+            self._vain_at = asyncio.get_running_loop().time()
             raise
-        self.silent_since = None
+        self._vain_at = None
         return seen
+
+    def _asked_in_vain(self) -> bool:
+        """A view got no answer a moment ago: pages don't wait for the next one."""
+        return self._vain_at is not None and asyncio.get_running_loop().time() - self._vain_at < LISTEN_SECONDS
+
+    async def listen(self) -> None:
+        """Ask again and again whether the engine is there, so that every page knows of its silence."""
+        while True:
+            try:
+                await self._connected()
+                assert self._client is not None
+                await self._client.service_client.check_health(timeout=GLANCE)
+                self.silent_since = None
+            except (EngineUnavailableError, RPCError):
+                self.silent_since = self.silent_since or datetime.now(UTC)
+            await asyncio.sleep(LISTEN_SECONDS)
 
     async def _connected(self) -> None:
         if self._patient is not None:
@@ -67,6 +92,7 @@ class Engine:
             self._tried_at = asyncio.get_running_loop().time()
             self.silent_since = self.silent_since or datetime.now(UTC)
             raise EngineUnavailableError("the engine does not answer; what you typed is kept, send it again") from None
+        self._client = client
         self._patient = EpisodeClient(client, self._settings.temporal_task_queue, PATIENCE)
         self._hasty = EpisodeClient(client, self._settings.temporal_task_queue, GLANCE)
         self.silent_since = None

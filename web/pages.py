@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from practice.sessions import Session
 from protocol.local_time import show_span, show_time
 from protocol.words import plain
 from web.access import Actor
@@ -33,10 +35,15 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    shared: dict[str, Any] = {"asset": asset, "form_token_field": FORM_TOKEN}
+    shared: dict[str, Any] = {"asset": asset, "form_token_field": FORM_TOKEN, "fresh_key": fresh_key}
     made.globals.update(shared)
     made.filters["plain"] = plain
     return made
+
+
+def fresh_key() -> str:
+    """The key of one form: sent twice, it is the same command."""
+    return secrets.token_hex(16)
 
 
 @cache
@@ -58,7 +65,7 @@ async def page(request: Request, template: str, *, status: int = 200, **context:
         else None,
         "nav": navigation(actor, request.url.path) if usable else [],
         "csp_nonce": request.state.nonce,
-        "flash": None,
+        "flash": said(parts, session),
         "form_token": session.form_token if session is not None else "",
         "now": now,
         "theme": request.cookies.get("theme", ""),
@@ -68,6 +75,12 @@ async def page(request: Request, template: str, *, status: int = 200, **context:
     }
     text = environment().get_template(template).render({**shared, **context})
     return HTMLResponse(text, status)
+
+
+def said(parts: Parts, session: Session | None) -> str | None:
+    """What the last act of this session brought about, once."""
+    lines = parts.fresh.said(session.token_hash) if session is not None and session.usable else []
+    return " · ".join(lines) or None
 
 
 def when(parts: Parts, now: datetime, moment: datetime) -> str:

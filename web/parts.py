@@ -12,9 +12,12 @@ from starlette.requests import HTTPConnection
 
 from audit.database import Database
 from audit.database import connect as connect_records
+from audit.owing import Owing
 from audit.queries import Queries
 from audit.sealing import Keyring
 from practice.accounts import Accounts
+from practice.drafts import Drafts
+from practice.reach import Reach
 from practice.sealing import Seal
 from practice.sessions import Sessions
 from protocol.directory import Directory
@@ -22,6 +25,8 @@ from protocol_specs.loader import load
 from protocol_specs.rota_file import RotaFile
 from settings import Settings
 from web.engine import Engine
+from web.fresh import Fresh
+from web.pulse import Pulse
 from web.shelf import Shelf
 
 Clock = Callable[[], datetime]
@@ -38,12 +43,17 @@ class Parts:
     database: Database
     ring: Keyring
     queries: Queries
+    owing: Owing
     shelf: Shelf
     engine: Engine
     rota: RotaFile
     directory: Directory
     accounts: Accounts
     sessions: Sessions
+    drafts: Drafts
+    reach: Reach
+    fresh: Fresh
+    pulse: Pulse
 
     @property
     def zone(self) -> ZoneInfo:
@@ -61,7 +71,7 @@ async def opened(settings: Settings, clock: Clock = utc_now) -> AsyncGenerator[P
     """The parts, cleared up afterwards. Raises SpecErrors when the rota or the directory can't be read."""
     database = connect_records(settings.database_url.get_secret_value(), CONNECTIONS)
     ring = Keyring((key.id, key.secret) for key in settings.record_keys)
-    queries, seal = Queries(database, ring), Seal(ring)
+    queries, owing, seal = Queries(database, ring), Owing(database), Seal(ring)
     try:
         yield Parts(
             settings=settings,
@@ -69,12 +79,17 @@ async def opened(settings: Settings, clock: Clock = utc_now) -> AsyncGenerator[P
             database=database,
             ring=ring,
             queries=queries,
+            owing=owing,
             shelf=Shelf(settings.protocols, queries),
             engine=Engine(settings),
             rota=RotaFile(settings.rota),
             directory=load(settings.directory, Directory),
             accounts=Accounts(database, seal),
             sessions=Sessions(database),
+            drafts=Drafts(database, seal),
+            reach=Reach(database, seal),
+            fresh=Fresh(),
+            pulse=Pulse(owing),
         )
     finally:
         await database.dispose()

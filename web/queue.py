@@ -1,21 +1,128 @@
-"""My queue: everything that I owe, overdue first."""
+"""My queue: everything that I owe, overdue first, and what pages have reached me about."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
+from audit.owing import Due
+from protocol.rota import Rota, present_for, resolve
+from protocol.spec import LEVELS, RANK
+from web.access import Actor
 from web.guard import May, Visit
-from web.pages import page
+from web.pages import left, page, when
+from web.parts import Parts
 
 router = APIRouter(include_in_schema=False)
+Reader = Annotated[Visit, Depends(May("queue.read"))]
+
+NEAR = timedelta(minutes=30)
+SILENT_AFTER = timedelta(seconds=30)
+"""A deadline that passed longer ago and was not seen to means that the engine is silent."""
+
+Which = Literal["", "late", "today"]
+
+
+@dataclass(frozen=True)
+class Mine:
+    """What one person has to see to."""
+
+    owed: tuple[Due, ...]
+    asked: tuple[Due, ...]
+    """Owed by others; a page asks this person."""
 
 
 @router.get("/")
-async def queue(request: Request, visit: Annotated[Visit, Depends(May("queue.read"))]) -> Response:
+async def queue(request: Request, visit: Reader, show: str = "", risk: str = "") -> Response:
     """The home page."""
-    owed = await visit.parts.queries.open_obligations(owner=visit.actor.account_id)
-    return await page(request, "queue.html", owed=owed)
+    parts, now = visit.parts, visit.parts.clock()
+    mine = await mine_of(parts, visit.actor)
+    fitting = [one for one in mine.owed if fits(one, show, risk, now, parts)]
+    return await page(
+        request,
+        "queue.html",
+        rows=[await row(visit, one, now) for one in fitting],
+        asked=[await row(visit, one, now) for one in mine.asked if fits(one, "", risk, now, parts)],
+        total=len(mine.owed),
+        late=sum(one.due_at <= now for one in mine.owed),
+        show=show if show in ("late", "today") else "",
+        risk=risk if risk in LEVELS else "",
+        levels=LEVELS[1:],
+        stale=await silence(parts, now),
+    )
+
+
+async def mine_of(parts: Parts, actor: Actor) -> Mine:
+    """What a person owes now: themselves, for those they stand in for, and in the roles they have on shift."""
+    rota = await parts.rota.current()
+    people, roles = answers_for(rota, actor, parts.clock())
+    owed = await parts.owing.of(people, roles)
+    known = {(one.episode_id, one.obligation_id) for one in owed}
+    asked = await parts.owing.paged(actor.account_id, parts.clock())
+    return Mine(owed, tuple(one for one in asked if (one.episode_id, one.obligation_id) not in known))
+
+
+def answers_for(rota: Rota, actor: Actor, now: datetime) -> tuple[Sequence[str], Sequence[str]]:
+    """The people and the roles for whom somebody answers at a moment."""
+    covered = [
+        person.id
+        for person in rota.people
+        if (there := present_for(rota, person, now)) is not None and there.id == actor.account_id != person.id
+    ]
+    roles = {role for person in rota.people for role in person.roles}
+    on_shift = [role for role in sorted(roles) if any(one.id == actor.account_id for one in resolve(rota, role, now))]
+    return [actor.account_id, *covered], on_shift
+
+
+def fits(one: Due, show: str, risk: str, now: datetime, parts: Parts) -> bool:
+    """Whether a row passes the filters of the address; an unknown filter filters nothing."""
+    if risk in RANK and RANK[one.risk] < RANK[risk]:
+        return False
+    if show == "late":
+        return one.due_at <= now
+    if show == "today":
+        return one.due_at.astimezone(parts.zone).date() <= now.astimezone(parts.zone).date()
+    return True
+
+
+async def row(visit: Visit, one: Due, now: datetime) -> dict[str, Any]:
+    """A row as the page shows it."""
+    span = one.due_at - now
+    stage = await visit.parts.shelf.stage_title(one.protocol_hash, one.stage)
+    quiet = one.lease_until is not None and one.lease_until > now
+    return {
+        "href": f"/episodes/{one.episode_id}",
+        "episode_id": one.episode_id,
+        "obligation_id": one.obligation_id,
+        "title": one.title,
+        "client": one.client_ref,
+        "stage": stage,
+        "risk": one.risk,
+        "drill": one.drill,
+        "due": one.due_at.isoformat(),
+        "due_words": when(visit.parts, now, one.due_at),
+        "left": left(now, one.due_at),
+        "state": "late" if span <= timedelta(0) else "near" if span <= NEAR else "",
+        "role": "" if one.owner_role == "owner" else one.owner_role,
+        "quiet_until": when(visit.parts, now, one.lease_until) if quiet and one.lease_until is not None else "",
+        "next_page": when(visit.parts, now, one.next_page_at) if one.next_page_at is not None else "",
+    }
+
+
+async def silence(parts: Parts, now: datetime) -> datetime | None:
+    """Since when nobody has seen to deadlines, when that is so."""
+    if parts.engine.silent_since is not None:
+        return None  # the page says that already
+    waiting = await parts.queries.unattended(now - SILENT_AFTER)
+    return waiting.since if waiting.count else None
+
+
+def fingerprint(dues: Iterable[Due]) -> int:
+    """A number that changes when a list of these would look different."""
+    return hash(tuple(dues))

@@ -14,27 +14,57 @@ from web.parts import Parts
 async def relation_to(parts: Parts, actor: Actor, place: Mapping[str, Any]) -> Target:
     """The target that the address of a request means."""
     if "episode_id" in place:
-        return Target(await to_episode(parts, actor, str(place["episode_id"])))
+        return await to_episode(parts, actor, str(place["episode_id"]))
+    if "client_ref" in place:
+        return Target(await to_client(parts, actor, str(place["client_ref"])))
     return NOWHERE
 
 
-async def to_episode(parts: Parts, actor: Actor, episode_id: str) -> Relation:
-    """How an actor stands to an episode that the records know."""
+async def to_episode(parts: Parts, actor: Actor, episode_id: str) -> Target:
+    """How an actor stands to an episode, by the records; by the engine for one that they do not have yet."""
     summary = await parts.queries.get_episode(episode_id)
     if summary is None:
-        return "none"
-    return standing(actor, summary, await parts.rota.current(), parts)
+        return Target("own" if parts.fresh.opened_by(episode_id, actor.account_id) else "none")
+    near = standing(actor, summary, await parts.rota.current(), parts)
+    if near == "none":
+        near = await to_client(parts, actor, summary.client_ref)
+    if near == "none" and await _was_paged(parts, actor, summary):
+        near = "asked"
+    return Target(near)
+
+
+async def to_client(parts: Parts, actor: Actor, client_ref: str) -> Relation:
+    """How an actor stands to a client: on their caseload, on that of somebody they cover, or opened in an emergency."""
+    keepers, broke = await parts.reach.keepers(client_ref, parts.clock())
+    if actor.account_id in keepers:
+        return "own"
+    rota = await parts.rota.current()
+    if any(covers(actor, keeper, rota, parts) for keeper in keepers):
+        return "covered"
+    return "broke_glass" if actor.account_id in broke else "none"
+
+
+def covers(actor: Actor, person_id: str, rota: Rota, parts: Parts) -> bool:
+    """Whether the actor stands in for that person now."""
+    person = rota.by_id.get(person_id)
+    present = present_for(rota, person, parts.clock()) if person is not None else None
+    return present is not None and present.id == actor.account_id != person_id
 
 
 def standing(actor: Actor, summary: EpisodeSummary, rota: Rota, parts: Parts) -> Relation:
     """How an actor stands to an episode by what the lists say."""
     if summary.owner == actor.account_id:
         return "own"
-    now = parts.clock()
-    owner = rota.by_id.get(summary.owner)
-    if owner is not None and (cover := present_for(rota, owner, now)) is not None and cover.id == actor.account_id:
+    if covers(actor, summary.owner, rota, parts):
         return "covered"
-    asked = {owed.owner for owed in summary.obligations} | {
-        person.id for owed in summary.obligations for person in resolve(rota, owed.owner_role, now, summary.owner)
-    }
+    now = parts.clock()
+    roles = {owed.owner_role for owed in summary.obligations} - {"owner"}
+    asked = {person.id for role in roles for person in resolve(rota, role, now, summary.owner)}
     return "asked" if actor.account_id in asked else "none"
+
+
+async def _was_paged(parts: Parts, actor: Actor, summary: EpisodeSummary) -> bool:
+    """A page about something that is still owed reached this person, or it offers them the episode."""
+    owed = {one.obligation_id for one in summary.obligations}
+    pages = await parts.queries.pages(summary.episode_id)
+    return any(page.obligation_id in owed and actor.account_id in page.recipients for page in pages)

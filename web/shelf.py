@@ -9,6 +9,7 @@ import structlog
 from audit.queries import Queries
 from protocol.program import Program, program
 from protocol.spec import ProtocolSpec
+from protocol.words import plain
 from protocol_specs.loader import load_protocol
 from protocol_specs.located import SpecErrors
 
@@ -46,6 +47,14 @@ class Shelf:
         if known is None:
             known = self._pinned[content_hash] = program(await self._find(content_hash))
         return known
+
+    async def stage_title(self, content_hash: str, stage: str) -> str:
+        """A stage's title for a list; its name where the protocol is not at hand."""
+        try:
+            stages = (await self.pinned(content_hash)).spec.stages
+        except UnknownProtocolError:
+            return plain(stage)
+        return stages[stage].title if stage in stages else plain(stage)
 
     async def _find(self, content_hash: str) -> ProtocolSpec:
         for spec in self.open_now().values():

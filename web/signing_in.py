@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from starlette.datastructures import FormData
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from practice.accounts import Attempt
 from practice.sessions import LONGEST, Session
@@ -123,6 +123,9 @@ async def ask(
     if session is not None:
         missing = "password" if session.locked_at is not None else "code" if session.second_factor_due else "account"
     shown = {"to": "/", "kept": "", "resume": "", "error": "", "name": "", **told, **context}
+    if wants_json(request):
+        token = session.form_token if session else ""
+        return JSONResponse({"missing": missing, "error": shown["error"], "form_token": token}, status)
     return await page(
         request, "sign_in.html", status=status, missing=missing, form_token=session.form_token if session else "",
         account=session.account.name if session else "", **shown,
@@ -132,10 +135,17 @@ async def ask(
 async def go_on(request: Request, form: FormData, session: Session | None) -> Response:
     """Back to where one was; with a form that waited, the form."""
     request.state.session = session
+    if wants_json(request):
+        return JSONResponse({"missing": "", "form_token": _token(session)})
     kept, resume = str(form.get("kept", "")), local(str(form.get("resume", "")))
     if kept and resume != "/" and len(kept) <= LONGEST_KEPT:
         return await page(request, "resume.html", fields=fields_of(kept), resume=resume, form_token=_token(session))
     return RedirectResponse(local(str(form.get("to", "/"))), 303)
+
+
+def wants_json(request: Request) -> bool:
+    """True for a script that asks within a page."""
+    return "application/json" in request.headers.get("accept", "")
 
 
 def _token(session: Session | None) -> str:

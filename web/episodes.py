@@ -1,0 +1,202 @@
+"""The episode's page and what one does there. Every act is a command; what it may do is decided by the core alone."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from protocol.commands import DeclareEmergency, HumanCommand
+from protocol.decide import decide
+from protocol.engine import Receipt
+from protocol.events import CommandRefused
+from protocol.local_time import show_clock
+from web.acting import (
+    COMMANDS,
+    Malformed,
+    command_id_of,
+    command_of,
+    happened_at,
+    own_fields,
+    role_of,
+    told,
+    wanted_roles,
+)
+from web.episode_page import Attempt, shown
+from web.errors import NotThere
+from web.forms import FACT, Fields, answers_of, fields_of
+from web.guard import FORM_TOKEN, MOST_FIELDS, May, Visit
+from web.pages import fresh_key
+from web.seen import Seen, see
+from web.signing_in import local
+from workflows.client import EpisodeError, EpisodeOverError, MalformedCommandError
+
+router = APIRouter(include_in_schema=False)
+Reader = Annotated[Visit, Depends(May("episode.read"))]
+Doer = Annotated[Visit, Depends(May("episode.act"))]
+Rescuer = Annotated[Visit, Depends(May("episode.emergency"))]
+
+HIDDEN = (FORM_TOKEN, "key", "revision", "to", "draft")
+MOST_SAID = 8
+
+
+@router.get("/episodes/{episode_id}")
+async def episode_page(request: Request, visit: Reader, episode_id: str, step: str = "") -> Response:
+    """The page."""
+    return await shown(request, visit, await see(visit.parts, episode_id), step=step)
+
+
+@router.post("/episodes/{episode_id}/emergency")
+async def emergency(request: Request, visit: Rescuer, episode_id: str) -> Response:
+    """Take the emergency path: nothing to fill in, never a conflict, by whoever finds it."""
+    fields = await form_of(request)
+    seen = await see(visit.parts, episode_id)
+    role = role_of(visit.actor, await visit.parts.rota.current(), seen.program.spec)
+    command = DeclareEmergency(
+        command_id=command_id_of(visit.actor, episode_id, first(fields, "key") or fresh_key()),
+        actor=visit.actor.account_id,
+        role=role,
+        occurred_at=visit.parts.clock(),
+    )
+    return await sent(request, visit, seen, Attempt("declare-emergency", fields), command)
+
+
+@router.post("/episodes/{episode_id}/acts/{act}")
+async def act(request: Request, visit: Doer, episode_id: str, act: str) -> Response:
+    """Send a command. A refusal comes back as the page, with what was typed and what to mend."""
+    attempt = Attempt(known_act(act), await form_of(request))
+    seen = await see(visit.parts, episode_id)
+    try:
+        command = await meant(visit, seen, attempt)
+    except Malformed as error:
+        attempt.problems = [{"field": name, "text": label(seen, name, text)} for name, text in error.problems]
+        return await shown(request, visit, seen, attempt=attempt, status=422)
+    return await sent(request, visit, seen, attempt, command)
+
+
+@router.post("/episodes/{episode_id}/preview/{act}")
+async def preview(request: Request, visit: Doer, episode_id: str, act: str) -> Response:
+    """What sending this would bring about, by the same function that decides it. Nothing is sent."""
+    attempt = Attempt(known_act(act), await form_of(request))
+    seen = await see(visit.parts, episode_id)
+    now = visit.parts.clock()
+    try:
+        command = await meant(visit, seen, attempt)
+    except Malformed as error:
+        attempt.problems = [{"field": name, "text": label(seen, name, text)} for name, text in error.problems]
+        return await shown(request, visit, seen, attempt=attempt, status=422)
+    step = decide(seen.program.spec, seen.episode, command, now)
+    lines = [line for event in step.events if (line := seen.words.line(event, now)) is not None]
+    attempt.preview = [{"label": line.label, "text": line.text} for line in lines]
+    attempt.previewed = True
+    return await shown(request, visit, seen, attempt=attempt)
+
+
+@router.post("/episodes/{episode_id}/draft")
+async def draft(request: Request, visit: Doer, episode_id: str) -> Response:
+    """Keep what was typed so far. Without scripts, back to the page."""
+    fields = await form_of(request)
+    place, now = first(fields, "draft")[:120], visit.parts.clock()
+    kept = {name: values for name, values in fields.items() if name not in HIDDEN}
+    await visit.parts.drafts.save(visit.actor.account_id, f"{episode_id}/{place}", kept, now)
+    said = f"Saved {show_clock(now.replace(second=0, microsecond=0), visit.parts.zone)}"
+    if "application/json" in request.headers.get("accept", ""):
+        return JSONResponse({"said": said})
+    return RedirectResponse(f"/episodes/{episode_id}", 303)
+
+
+async def meant(visit: Visit, seen: Seen, attempt: Attempt) -> HumanCommand:
+    """The command that a form means. Raises Malformed."""
+    command, fields, now = COMMANDS[attempt.act], attempt.fields, visit.parts.clock()
+    own = own_fields(command, fields)
+    if "facts" in command.__dataclass_fields__:
+        own["facts"] = answers_of(seen.program, fields, now)
+    revision = first(fields, "revision")
+    rota = await visit.parts.rota.current()
+    common: dict[str, Any] = {
+        "command_id": command_id_of(visit.actor, seen.episode.episode_id, first(fields, "key") or fresh_key()),
+        "actor": visit.actor.account_id,
+        "role": role_of(visit.actor, rota, seen.program.spec, wanted_roles(seen.program.spec, command, own)),
+        "occurred_at": happened_at(first(fields, "happened_at"), seen.program, now),
+        "expected_revision": int(revision) if revision.isdecimal() and len(revision) < 10 else None,
+    }
+    return command_of(command.__name__, common, own)
+
+
+async def sent(request: Request, visit: Visit, seen: Seen, attempt: Attempt, command: HumanCommand) -> Response:
+    """Send it; on with the page, or back to the form with the reason."""
+    parts, episode_id = visit.parts, seen.episode.episode_id
+    try:
+        receipt = await (await parts.engine.commands()).submit(episode_id, command)
+    except (MalformedCommandError, EpisodeOverError) as error:
+        attempt.problems = [{"field": "", "text": str(error)}]
+        return await shown(request, visit, seen, attempt=attempt, status=422)
+    except EpisodeError as error:
+        attempt.problems = [{"field": "", "text": f"{error}. What you typed is still here."}]
+        attempt.key = first(attempt.fields, "key")
+        return await shown(request, visit, seen, attempt=attempt, status=503)
+    if receipt.refusal is not None:
+        return await refused(request, visit, await see(parts, episode_id), attempt, receipt.refusal)
+    await accepted(visit, seen, attempt, receipt)
+    return RedirectResponse(local(first(attempt.fields, "to") or f"/episodes/{episode_id}"), 303)
+
+
+async def accepted(visit: Visit, seen: Seen, attempt: Attempt, receipt: Receipt) -> None:
+    """Forget the draft, and let the next page say what came about."""
+    place = first(attempt.fields, "draft")
+    if place:
+        await visit.parts.drafts.forget(visit.actor.account_id, f"{seen.episode.episode_id}/{place}")
+    if visit.session is not None:
+        lines = told(seen, receipt, visit.parts.clock())[:MOST_SAID]
+        visit.parts.fresh.say(visit.session.token_hash, ["Done", *lines])
+
+
+async def refused(request: Request, visit: Visit, seen: Seen, attempt: Attempt, refusal: CommandRefused) -> Response:
+    """The form again, with the reason, what is missing, and on a conflict both versions side by side."""
+    attempt.problems = [{"field": "", "text": f"{refusal.message} {refusal.remedy}"}]
+    facts = seen.program.spec.facts
+    attempt.problems += [
+        {"field": f"{FACT}{name}", "text": facts[name].ask} if name in facts else {"field": "", "text": name}
+        for name in refusal.missing
+    ]
+    stale = refusal.code == "stale_revision"
+    if stale:
+        attempt.conflict = both(seen, attempt.fields, visit.parts.clock())
+    return await shown(request, visit, seen, attempt=attempt, status=409 if stale else 422)
+
+
+def both(seen: Seen, fields: Fields, now: datetime) -> list[dict[str, Any]]:
+    """Each answer that was typed, beside what stands in the episode now."""
+    sides: list[dict[str, Any]] = []
+    for name, value in answers_of(seen.program, fields, now).items():
+        fact, known = seen.program.spec.facts.get(name), seen.episode.facts.get(name)
+        mine = seen.words.answer(value)
+        theirs = seen.words.answer(known.value) if known is not None else ""
+        sides.append({"label": fact.ask if fact else name, "mine": mine, "theirs": theirs, "same": mine == theirs})
+    return sides
+
+
+def label(seen: Seen, name: str, text: str) -> str:
+    """A problem with the words of its field before it."""
+    fact = seen.program.spec.facts.get(name.removeprefix(FACT))
+    return f"{fact.ask if fact else name.replace('_', ' ').capitalize()}: {text}" if name else text
+
+
+def known_act(act: str) -> str:
+    """The act, if it is one of ours that needs no route of its own. Raises NotThere."""
+    if act not in COMMANDS or act == "declare-emergency":
+        raise NotThere
+    return act
+
+
+async def form_of(request: Request) -> dict[str, list[str]]:
+    """The fields of the form that was sent."""
+    return fields_of((await request.form(max_files=0, max_fields=MOST_FIELDS)).multi_items())
+
+
+def first(fields: Fields, name: str) -> str:
+    """The first value of a field, empty without one."""
+    return fields.get(name, [""])[0].strip()

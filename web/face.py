@@ -1,0 +1,243 @@
+"""What an episode's page shows, made from the episode and its protocol. Shows; decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from protocol.directory import Directory, Guidance, Listing, look_up
+from protocol.episode import OpenObligation
+from protocol.local_time import show_span, show_time
+from protocol.readers import waits_for_signature
+from protocol.spec import RANK
+from protocol.words import cited
+from web.seen import Seen
+
+Names = Callable[[str], str]
+
+BANNER = (
+    ("present_address", "Present location"),
+    ("callback_number", "Call-back number"),
+    ("others_present", "Who else is there"),
+    ("emergency_contact_consent", "Emergency contact"),
+    ("contact_consent", "Consent to contact"),
+)
+"""What must stand before the person at any moment, where the protocol asks for it."""
+COUNTY = "present_county"
+NEAR = timedelta(minutes=30)
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at an episode: by whom the names are known, and when. `now` is aware UTC."""
+
+    seen: Seen
+    directory: Directory
+    names: Names
+    now: datetime
+
+    def at(self, moment: datetime) -> str:
+        """A moment as one says it, local to the protocol."""
+        return show_time(moment.replace(microsecond=0), self.seen.words.zone, self.now)
+
+    @property
+    def in_danger(self) -> bool:
+        """The emergency stage is open, or the risk is where it would be."""
+        spec, episode = self.seen.program.spec, self.seen.episode
+        emergency = spec.stages[episode.stage].kind == "emergency"
+        return emergency or RANK[episode.risk] >= RANK[spec.emergency.at]
+
+
+def banner(look: Look) -> list[dict[str, Any]]:
+    """Who, where, which number, who else is there, what may be told to whom."""
+    spec, episode, words = look.seen.program.spec, look.seen.episode, look.seen.words
+    facts: list[dict[str, Any]] = []
+    for name, label in BANNER:
+        if name not in spec.facts:
+            continue
+        known = episode.facts.get(name)
+        value = words.answer(known.value) if known is not None else ""
+        if name == "present_address" and value and (county := episode.facts.get(COUNTY)) is not None:
+            value = f"{value}, {words.answer(county.value).title()} County"
+        asked_by = next((step for step, one in spec.steps.items() if name in (*one.form, *one.optional)), "")
+        href = f"?step={asked_by}#f-fact.{name}" if asked_by else ""
+        kind = "phone" if name == "callback_number" else ""
+        facts.append({"label": label, "value": value, "missing": not value, "href": href, "kind": kind})
+    return facts
+
+
+def stepper(look: Look) -> list[dict[str, str]]:
+    """The stages as a spine; where the episode is, and which are behind it."""
+    spec, episode = look.seen.program.spec, look.seen.episode
+    stages: list[dict[str, str]] = []
+    for name, stage in spec.stages.items():
+        here = name == episode.stage
+        if stage.kind == "closed" or (stage.kind == "emergency" and not here and name not in episode.left):
+            continue
+        state = ("sos" if stage.kind == "emergency" else "now") if here else "done" if name in episode.left else "ahead"
+        stages.append({"title": stage.title, "state": state, "href": ""})
+    return stages
+
+
+def duties(look: Look) -> list[dict[str, Any]]:
+    """What is owed: when, by whom, who is asked next, and where the time comes from."""
+    return [duty(look, owed) for owed in sorted(look.seen.episode.obligations.values(), key=lambda one: one.due_at)]
+
+
+def duty(look: Look, owed: OpenObligation) -> dict[str, Any]:
+    """An obligation as the page shows it."""
+    words, span = look.seen.words, owed.due_at - look.now
+    declared = look.seen.program.spec.obligations.get(owed.obligation)
+    quiet = owed.lease_until is not None and owed.lease_until > look.now
+    rungs = owed.ladder.rungs
+    rung = rungs[min(owed.rung + 1, len(rungs) - 1)]
+    owner = look.names(look.seen.episode.owner) if owed.owner == "owner" else words.role(owed.owner)
+    asked = words.role(owed.owner if rung.page == "owner" else rung.page)
+    return {
+        "obligation_id": owed.obligation_id,
+        "title": words.obligation(owed.obligation),
+        "due": owed.due_at.isoformat(),
+        "due_words": look.at(owed.due_at),
+        "left": f"{show_span(span)} {'left' if span > timedelta(0) else 'overdue'}",
+        "state": "late" if span <= timedelta(0) else "near" if span <= NEAR else "",
+        "owner": owner,
+        "next_rung": f"{asked} is paged at {look.at(owed.next_page_at)}",
+        "acknowledged": f"{look.names(owed.acknowledged_by)} is on it until {look.at(owed.lease_until)}"
+        if quiet and owed.lease_until is not None
+        else "",
+        "why": (declared.why if declared else None) or "",
+        "source": cited(declared.source) if declared else "",
+        "policy": declared is not None and declared.source.grade == "P",
+        "waivable": declared is not None and bool(declared.waived_by),
+        "href": "",
+    }
+
+
+def emergency(look: Look) -> dict[str, Any]:
+    """Whom to call for the present address, the address, and what to say. Nothing here calls anybody."""
+    episode, words = look.seen.episode, look.seen.words
+    place = episode.facts.get("present_address")
+    guidance = resources(look)
+    first, *rest = guidance.chain
+    return {
+        "number": first.resource.ways[0].number,
+        "service": first.resource.title,
+        "address": words.answer(place.value) if place is not None else "",
+        "county": guidance.title,
+        "script": look.seen.program.spec.emergency.script,
+        "chain": [listed(one) for one in (*rest, *guidance.others)],
+        "warnings": [
+            one.text for one in guidance.warnings if one.resource in (None, first.name) and one.code != "no_test_call"
+        ],
+        "untested": "no_test_call" in guidance.codes(),
+    }
+
+
+def resources(look: Look, *, life_in_danger: bool = True) -> Guidance:
+    """Whom to call for the county of the present address."""
+    county = look.seen.episode.facts.get(COUNTY)
+    name = county.value if county is not None and isinstance(county.value, str) else None
+    today = look.now.astimezone(look.seen.words.zone).date()
+    return look_up(look.directory, name, today, life_in_danger=life_in_danger)
+
+
+def listed(one: Listing) -> dict[str, str]:
+    """A resource as a line."""
+    ways = ", ".join(f"{way.by} {way.number}{f' then {way.then}' if way.then else ''}" for way in one.resource.ways)
+    return {"title": one.resource.title, "ways": ways, "note": one.resource.hours}
+
+
+def to_do(look: Look) -> list[dict[str, Any]]:
+    """The steps of the present stage that belong there now."""
+    program, episode = look.seen.program, look.seen.episode
+    placed = {one.step: one for one in program.placed[episode.stage] if one.applies(episode)}
+    return [
+        {
+            "step": name,
+            "title": program.spec.steps[name].title,
+            "required": one.required,
+            "status": record.status if (record := episode.steps.get(name)) is not None else "open",
+        }
+        for name, one in placed.items()
+    ]
+
+
+def current_step(look: Look, wanted: str) -> str:
+    """Which step's form is shown: the one asked for, else the first required one, else in an emergency any open one."""
+    if wanted in look.seen.program.spec.steps:
+        return wanted
+    missing = look.seen.program.missing_steps(look.seen.episode)
+    if missing:
+        return missing[0]
+    emergency_stage = look.seen.program.spec.stages[look.seen.episode.stage].kind == "emergency"
+    undone = [one["step"] for one in to_do(look) if one["status"] == "open"]
+    return undone[0] if emergency_stage and undone else ""
+
+
+def any_time(look: Look) -> list[dict[str, str]]:
+    """Steps that may be done in every open stage."""
+    steps = look.seen.program.spec.steps
+    return [{"step": name, "title": one.title} for name, one in steps.items() if one.any_stage]
+
+
+def decisions(look: Look) -> list[dict[str, Any]]:
+    """The decisions that may be recorded; those that something owed waits for come first."""
+    spec, episode = look.seen.program.spec, look.seen.episode
+    owed = {one.obligation for one in episode.obligations.values() if one.obligation in spec.obligations}
+    waited = {proof.decided for name in owed for proof in spec.obligations[name].met_by if proof.decided}
+    found = [
+        {
+            "name": name,
+            "title": one.title,
+            "question": one.question,
+            "criteria": f"{one.criteria} {cited(one.source)}",
+            "waited": name in waited,
+            "recorded": look.seen.words.option(name, record.option) if (record := episode.decisions.get(name)) else "",
+            "advice": advice(look, name),
+            "options": [{"value": option, "label": said.title} for option, said in one.options.items()],
+        }
+        for name, one in spec.decisions.items()
+    ]
+    return sorted(found, key=lambda one: (not one["waited"], bool(one["recorded"])))
+
+
+def advice(look: Look, decision: str) -> str:
+    """What the protocol's table advises on the facts as they are."""
+    spec = look.seen.program.spec
+    table = spec.decisions[decision].advice
+    if table is None:
+        return ""
+    outcome = look.seen.program.readers.reader(table)(look.seen.episode)
+    return spec.tables[table].outcomes.get(outcome, "") if outcome else ""
+
+
+def contacts(look: Look) -> list[dict[str, str]]:
+    """The parties: when somebody last spoke with them, and how often in vain since."""
+    spec, episode = look.seen.program.spec, look.seen.episode
+    return [
+        {
+            "party": name,
+            "title": one.title,
+            "reached": look.at(episode.contacts[name].at) if name in episode.contacts else "",
+            "attempts": str(episode.attempts.get(name, 0)),
+            "tried": look.at(episode.tries[name].at) if name in episode.tries else "",
+            "permitted": "" if look.seen.program.permitted[name](episode) else one.refusal or "Ask before you do.",
+        }
+        for name, one in spec.parties.items()
+    ]
+
+
+def signatures(look: Look) -> list[dict[str, str]]:
+    """What waits for a second person."""
+    spec, words = look.seen.program.spec, look.seen.words
+    return [
+        {"subject": name, "title": words.decision(name) if name in spec.decisions else words.step(name)}
+        for name in waits_for_signature(look.seen.episode)
+    ]
+
+
+def stages_named(look: Look, names: Iterator[str] | tuple[str, ...]) -> list[dict[str, str]]:
+    """Stages as choices."""
+    return [{"value": name, "label": look.seen.words.stage(name)} for name in names]

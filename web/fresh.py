@@ -1,0 +1,38 @@
+"""What this process has just done and the records may not show yet; and words for the next page."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+MOST = 2_000
+
+
+class Fresh:
+    """Kept in memory, the latest few: a lost one costs a word of confirmation, never an entry."""
+
+    def __init__(self) -> None:
+        self._opened: OrderedDict[str, str] = OrderedDict()
+        self._said: OrderedDict[str, list[str]] = OrderedDict()
+
+    def note_opened(self, episode_id: str, account_id: str) -> None:
+        """This person opened that episode a moment ago."""
+        self._opened[episode_id] = account_id
+        _trim(self._opened)
+
+    def opened_by(self, episode_id: str, account_id: str) -> bool:
+        """Whether this person opened it here."""
+        return self._opened.get(episode_id) == account_id
+
+    def say(self, session: str, lines: list[str]) -> None:
+        """Keep what the next page of this session is to say."""
+        self._said[session] = lines
+        _trim(self._said)
+
+    def said(self, session: str) -> list[str]:
+        """What there is to say, once."""
+        return self._said.pop(session, [])
+
+
+def _trim(kept: OrderedDict[str, str] | OrderedDict[str, list[str]]) -> None:
+    while len(kept) > MOST:
+        kept.popitem(last=False)

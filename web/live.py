@@ -1,0 +1,63 @@
+"""One stream a tab: says that something on the page has changed. What it is, the page asks for itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from starlette.responses import StreamingResponse
+
+from web.access import authorize
+from web.guard import May, Visit
+from web.queue import fingerprint, mine_of
+from web.relations import to_episode
+
+router = APIRouter(include_in_schema=False)
+
+KEEP_ALIVE_SECONDS = 20.0
+LONGEST_SECONDS = 15 * 60
+"""Then the browser connects anew, and who it is is asked again."""
+MOST_STREAMS = 500
+NO_EPISODE = ""
+
+
+@router.get("/live")
+async def live(visit: Annotated[Visit, Depends(May("self"))], episode: str = NO_EPISODE) -> StreamingResponse:
+    """The stream of a tab: `changed` for the list, or for the episode that it shows."""
+    parts = visit.parts
+    if episode:
+        target = await to_episode(parts, visit.actor, episode)
+        if not authorize(visit.actor, "episode.read", target):
+            episode = NO_EPISODE
+    full = parts.pulse.streams >= MOST_STREAMS
+    lines = _full() if full else _lines(visit, episode)
+    return StreamingResponse(lines, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+
+async def _full() -> AsyncIterator[str]:
+    yield "retry: 60000\n\n"
+
+
+async def _lines(visit: Visit, episode: str) -> AsyncIterator[str]:
+    parts = visit.parts
+    parts.pulse.streams += 1
+    try:
+        yield "retry: 2000\n\n"
+        number, shown = parts.pulse.number, await _state(visit, episode)
+        until = asyncio.get_running_loop().time() + LONGEST_SECONDS
+        while asyncio.get_running_loop().time() < until:
+            number = await parts.pulse.after(number, KEEP_ALIVE_SECONDS)
+            state = await _state(visit, episode)
+            yield "event: changed\ndata: 1\n\n" if state != shown else ": still here\n\n"
+            shown = state
+    finally:
+        parts.pulse.streams -= 1
+
+
+async def _state(visit: Visit, episode: str) -> int:
+    if episode:
+        return hash((await visit.parts.owing.revision(episode), visit.parts.engine.silent_since))
+    mine = await mine_of(visit.parts, visit.actor)
+    return hash((fingerprint(mine.owed), fingerprint(mine.asked), visit.parts.engine.silent_since))

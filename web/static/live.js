@@ -1,0 +1,41 @@
+/* Listens for changes and asks for the parts of the page that show them; a form that somebody fills stays as it is. */
+(() => {
+  "use strict";
+  const parts = () => [...document.querySelectorAll("[data-live-part], #live")];
+  const refresh = async () => {
+    const answer = await fetch(window.location.href, { headers: { "X-Live": "1" }, redirect: "manual" });
+    if (!answer.ok) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const focused = document.activeElement?.getAttribute?.("href");
+    for (const part of parts()) {
+      const next = part.id && fresh.getElementById(part.id);
+      if (next && !part.contains(document.activeElement?.closest?.("form"))) {
+        const open = new Set([...part.querySelectorAll("details[open] > summary")].map((one) => one.textContent));
+        part.replaceChildren(...next.childNodes);
+        for (const one of part.querySelectorAll("details > summary")) {
+          if (open.has(one.textContent)) one.parentElement.open = true;
+        }
+      }
+    }
+    document.body.dataset.now = fresh.body.dataset.now ?? document.body.dataset.now;
+    if (focused) document.querySelector(`#live a[href="${CSS.escape(focused)}"]`)?.focus();
+    document.dispatchEvent(new Event("htmx:after:swap"));
+    const note = document.getElementById("changed");
+    if (note) note.hidden = false;
+  };
+  const place = document.querySelector("[data-live]")?.dataset.live;
+  if (!place || !window.EventSource) return;
+  let waiting = false;
+  const soon = () => {
+    if (waiting) return;
+    waiting = true;
+    setTimeout(() => {
+      waiting = false;
+      refresh().catch(() => {});
+    }, 150);
+  };
+  const stream = new EventSource(place);
+  stream.addEventListener("changed", soon);
+  window.addEventListener("pagehide", () => stream.close());
+  window.addEventListener("pageshow", (event) => event.persisted && window.location.reload());
+})();

@@ -1,0 +1,95 @@
+/* Saves what is typed, shows previews in place, and signs in again without leaving the page. */
+(() => {
+  "use strict";
+  const WAIT = 1200;
+  const timers = new WeakMap();
+  const said = (form, text) => {
+    const place = form.querySelector(".saved");
+    if (place) place.textContent = text;
+  };
+  const body = (form) => new URLSearchParams(new FormData(form));
+  const episode = () => window.location.pathname.split("/").slice(0, 3).join("/");
+  const save = async (form) => {
+    if (!form.querySelector('[name="draft"]')) return;
+    let answer;
+    try {
+      answer = await fetch(`${episode()}/draft`, { method: "POST", body: body(form), headers: { Accept: "application/json" } });
+    } catch {
+      said(form, "Not saved: no connection. It is still here.");
+      return;
+    }
+    if (answer.status === 401) await askAgain(() => save(form));
+    else if (answer.ok) said(form, (await answer.json()).said);
+    else said(form, "Not saved. It is still here.");
+  };
+  document.addEventListener("input", (event) => {
+    const form = event.target.closest?.("form[data-draft]");
+    if (!form) return;
+    clearTimeout(timers.get(form));
+    timers.set(form, setTimeout(() => save(form), WAIT));
+  });
+
+  // What a submit will trigger, in place.
+  document.addEventListener("submit", async (event) => {
+    const button = event.submitter;
+    if (!button?.formAction?.includes("/preview/")) return;
+    event.preventDefault();
+    const answer = await fetch(button.formAction, { method: "POST", body: body(event.target) });
+    if (answer.status === 401) return void askAgain(() => button.click());
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const found = page.querySelector(".problems") ?? page.getElementById("preview");
+    const place = document.getElementById("preview");
+    if (!found || !place) return;
+    found.id = "preview";
+    found.tabIndex = -1;
+    place.replaceWith(found);
+    found.focus();
+  });
+
+  // A double press sends once; the key would see to it anyway.
+  document.addEventListener("submit", (event) => {
+    if (event.defaultPrevented || event.target.method !== "post") return;
+    if (event.target.dataset.sent) event.preventDefault();
+    event.target.dataset.sent = "1";
+    setTimeout(() => delete event.target.dataset.sent, 4000);
+  });
+
+  // The session was locked or ended: sign in within the page; everything typed stays.
+  let asking = null;
+  const askAgain = (then) => {
+    asking ??= new Promise((done) => {
+      const dialog = document.createElement("dialog");
+      dialog.className = "curtain";
+      dialog.setAttribute("aria-label", "Sign in to go on");
+      dialog.innerHTML =
+        '<form class="card" method="dialog"><h2>Sign in to go on</h2><p>What you typed is still here.</p>' +
+        '<p class="wrong" role="alert" hidden></p><div class="field" data-account><label for="again-account">Account</label>' +
+        '<input id="again-account" name="account" autocomplete="username"></div><div class="field">' +
+        '<label for="again-password">Password</label><input id="again-password" name="password" type="password" autocomplete="current-password"></div>' +
+        '<div class="field" data-code hidden><label for="again-code">Code from your authenticator app</label>' +
+        '<input id="again-code" name="code" inputmode="numeric" autocomplete="one-time-code"></div><button class="btn go">Go on</button></form>';
+      document.body.append(dialog);
+      dialog.addEventListener("cancel", (event) => event.preventDefault());
+      dialog.querySelector("form").addEventListener("submit", async (event) => {
+        event.preventDefault();
+        const fields = body(event.target);
+        const coding = !dialog.querySelector("[data-code]").hidden;
+        fields.set("form_token", document.querySelector('[name="form_token"]')?.value ?? "");
+        const answer = await fetch(coding ? "/sign-in/code" : "/sign-in", { method: "POST", body: fields, headers: { Accept: "application/json" } });
+        const told = await answer.json();
+        if (told.form_token) for (const one of document.querySelectorAll('[name="form_token"]')) one.value = told.form_token;
+        if (told.missing === "code") dialog.querySelector("[data-code]").hidden = false;
+        const wrong = dialog.querySelector(".wrong");
+        wrong.hidden = !told.error;
+        wrong.textContent = told.error ?? "";
+        if (told.missing) return;
+        dialog.close();
+        dialog.remove();
+        asking = null;
+        done();
+      });
+      dialog.showModal();
+    });
+    return asking.then(then);
+  };
+})();
