@@ -40,7 +40,7 @@ class Look:
 
     def at(self, moment: datetime) -> str:
         """A moment as one says it, local to the protocol."""
-        return show_time(moment.replace(microsecond=0), self.seen.words.zone, self.now)
+        return show_time(moment.replace(second=0, microsecond=0), self.seen.words.zone, self.now)
 
     @property
     def in_danger(self) -> bool:

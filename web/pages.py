@@ -85,7 +85,7 @@ def said(parts: Parts, session: Session | None) -> str | None:
 
 def when(parts: Parts, now: datetime, moment: datetime) -> str:
     """`14:05`, with the day where it is another one; local to the practice."""
-    return show_time(moment.replace(microsecond=0), parts.zone, now)
+    return show_time(moment.replace(second=0, microsecond=0), parts.zone, now)
 
 
 def left(now: datetime, moment: datetime) -> str:
