@@ -152,7 +152,7 @@ class _Teller:
 def rule_of(spec: ProtocolSpec, event: e.Event) -> Rule | None:
     """The rule of the protocol behind an event; None where a person's act is the whole reason."""
     match event:
-        case e.RiskRaised() if 0 <= event.rule < len(spec.risk.rules):
+        case e.RiskRaised() | e.RiskConfirmed() if 0 <= event.rule < len(spec.risk.rules):
             rule = spec.risk.rules[event.rule]
             return _rule(spec, f"risk rule {event.rule + 1}", rule.because, rule.source)
         case e.RiskRaised():

@@ -6,11 +6,13 @@ Each act emits its own events into the turn, or says why it is refused.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from protocol import commands as c
 from protocol import events as e
+from protocol.episode import Known, Moment, StepRecord
 from protocol.evolve import evolve
 from protocol.facts import Refused, check_facts
 from protocol.machine import ADVANCE, BACK
@@ -36,7 +38,7 @@ def open_episode(program: Program, command: c.OpenEpisode, now: datetime) -> Tur
         if crisis_type not in spec.crisis_types:
             return _unknown_crisis_type(program, crisis_type)
     refused = wrong_time(command.occurred_at, now - OLDEST_REPORT, now)
-    records = refused or check_facts(program, None, command.facts)
+    records = refused or check_facts(program, command.facts)
     if isinstance(records, Refused):
         return records
     at = min(command.occurred_at, now)
@@ -54,10 +56,7 @@ def open_episode(program: Program, command: c.OpenEpisode, now: datetime) -> Tur
         at=at,
     )
     turn = Turn(program, evolve(None, opened), at, now)
-    reported: list[e.Event] = [e.CrisisTypeRecorded(crisis_type, at) for crisis_type in command.crisis_types]
-    if records:
-        reported.append(e.FactsRecorded(records, at))
-    turn.begin(opened, reported)
+    turn.begin(opened, command.crisis_types, records)
     return turn
 
 
@@ -87,11 +86,10 @@ def record_facts(turn: Turn, command: c.RecordFacts) -> Refused | None:
 
 
 def _record(turn: Turn, facts: Mapping[str, object]) -> Refused | None:
-    records = check_facts(turn.program, turn.episode, facts)
+    records = check_facts(turn.program, facts)
     if isinstance(records, Refused):
         return records
-    if records:
-        turn.emit(e.FactsRecorded(records, turn.at))
+    turn.record(records)
     return None
 
 
@@ -271,28 +269,45 @@ def _unknown_crisis_type(program: Program, crisis_type: str) -> Refused:
 
 
 def lower_risk(turn: Turn, command: c.LowerRisk) -> Refused | None:
-    """Only a documented re-assessment since the last raise lowers a level, and never below what the facts say."""
+    """Only a re-assessment since the last evidence lowers a level, and never below what the facts say."""
     lowering, episode = turn.program.spec.risk.lowering, turn.episode
     refused = may_act(command.role, lowering.roles)
     if refused is not None:
         return refused
     if RANK[command.level] >= RANK[episode.risk]:
         return Refused("not_lower", f"The level is {episode.risk} already.", "To raise it, record what was seen.")
-    step = episode.steps.get(lowering.step)
-    done = step is not None and step.status == "done" and step.sequence > episode.risk_changed.sequence
-    if not done or not turn.program.lowering(episode):
-        return Refused(
-            "reassessment_needed",
-            f"The level can be lowered only after {lowering.step} was completed since it last changed.",
-            lowering.requires_words or f"Complete {lowering.step}, then lower the level.",
-        )
+    stale = Refused(
+        "reassessment_needed",
+        f"The level can be lowered only after {lowering.step} was completed since the last evidence for it.",
+        lowering.requires_words or f"Complete {lowering.step}, then lower the level.",
+    )
+    if not _reassessed_since(turn, episode.risk_changed):
+        return stale
     floor = turn.program.floor(episode)
     if RANK[command.level] < RANK[floor]:
         return Refused(
             "below_floor", f"The recorded answers mean at least {floor}.", "Ask again and record the new answers first."
         )
+    if not _reassessed_since(turn, episode.risk_confirmed):
+        return stale
     turn.emit(e.RiskLowered(command.level, episode.risk, command.reason, turn.at))
     return None
+
+
+def _reassessed_since(turn: Turn, since: Moment) -> bool:
+    """Whether the re-assessment was done, and what lowering requires answered, after this moment.
+
+    Both by when it happened and by when it was written down: neither an old screen nor one that is dated back counts.
+    """
+    step = turn.episode.steps.get(turn.program.spec.risk.lowering.step)
+    if step is None or step.status != "done" or not _is_after(step, since):
+        return False
+    fresh = {name: known for name, known in turn.episode.facts.items() if _is_after(known, since)}
+    return turn.program.lowering(replace(turn.episode, facts=fresh))
+
+
+def _is_after(what: StepRecord | Known, since: Moment) -> bool:
+    return what.sequence > since.sequence and what.at >= since.at
 
 
 def add_addendum(turn: Turn, command: c.AddAddendum) -> Refused | None:

@@ -17,7 +17,7 @@ from protocol.episode import Episode
 from protocol.facts import Refused, check_facts
 from protocol.migrating import migrate
 from protocol.program import Program, program
-from protocol.spec import RANK, ProtocolSpec
+from protocol.spec import ProtocolSpec
 from protocol.turn import Turn
 from protocol.values import value
 
@@ -101,22 +101,18 @@ UNHEARD = frozenset({"unknown_role", "already_closed", "already_open", "wrong_ro
 
 
 def _hear_disclosure(turn: Turn, command: c.Command) -> None:
-    """Keep the answers that fit when they raise the risk or call for the emergency stage anew."""
+    """Keep the answers that fit when they raise or confirm the risk, or call for the emergency stage anew."""
     facts: Mapping[str, object] = getattr(command, "facts", {})
     program, episode = turn.program, turn.episode
-    fitting = {
-        name: value
-        for name, value in facts.items()
-        if not isinstance(check_facts(program, episode, {name: value}), Refused)
-    }
-    records = check_facts(program, episode, fitting)
+    fitting = {name: value for name, value in facts.items() if isinstance(check_facts(program, {name: value}), dict)}
+    records = check_facts(program, fitting)
     if not records or isinstance(records, Refused):
         return
     trial = Turn(program, episode, turn.at, turn.now)
-    trial.emit(e.FactsRecorded(records, trial.at))
+    trial.record(records)
     trial.settle()
-    if RANK[trial.episode.risk] > RANK[episode.risk] or trial.episode.stage != episode.stage:
-        turn.emit(e.FactsRecorded(records, turn.at))
+    if trial.episode.risk_confirmed != episode.risk_confirmed or trial.episode.stage != episode.stage:
+        turn.record(records)
 
 
 def _forbidden(compiled: Program, episode: Episode, command: c.Command, now: datetime) -> Refused | None:

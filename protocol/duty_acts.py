@@ -26,12 +26,11 @@ def record_contact(turn: Turn, command: c.RecordContact) -> Refused | None:
             "If you rely on an emergency exception, state its basis; it is then recorded and reviewed.",
         )
     reached = command.outcome == "reached"
-    records = check_facts(turn.program, turn.episode, {**(party.on_reached if reached else {}), **command.facts})
+    records = check_facts(turn.program, {**(party.on_reached if reached else {}), **command.facts})
     if isinstance(records, Refused):
         return records
     _emit_contact(turn, command, reached)
-    if records:
-        turn.emit(e.FactsRecorded(records, turn.at))
+    turn.record(records)
     return None
 
 
@@ -39,7 +38,8 @@ def _emit_contact(turn: Turn, command: c.RecordContact, reached: bool) -> None:
     if reached:
         turn.emit(e.ContactMade(command.party, command.channel, command.note, command.exception, turn.at))
         return
-    tried = command.outcome not in NOBODY_TRIED
+    contact = turn.episode.contacts.get(command.party)
+    tried = command.outcome not in NOBODY_TRIED and (contact is None or contact.at <= turn.at)
     number = turn.episode.attempts.get(command.party, 0) + tried
     turn.emit(
         e.ContactAttempted(

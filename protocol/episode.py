@@ -136,6 +136,9 @@ class Episode:
     risk: str
     peak_risk: str
     risk_changed: Moment
+    """When the level last changed."""
+    risk_confirmed: Moment
+    """When the level last changed or new evidence confirmed it. Only a re-assessment from after it can lower it."""
     drill: bool
     revision: int
     """How many events have been applied; the sequence of the last one."""

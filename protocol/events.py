@@ -169,6 +169,19 @@ class RiskRaised:
 
 
 @value
+class RiskConfirmed:
+    """New evidence for the present level: no re-assessment from before it lowers the level."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+    level: str
+    because: str
+    rule: int
+    """Number of the risk rule in the protocol, from 0."""
+    at: datetime
+    kind: Literal["RiskConfirmed"] = "RiskConfirmed"
+
+
+@value
 class RiskLowered:
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     level: str
@@ -359,6 +372,7 @@ Event = (
     | DecisionRecorded
     | ReferralRequested
     | RiskRaised
+    | RiskConfirmed
     | RiskLowered
     | ObligationOpened
     | ObligationMet

@@ -27,6 +27,8 @@ UNKNOWN = "unknown"
 NOBODY_TRIED = frozenset({"automatic_message"})
 """Outcomes in which no person tried anything: recorded, but neither a contact nor an attempt."""
 NO_TALLY = Tally(0)
+MOST_PAGES_OPEN = 100
+"""Pages whose delivery is still to be reported. A report that never comes is not waited for for ever."""
 OWED = tuple(name for name in OpenObligation.__annotations__ if not name.startswith("__"))
 
 
@@ -68,6 +70,7 @@ def _opened(event: e.EpisodeOpened) -> Episode:
         risk=event.risk,
         peak_risk=event.risk,
         risk_changed=first,
+        risk_confirmed=first,
         drill=event.drill,
         revision=1,
         edited=1,
@@ -87,8 +90,12 @@ def _nothing(_episode: Episode, _event: Any, _revision: int) -> Changes:
 
 
 def _facts_recorded(episode: Episode, event: e.FactsRecorded, revision: int) -> Changes:
+    """The answer that was given last is the current one, whenever it was written down."""
     facts = dict(episode.facts)
     for name, value in event.facts.items():
+        known = facts.get(name)
+        if known is not None and known.at > event.at:
+            continue
         if value == UNKNOWN:
             facts.pop(name, None)
         else:
@@ -134,11 +141,13 @@ def _crisis_type_recorded(episode: Episode, event: e.CrisisTypeRecorded, revisio
 
 
 def _contact_made(episode: Episode, event: e.ContactMade, revision: int) -> Changes:
-    moment = Moment(event.at, revision)
+    """A contact ends the row of failed attempts, but not of those that were made after it."""
+    moment, tried = Moment(event.at, revision), episode.tries.get(event.party)
+    failed_since = episode.attempts.get(event.party, 0) if tried is not None and tried.at > event.at else 0
     return {
         "contacts": _put(episode.contacts, event.party, moment),
         "tries": _put(episode.tries, event.party, moment),
-        "attempts": _put(episode.attempts, event.party, 0),
+        "attempts": _put(episode.attempts, event.party, failed_since),
     }
 
 
@@ -158,11 +167,20 @@ def _decision_recorded(episode: Episode, event: e.DecisionRecorded, revision: in
 
 def _risk_raised(episode: Episode, event: e.RiskRaised, revision: int) -> Changes:
     peak = max(episode.peak_risk, event.level, key=RANK.__getitem__)
-    return {"risk": event.level, "peak_risk": peak, "risk_changed": Moment(event.at, revision)}
+    return {"peak_risk": peak, **_level(event.level, event.at, revision)}
+
+
+def _risk_confirmed(episode: Episode, event: e.RiskConfirmed, revision: int) -> Changes:
+    return {"risk_confirmed": Moment(event.at, revision)}
 
 
 def _risk_lowered(episode: Episode, event: e.RiskLowered, revision: int) -> Changes:
-    return {"risk": event.level, "risk_changed": Moment(event.at, revision)}
+    return _level(event.level, event.at, revision)
+
+
+def _level(level: str, at: datetime, revision: int) -> Changes:
+    moment = Moment(at, revision)
+    return {"risk": level, "risk_changed": moment, "risk_confirmed": moment}
 
 
 def _obligation_opened(episode: Episode, event: e.ObligationOpened, revision: int) -> Changes:
@@ -234,7 +252,8 @@ def _page_requested(episode: Episode, event: e.PageRequested, revision: int) -> 
         lease_until=None,
     )
     changes["pages"] = episode.pages + 1
-    changes["pages_open"] = _put(episode.pages_open, event.page_id, event.obligation_id)
+    waiting = list(episode.pages_open.items())[1 - MOST_PAGES_OPEN :]
+    changes["pages_open"] = {**dict(waiting), event.page_id: event.obligation_id}
     return changes
 
 
@@ -320,6 +339,7 @@ CHANGES: dict[type, Callable[[Episode, Any, int], Changes]] = {
     e.DecisionRecorded: _decision_recorded,
     e.ReferralRequested: _nothing,
     e.RiskRaised: _risk_raised,
+    e.RiskConfirmed: _risk_confirmed,
     e.RiskLowered: _risk_lowered,
     e.ObligationOpened: _obligation_opened,
     e.ObligationMet: _obligation_met,

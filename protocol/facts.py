@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import cast
 
 from protocol.elements import Fact
-from protocol.episode import Episode
+from protocol.episode import Known
 from protocol.events import FactRecord
 from protocol.evolve import UNKNOWN
 from protocol.program import Program
@@ -25,10 +25,8 @@ class Refused:
     missing: tuple[str, ...] = ()
 
 
-def check_facts(
-    program: Program, episode: Episode | None, facts: Mapping[str, object]
-) -> dict[str, FactRecord] | Refused:
-    """The facts as they will be recorded, scores added; or the first refusal.
+def check_facts(program: Program, facts: Mapping[str, object]) -> dict[str, FactRecord] | Refused:
+    """The facts as they will be recorded, or the first refusal.
 
     In the order of their names: what follows must not depend on how somebody listed them, nor on how the trail
     writes them, or a replay would react in another order.
@@ -43,7 +41,6 @@ def check_facts(
         if record is None:
             return Refused("invalid_fact", f"{name} can't be that", f"Answer {name} with {describe(fact)}.")
         records[name] = record
-    records.update(_scores(program, episode, records))
     return records
 
 
@@ -110,21 +107,27 @@ def describe(fact: Fact) -> str:
     return f"{words}, or refused" if fact.may_refuse else words
 
 
-def _scores(program: Program, episode: Episode | None, records: Mapping[str, FactRecord]) -> dict[str, FactRecord]:
-    """Sums of instruments that these answers complete."""
-    scores: dict[str, FactRecord] = {}
-    for name in records:
+def scores(
+    program: Program, before: Mapping[str, Known], after: Mapping[str, Known], answers: Mapping[str, FactRecord]
+) -> dict[str, tuple[FactRecord, datetime]]:
+    """The sums of instruments that these answers complete or undo, each with when its last item was answered.
+
+    A sum goes (`unknown`) as soon as one of the items behind it was refused or taken back. A total that a person
+    wrote down, with no items behind it, stays.
+    """
+    sums: dict[str, tuple[FactRecord, datetime]] = {}
+    for name in answers:
         if name in program.scores:
-            score, items = program.scores[name]
-            values = [_item(episode, records, item) for item, _ in items]
-            numbers = [value for value in values if isinstance(value, int)]
-            if len(numbers) == len(values):
-                scores[score] = sum(numbers)
-    return scores
+            score, asked = program.scores[name]
+            items = [item for item, _ in asked]
+            if (total := _total(items, after)) is not None:
+                sums[score] = total, max(after[item].at for item in items)
+            elif score in after and score not in answers and _total(items, before) is not None:
+                sums[score] = UNKNOWN, after[score].at
+    return sums
 
 
-def _item(episode: Episode | None, records: Mapping[str, FactRecord], item: str) -> FactRecord | None:
-    if item in records:
-        return records[item]
-    known = episode.facts.get(item) if episode is not None else None
-    return known.value if known is not None else None
+def _total(items: list[str], facts: Mapping[str, Known]) -> int | None:
+    values = [facts[item].value for item in items if item in facts]
+    numbers = [value for value in values if isinstance(value, int)]
+    return sum(numbers) if len(numbers) == len(items) else None

@@ -127,7 +127,7 @@ def _forgotten(
     compiled = program(new)
 
     def fact_fits(name: str, old: str) -> bool:
-        return not isinstance(check_facts(compiled, None, {name: episode.facts[old].value}), Refused)
+        return not isinstance(check_facts(compiled, {name: episode.facts[old].value}), Refused)
 
     def option_fits(name: str, old: str) -> bool:
         return episode.decisions[old].option in new.decisions[name].options

@@ -114,10 +114,10 @@ class Lowering(Element):
     """How a level may be lowered: never by the engine, only by a documented re-assessment."""
 
     step: Name
-    """This step must have been completed since the level was last raised."""
+    """This step must have been completed since the level last changed and since the last evidence for it."""
     roles: Annotated[Names, Field(min_length=1)]
     requires: Guard | None = None
-    """Must hold as well, such as a complete screen."""
+    """Must hold as well by what was answered since then, such as a complete screen. An old screen lowers nothing."""
     requires_words: Sentence | None = None
 
 

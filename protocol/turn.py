@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from protocol import events as e
 from protocol.clocks import due_at
 from protocol.duties import DueMoment, DueTable, Obligation
 from protocol.elements import elapsed_seconds
-from protocol.episode import Episode, OpenObligation
-from protocol.evolve import evolve
+from protocol.episode import Episode, Known, OpenObligation
+from protocol.evolve import UNKNOWN, evolve
+from protocol.facts import scores
 from protocol.happenings import happenings
 from protocol.machine import EMERGENCY
-from protocol.program import Key, Opening, Program, Proof
+from protocol.program import Key, Opening, Program, Proof, Rule
 from protocol.readers import Predicate
 from protocol.spec import RANK
 
@@ -33,7 +35,7 @@ MOST_INSTANCES = 3
 class Turn:
     """Collects the events of one macro step."""
 
-    __slots__ = ("at", "episode", "events", "now", "opened", "program", "queue", "raised")
+    __slots__ = ("at", "episode", "events", "late", "now", "opened", "program", "queue", "raised")
 
     def __init__(self, program: Program, episode: Episode, at: datetime, now: datetime) -> None:
         self.program = program
@@ -43,19 +45,49 @@ class Turn:
         self.now = now
         self.events: list[e.Event] = []
         self.queue: deque[tuple[Episode, e.Event, Episode]] = deque()
+        self.late: deque[tuple[tuple[str, ...], Episode]] = deque()
+        """Answers that a newer one keeps from being current, and the episode as they tell it."""
         self.opened: set[str] = set()
         self.raised = False
         """Whether the risk rose in this macro step."""
 
-    def begin(self, opened: e.EpisodeOpened, reported: Iterable[e.Event]) -> None:
+    def begin(self, opened: e.EpisodeOpened, crisis_types: Iterable[str], answers: Mapping[str, e.FactRecord]) -> None:
         """Record the event that made the episode and what was reported with it.
 
         The opening is reacted to first, but seen with all that was reported; before it nothing was true.
         """
         self.events.append(opened)
-        for event in reported:
-            self.emit(event)
+        for crisis_type in crisis_types:
+            self.emit(e.CrisisTypeRecorded(crisis_type, self.at))
+        self.record(answers)
         self.queue.appendleft((self.episode, opened, self.episode))
+
+    def record(self, answers: Mapping[str, e.FactRecord]) -> None:
+        """Record checked answers, with the scores that they complete or undo.
+
+        A newer answer to the same question stays the current one. The older one, written down late, is in the trail
+        and may still raise the risk: a positive answer is not lost because somebody asked again meanwhile.
+        """
+        if not answers:
+            return
+        before, said = self.episode, e.FactsRecorded(answers, self.at)
+        after = evolve(before, said)
+        sums = scores(self.program, before.facts, after.facts, answers)
+        now = {name: value for name, (value, at) in sums.items() if at <= self.at}
+        self.emit(e.FactsRecorded({**answers, **now}, self.at) if now else said)
+        for name, (value, at) in sums.items():
+            if at > self.at:
+                self.emit(e.FactsRecorded({name: value}, at))
+        if any(name in before.facts and before.facts[name].at > self.at for name in answers):
+            self._hear_late(answers)
+
+    def _hear_late(self, answers: Mapping[str, e.FactRecord]) -> None:
+        """Have the risk rules see the episode as these answers alone tell it."""
+        told = {name: Known(value, self.at, 0) for name, value in answers.items() if value != UNKNOWN}
+        facts = {**self.episode.facts, **told}
+        sums = scores(self.program, {}, facts, answers)
+        summed = {name: Known(value, at, 0) for name, (value, at) in sums.items()}
+        self.late.append(((*told, *summed), replace(self.episode, facts={**facts, **summed})))
 
     def emit(self, event: e.Event) -> None:
         """Record an event; reactions to it follow in `settle`."""
@@ -73,14 +105,18 @@ class Turn:
 
     def _react_to_all(self) -> None:
         awaited = self.program.awaited
-        while self.queue:
+        while self.queue or self.late:
+            if not self.queue:
+                names, seen = self.late.popleft()
+                self._raise_risk([("changed", name) for name in names], seen)
+                continue
             before, event, after = self.queue.popleft()
             known = self.program.at_opening if type(event) is e.EpisodeOpened else happenings(event)
             keys = [key for key in known if key in awaited]
             if not keys:
                 continue
             self._end_obligations(event, keys)
-            self._raise_risk(keys)
+            self._raise_risk(keys, self.episode)
             self._open_obligations(before, event, after, keys)
             self._raise_notices(before, event, after, keys)
 
@@ -154,27 +190,39 @@ class Turn:
 
     # Risk
 
-    def _raise_risk(self, keys: Iterable[Key]) -> None:
-        """Raise the level to the highest rule that this event touched and that holds.
+    def _raise_risk(self, keys: Iterable[Key], seen: Episode) -> None:
+        """Raise the level to the highest rule that this event touched and that holds in what is seen.
 
-        At the emergency level already, a rule that holds anew enters the emergency stage again:
-        a second disclosure must not pass unheard because the level can't rise further.
+        A rule of the present level or a higher one confirms it: what was re-assessed before lowers it no more.
+        At the emergency level it enters the emergency stage again: a second disclosure must not pass unheard
+        because the level can't rise further.
         """
         rank, emergency = RANK[self.episode.risk], self.program.emergency_rank
-        lowest = min(rank + 1, emergency)
+        best = self._highest(keys, seen, max(1, min(rank, emergency)))
+        if best is None:
+            return
+        if best.rank > rank:
+            self.raise_risk_to(best.level, best.because, best.number)
+            return
+        if best.rank >= emergency:
+            self.enter_emergency(best.because)
+        if best.rank == rank and self._reassessed():
+            self.emit(e.RiskConfirmed(best.level, best.because, best.number, self.at))
+
+    def _highest(self, keys: Iterable[Key], seen: Episode, lowest: int) -> Rule | None:
         best = None
         for kind, name in keys:
             for rule in self.program.rules.get(name, ()) if kind == "changed" else ():
                 if rule.rank < lowest:
                     break
-                if (best is None or rule.rank > best.rank) and rule.holds(self.episode):
+                if (best is None or rule.rank > best.rank) and rule.holds(seen):
                     best = rule
-        if best is None:
-            return
-        if best.rank > rank:
-            self.raise_risk_to(best.level, best.because, best.number)
-        else:
-            self.enter_emergency(best.because)
+        return best
+
+    def _reassessed(self) -> bool:
+        """Whether a re-assessment was written down since the level changed or was confirmed."""
+        step = self.episode.steps.get(self.program.spec.risk.lowering.step)
+        return step is not None and step.sequence > self.episode.risk_confirmed.sequence
 
     def raise_risk_to(self, level: str, because: str, rule: int) -> None:
         """Raise the level; the emergency level opens the emergency stage by itself."""

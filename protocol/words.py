@@ -194,6 +194,9 @@ class Words:
                 return Line("stage", f"{self.stage(event.left)} → {self.stage(event.stage)}")
             case e.RiskRaised():
                 return Line("RISK", f"rises from {event.previous} to {event.level.upper()}: {event.because}")
+            case e.RiskConfirmed():
+                told = f"{event.level} is confirmed: {event.because} What was re-assessed before lowers it no more."
+                return Line("risk", told)
             case e.RiskLowered():
                 return Line("risk", f"lowered from {event.previous} to {event.level}")
             case e.NoticeRaised():

@@ -12,7 +12,7 @@ from protocol.decide import decide
 from protocol.effects import Effect, Page, RequestReferral
 from protocol.engine import Engine, Receipt
 from protocol.episode import Episode
-from protocol.evolve import evolve
+from protocol.evolve import MOST_PAGES_OPEN, evolve
 from protocol.program import program
 from protocol.readers import waits_for_signature
 from protocol.spec import LEVELS, RANK, ProtocolSpec
@@ -46,6 +46,7 @@ def check(step: Step) -> None:
         _every_deadline_is_watched(step, step.engine.episode)
         _risk_only_rises_by_itself(step, step.engine.episode)
         _nothing_is_owed_after_the_end(step.engine.episode)
+        _what_waits_is_bounded(step.engine.episode)
         _effects_follow_from_events(step, step.engine.episode)
 
 
@@ -131,8 +132,23 @@ def _risk_only_rises_by_itself(step: Step, episode: Episode) -> None:
         assert isinstance(step.command, c.LowerRisk)
         assert step.command.role in step.engine.spec.risk.lowering.roles
         assert [row.kind for row in step.rows].count("RiskLowered") == 1
+        _was_reassessed(step)
     if step.before is not None:
         assert RANK[episode.peak_risk] >= RANK[step.before.peak_risk]
+
+
+def _was_reassessed(step: Step) -> None:
+    """The re-assessment was done after the level last changed and after the last evidence for it."""
+    before = _swept(step)
+    done = before.steps[step.engine.spec.risk.lowering.step]
+    assert done.status == "done"
+    assert done.sequence > before.risk_confirmed.sequence >= before.risk_changed.sequence
+    assert done.at >= before.risk_confirmed.at
+
+
+def _what_waits_is_bounded(episode: Episode) -> None:
+    """Reports that never come are forgotten, so that an episode stays as small as its protocol."""
+    assert len(episode.pages_open) <= MOST_PAGES_OPEN
 
 
 def _nothing_is_owed_after_the_end(episode: Episode) -> None:
@@ -177,11 +193,21 @@ def check_trail(spec: ProtocolSpec, engine: Engine, rows: list[TrailRow]) -> Non
         assert step.events == recorded
         _nothing_is_put_off(spec, episode, recorded)
         for event in recorded:
+            newest = _newest_answers(episode, event)
             episode = evolve(episode, event)
+            assert all(episode.facts[name].at == at for name, at in newest.items())
         assert episode == step.episode
         place += len(recorded)
     assert episode == engine.episode
     _every_obligation_ends_once(events, engine.episode)
+
+
+def _newest_answers(episode: Episode | None, event: e.Event) -> dict[str, datetime]:
+    """Answers that an entry must leave as they are: each was given after what the entry says about it."""
+    if episode is None or not isinstance(event, e.FactsRecorded):
+        return {}
+    known = {name: episode.facts[name].at for name in event.facts if name in episode.facts}
+    return {name: at for name, at in known.items() if at > event.at}
 
 
 def _nothing_is_put_off(spec: ProtocolSpec, before: Episode | None, events: tuple[e.Event, ...]) -> None:

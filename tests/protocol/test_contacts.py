@@ -107,3 +107,25 @@ def test_with_consent_no_exception_is_needed(story: Story):
     assert code(story.contact(party="family")) is None
     story.answer(consent="no")
     assert code(story.contact(party="family")) == "not_permitted"
+
+
+def test_a_contact_that_is_written_down_late_leaves_the_attempts_that_failed_since():
+    story = Story.begun().later("3h")
+    story.contact("no_answer", ago="2h")
+    story.contact("no_answer")
+    story.contact(ago="1h")
+    assert story.episode.attempts["client"] == 2
+    story.later("1m").contact()
+    assert story.episode.attempts["client"] == 0
+
+
+def test_an_attempt_from_before_the_latest_contact_is_not_counted():
+    story = Story.begun().later("3h")
+    story.contact()
+    receipt = story.contact("no_answer", ago="1h")
+    attempted = receipt.events[0]
+    assert isinstance(attempted, e.ContactAttempted)
+    assert attempted.number == 0
+    assert story.episode.attempts["client"] == 0
+    story.contact("no_answer")
+    assert story.episode.attempts["client"] == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,11 +14,11 @@ from protocol import events as e
 from protocol.facts import Refused, check_facts, describe
 from protocol.program import program
 from tests.protocol.specs import NOTICES, compact, protocol
-from tests.protocol.story import Story, code, kinds
+from tests.protocol.story import Story, code, kinds, span
 
 
 def checked(**facts: Any) -> Any:
-    return check_facts(program(compact()), None, facts)
+    return check_facts(program(compact()), facts)
 
 
 @pytest.mark.parametrize(
@@ -105,19 +106,137 @@ def test_the_remedy_says_what_may_be_answered(fact: str, words: str):
 
 
 def test_a_score_is_added_up_when_its_last_item_is_answered():
-    assert checked(q1=1) == {"q1": 1}
-    assert checked(q1=1, q2=3) == {"q1": 1, "q2": 3, "q_sum": 4}
     story = Story.begun()
     story.answer(q1=1)
     assert "q_sum" not in story.episode.facts
-    story.answer(q2=2)
+    receipt = story.answer(q2=2)
+    assert receipt.events[0] == e.FactsRecorded({"q2": 2, "q_sum": 3}, story.now)
     assert story.episode.facts["q_sum"].value == 3
     story.answer(q1=0)
     assert story.episode.facts["q_sum"].value == 2
 
 
-def test_a_refused_item_has_no_score():
-    assert "q_sum" not in checked(q1="refused", q2=3)
+@pytest.mark.parametrize("answer", ["refused", "unknown"])
+def test_a_score_goes_with_the_first_of_its_items(answer: str):
+    story = Story.begun()
+    story.answer(q1=3, q2=3)
+    assert story.episode.risk == "high"
+    receipt = story.answer(q1=answer)
+    assert receipt.events[0] == e.FactsRecorded({"q1": answer, "q_sum": "unknown"}, story.now)
+    assert "q_sum" not in story.episode.facts
+    assert story.episode.risk == "high"
+
+
+def test_a_refused_item_gives_no_score():
+    story = Story.begun()
+    story.answer(q1="refused", q2=3)
+    assert "q_sum" not in story.episode.facts
+
+
+def test_a_total_that_somebody_wrote_down_stays():
+    story = Story.begun()
+    story.answer(q_sum=5)
+    story.answer(q1=1)
+    assert story.episode.facts["q_sum"].value == 5
+    story.answer(q2="unknown", q_sum=2)
+    assert story.episode.facts["q_sum"].value == 2
+
+
+# Written down late
+
+
+def test_the_newer_answer_stays_current_and_the_older_one_is_in_the_trail():
+    story = Story.begun().later("2h")
+    story.answer(safe="yes")
+    receipt = story.later("1m").do(c.RecordFacts, facts={"safe": "no", "told": "yes"}, ago="1h")
+    assert e.FactsRecorded({"safe": "no", "told": "yes"}, story.now - span("1h")) in receipt.events
+    assert {name: known.value for name, known in story.episode.facts.items()} == {"safe": "yes", "told": "yes"}
+
+
+def test_of_two_answers_of_the_same_moment_the_later_entry_counts():
+    story = Story.begun().later("2h")
+    story.answer(safe="yes")
+    story.answer(safe="no")
+    assert story.episode.facts["safe"].value == "no"
+
+
+def test_an_older_taking_back_leaves_the_newer_answer():
+    story = Story.begun().later("2h")
+    story.answer(safe="yes")
+    story.do(c.RecordFacts, facts={"safe": "unknown"}, ago="1h")
+    assert story.episode.facts["safe"].value == "yes"
+
+
+def test_a_positive_answer_that_is_written_down_late_still_raises_the_risk():
+    story = Story.begun().later("2h")
+    story.answer(plan="no")
+    story.do(c.RecordFacts, facts={"plan": "yes"}, ago="1h")
+    assert story.episode.facts["plan"].value == "no"
+    assert story.episode.risk == "high"
+    story.do(c.RecordFacts, facts={"plan": "yes", "intent": "yes"}, ago="1h")
+    assert (story.episode.risk, story.episode.stage) == ("imminent", "emergency_response")
+
+
+def test_late_answers_that_alarm_nobody_raise_nothing():
+    story = Story.begun().later("2h")
+    story.answer(plan="no", pain=9)
+    assert kinds(story.do(c.RecordFacts, facts={"plan": "unknown", "pain": 0}, ago="1h")) == ["FactsRecorded"]
+    assert story.episode.risk == "low"
+
+
+def test_a_late_answer_is_seen_beside_what_was_answered_since():
+    story = Story.begun().later("2h")
+    story.answer(plan="no", intent="no")
+    story.do(c.RecordFacts, facts={"plan": "refused"}, ago="1h")
+    assert story.episode.risk == "moderate"
+
+
+def test_the_score_of_a_late_form_still_raises_the_risk():
+    story = Story.begun().later("2h")
+    story.answer(q1=0, q2=0)
+    story.do(c.RecordFacts, facts={"q1": 3, "q2": 3}, ago="1h")
+    assert story.episode.facts["q_sum"].value == 0
+    assert story.episode.risk == "high"
+
+
+def test_a_late_item_is_added_up_with_the_newer_one():
+    story = Story.begun().later("2h")
+    story.answer(q1=1)
+    moment = story.now
+    receipt = story.later("1m").do(c.RecordFacts, facts={"q1": 0, "q2": 2}, ago="1h")
+    assert receipt.events[:2] == (
+        e.FactsRecorded({"q1": 0, "q2": 2}, story.now - span("1h")),
+        e.FactsRecorded({"q_sum": 3}, moment),
+    )
+    assert story.episode.facts["q_sum"].value == 3
+
+
+def test_a_late_form_that_is_refused_is_heard_all_the_same():
+    story = Story.begun().later("2h")
+    story.answer(plan="no")
+    receipt = story.do(c.CompleteStep, step="extra", facts={"plan": "yes"}, ago="1h")
+    assert code(receipt) == "wrong_stage"
+    assert story.episode.risk == "high"
+
+
+ANSWERS = st.sampled_from([0, 1, 2, 3, "unknown"])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["q1", "q2"]), ANSWERS, st.integers(0, 50)), max_size=12))
+def test_in_whatever_order_it_is_written_down_the_newest_answer_counts(entries: list[tuple[str, int | str, int]]):
+    """And the score is the sum of the current items, or there is none."""
+    story = Story.begun().later("1h")
+    current: dict[str, tuple[int, int | str]] = {}
+    for item, answer, minutes in entries:
+        story.do(c.RecordFacts, facts={item: answer}, at=story.now - timedelta(minutes=minutes))
+        if item not in current or current[item][0] >= minutes:
+            current[item] = minutes, answer
+            if answer == "unknown":
+                del current[item]
+        facts = {name: known.value for name, known in story.episode.facts.items()}
+        assert {name: facts.get(name) for name in current} == {name: told for name, (_, told) in current.items()}
+        assert facts.get("q_sum") == (sum(int(told) for _, told in current.values()) if len(current) == 2 else None)
 
 
 def test_facts_recorded_by_a_command_carry_when_and_where_they_were_said():

@@ -10,6 +10,7 @@ import pytest
 from protocol import commands as c
 from protocol import events as e
 from protocol.effects import EFFECT, Page
+from protocol.evolve import MOST_PAGES_OPEN
 from tests.protocol.specs import duty, with_duties
 from tests.protocol.story import START, Story, code, kinds, span
 
@@ -340,3 +341,16 @@ def test_a_page_to_an_addressee_without_an_offer_names_nobody():
     (page,) = story.engine.take_effects()
     assert isinstance(page, Page)
     assert (page.role, page.person) == ("addressee", "")
+
+
+def test_reports_that_never_come_are_not_waited_for_for_ever(story: Story):
+    for _ in range(MOST_PAGES_OPEN + 3):
+        story.now = story.owed("finish_assessment")[0].next_at()
+        story.sweep()
+    pages = story.episode.pages
+    assert list(story.episode.pages_open) == [
+        f"ep-1-p{pages - MOST_PAGES_OPEN + 1 + n}" for n in range(MOST_PAGES_OPEN)
+    ]
+    assert MOST_PAGES_OPEN == 100
+    assert code(report(story, "ep-1-p1", delivered=True)) == "unknown_obligation"
+    assert code(report(story, f"ep-1-p{pages}", delivered=True)) is None

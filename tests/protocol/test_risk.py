@@ -133,6 +133,88 @@ def test_a_reassessment_from_before_the_last_raise_does_not_count(story: Story):
     assert code(story.do(c.LowerRisk, level="low", reason="r")) == "reassessment_needed"
 
 
+def test_new_evidence_for_the_level_makes_a_reassessment_stale(story: Story):
+    story.answer(plan="yes", intent="no")
+    reassessed(story, plan="no")
+    receipt = story.answer(plan="yes")
+    assert e.RiskConfirmed("high", "plan", 3, story.now) in receipt.events
+    story.answer(plan="no")
+    assert code(story.do(c.LowerRisk, level="low", reason="r")) == "reassessment_needed"
+    reassessed(story, plan="no")
+    assert code(story.do(c.LowerRisk, level="low", reason="r")) is None
+
+
+def test_evidence_within_the_reassessment_makes_it_stale(story: Story):
+    story.answer(plan="yes", intent="no")
+    reassessed(story, plan="yes", intent="no")
+    story.answer(plan="no")
+    assert code(story.do(c.LowerRisk, level="low", reason="r")) == "reassessment_needed"
+
+
+def test_evidence_for_a_lower_level_leaves_the_reassessment_as_it_is(story: Story):
+    story.answer(plan="yes", intent="no")
+    reassessed(story, plan="no")
+    assert kinds(story.answer(pain=9)) == ["FactsRecorded"]
+    assert code(story.do(c.LowerRisk, level="low", reason="r")) is None
+
+
+def test_without_a_reassessment_there_is_nothing_to_make_stale(story: Story):
+    story.answer(plan="yes", intent="no")
+    assert kinds(story.answer(plan="yes", intent="no")) == ["FactsRecorded"]
+    reassessed(story, plan="no")
+    story.answer(plan="yes")
+    assert kinds(story.answer(plan="yes")) == ["FactsRecorded"]
+
+
+def test_a_second_disclosure_at_the_highest_level_makes_the_reassessment_stale_too(story: Story):
+    story.answer(harm="yes")
+    story.do(c.Advance)
+    reassessed(story, plan="no", harm="no")
+    receipt = story.answer(harm="yes")
+    assert kinds(receipt)[1:3] == ["StageEntered", "RiskConfirmed"]
+    story.answer(harm="no")
+    assert code(story.do(c.LowerRisk, level="low", reason="r")) == "reassessment_needed"
+
+
+def test_evidence_above_the_emergency_level_confirms_nothing_lower():
+    story = Story.begun(protocol(emergency={"stage": "emergency_response", "at": "high", "script": ["Help."]}))
+    story.answer(harm="yes")
+    story.do(c.Advance)
+    reassessed(story, plan="no", harm="no")
+    assert "RiskConfirmed" not in kinds(story.answer(plan="yes", intent="no"))
+    assert story.episode.stage == "emergency_response"
+
+
+def test_evidence_in_a_refused_form_makes_the_reassessment_stale(story: Story):
+    story.answer(plan="yes", intent="no")
+    reassessed(story, plan="no")
+    receipt = story.do(c.CompleteStep, step="extra", facts={"plan": "yes"})
+    assert kinds(receipt) == ["FactsRecorded", "CommandRefused", "RiskConfirmed"]
+
+
+def test_a_reassessment_that_happened_before_the_evidence_does_not_count(story: Story):
+    story.later("2h").answer(plan="yes", intent="no")
+    story.later("1m").do(c.CompleteStep, step="reassess", facts={"plan": "no"}, ago="1h")
+    story.answer(plan="no")
+    assert code(story.do(c.LowerRisk, level="low", reason="r")) == "reassessment_needed"
+
+
+def test_what_lowering_requires_must_have_been_answered_since(story: Story):
+    story.answer(plan="no")
+    story.answer(pain=9)
+    reassessed(story, pain=1)
+    assert code(story.do(c.LowerRisk, level="none", reason="r")) == "reassessment_needed"
+    story.do(c.RecordFacts, facts={"plan": "no"}, at=story.now)
+    assert code(story.do(c.LowerRisk, level="none", reason="r")) is None
+
+
+def test_what_lowering_requires_must_not_be_dated_back(story: Story):
+    story.later("2h").answer(pain=9)
+    reassessed(story, pain=1)
+    story.later("1m").do(c.RecordFacts, facts={"plan": "no"}, ago="1h")
+    assert code(story.do(c.LowerRisk, level="none", reason="r")) == "reassessment_needed"
+
+
 def test_each_lowering_needs_a_reassessment_of_its_own(story: Story):
     story.answer(plan="yes", intent="no")
     reassessed(story, plan="no")
@@ -157,9 +239,9 @@ def document_steps() -> dict[str, Any]:
 
 def test_what_lowering_requires_must_hold(story: Story):
     story.answer(pain=9)
-    reassessed(story)
+    reassessed(story, pain=1)
     assert code(story.do(c.LowerRisk, level="none", reason="r")) == "reassessment_needed"
-    story.answer(plan="no", pain=1)
+    story.answer(plan="no")
     assert code(story.do(c.LowerRisk, level="none", reason="r")) is None
 
 
@@ -171,6 +253,14 @@ def test_the_level_is_not_lowered_below_what_the_answers_say(story: Story):
     assert refusal.code == "below_floor"
     assert "at least high" in refusal.message
     assert code(story.do(c.LowerRisk, level="high", reason="r")) is None
+
+
+def test_what_stands_in_the_way_is_said_first(story: Story):
+    """With no re-assessment at all that is missing; after one, the answers that still mean the level."""
+    story.answer(plan="yes", intent="no")
+    assert code(story.do(c.LowerRisk, level="low", reason="r")) == "reassessment_needed"
+    reassessed(story, plan="yes", intent="no")
+    assert code(story.do(c.LowerRisk, level="low", reason="r")) == "below_floor"
 
 
 def test_lowering_goes_downwards(story: Story):
