@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
 import signal
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Timer
 from typing import Any
 
 import structlog
@@ -46,6 +48,8 @@ MOST_ACTIVITIES = 1_000
 """At once; most of them only wait: for a provider, or for company in a batch."""
 STICKY = timedelta(seconds=2)
 """How long an episode waits for the worker that knows it, before any other replays it."""
+LATEST_END = 8.0
+"""Seconds after the drain. Whoever stopped the worker kills it 10 s after the drain, and would not say why."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
 REFUSED_SERVERS = (((1, 29, 0), (1, 29, 4)), ((1, 30, 0), (1, 30, 2)))
 """From and to, both included: Temporal servers with CVE-2026-5199."""
@@ -183,14 +187,31 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
 
 async def _serve_until_signalled(settings: Settings) -> None:
     stop = asyncio.Event()
+
+    def end() -> None:
+        leave_after(settings.drain_seconds + LATEST_END)
+        stop.set()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, end)
     await serve(settings, stop)
 
 
+def leave_after(seconds: float) -> None:
+    """Leave then, whatever still holds the process: what was not finished is begun again by another worker."""
+
+    def leave() -> None:
+        log.error("the worker does not end by itself and leaves; what it had begun is begun again elsewhere")
+        os._exit(4)
+
+    timer = Timer(seconds, leave)
+    timer.daemon = True
+    timer.start()
+
+
 def main(environ: Mapping[str, str] | None = None) -> int:
-    """Run the worker; the exit code: 0 stopped, 2 wrong settings, 3 must not start."""
+    """Run the worker; the exit code: 0 stopped, 2 wrong settings, 3 must not start, 4 could not end in time."""
     try:
         settings = load(environ)
     except SettingsError as error:

@@ -5,21 +5,28 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import worker
 from audit import migrate
+from protocol import engine
+from protocol.commands import RecordFacts
 from settings import Settings
-from tests.workflows.stack import brisk, free_port, opening, stack, temporal_server
+from tests.workflows.stack import brisk, command, free_port, opening, stack, temporal_server
 from worker import CannotStartError, check_keys, is_refused
 
 ROOT = Path(__file__).parents[1]
+GIVEN_UP = 2.0
+"""Seconds after which the SDK gives up a workflow task."""
 
 
 def variables(folder: Path, **more: str) -> dict[str, str]:
@@ -97,6 +104,39 @@ async def test_a_broken_rota_ends_with_3(tmp_path: Path):
     async with process(variables(tmp_path, rota=str(rota))) as child:
         await says(child, "the rota can't be read")
         assert await child.wait() == 3
+
+
+def test_a_worker_that_hangs_leaves_in_the_end_and_says_so():
+    hanging = "import threading, worker; worker.leave_after(0.1); threading.Event().wait()"
+    told = subprocess.run([sys.executable, "-c", hanging], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert told.returncode == 4
+    assert "the worker does not end by itself and leaves" in told.stdout + told.stderr
+
+
+@pytest.mark.full
+async def test_a_task_that_took_too_long_does_not_keep_the_worker_from_ending(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    real, slow = engine.decide, threading.Event()
+
+    def decide(*told: Any) -> Any:
+        if slow.is_set():
+            slow.clear()
+            time.sleep(GIVEN_UP + 1)  # like a thread that gets no processor
+        return real(*told)
+
+    port = free_port()
+    with temporal_server(port):
+        async with stack(tmp_path, port, worker_sandbox=False, drain_seconds=0.0) as shell:
+            monkeypatch.setattr(engine, "decide", decide)
+            async with shell.worker():
+                opened = opening()
+                await shell.episodes.open(brisk(), opened)
+                slow.set()
+                fact = command(RecordFacts, facts={"distress_1": 2})
+                assert (await shell.episodes.submit(opened.episode_id, fact)).refusal is None
+                begun = time.monotonic()
+            assert time.monotonic() - begun < 10
 
 
 @pytest.mark.full

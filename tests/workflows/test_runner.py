@@ -1,10 +1,13 @@
 """A result that comes before its task is refused; everything else passes."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from threading import Event
 from typing import Any
 
 import pytest
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
+from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 
 from workflows.runner import GuardedRunner, GuardedSandbox, OutOfTimeError, guarded, workflow_runner
 
@@ -43,3 +46,27 @@ def test_queries_commands_and_replays_pass():
 def test_both_runners_are_guarded():
     assert isinstance(workflow_runner(sandbox=False), GuardedRunner)
     assert isinstance(workflow_runner(sandbox=True), GuardedSandbox)
+
+
+def test_an_activation_waits_for_the_one_before():
+    under_way, go_on, seen = Event(), Event(), list[str]()
+
+    def activate(act: WorkflowActivation) -> WorkflowActivationCompletion:
+        job = act.jobs[0].WhichOneof("variant") or ""
+        seen.append(f"{job} begins")
+        if job == "do_update":
+            under_way.set()
+            assert go_on.wait(10)
+        seen.append(f"{job} ends")
+        return WorkflowActivationCompletion()
+
+    checked = guarded(activate)
+    with ThreadPoolExecutor(2) as threads:
+        threads.submit(checked, activation(1, "do_update"))
+        assert under_way.wait(10)
+        eviction = threads.submit(checked, activation(1, "remove_from_cache"))
+        with pytest.raises(TimeoutError):
+            eviction.result(0.1)
+        go_on.set()
+        eviction.result(10)
+    assert seen == ["do_update begins", "do_update ends", "remove_from_cache begins", "remove_from_cache ends"]
