@@ -34,6 +34,8 @@ RIGHTS = {
     "caseloads": "SELECT, INSERT, DELETE",
     "drafts": "SELECT, INSERT, UPDATE, DELETE",
     "emergency_access": "SELECT, INSERT, UPDATE",
+    "facilities": "SELECT, INSERT, UPDATE",
+    "number_changes": "SELECT, INSERT, UPDATE",
     "alembic_version": "SELECT",
 }
 

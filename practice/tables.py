@@ -5,7 +5,7 @@ What describes a client is sealed; what is looked up (references, ids, times) is
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Boolean, Column, ForeignKey, Integer, LargeBinary, Table, Text
+from sqlalchemy import JSON, Boolean, CheckConstraint, Column, ForeignKey, Integer, LargeBinary, Table, Text
 
 from audit.tables import Moment, metadata
 
@@ -89,4 +89,30 @@ emergency_access = Table(
     Column("until", Moment, nullable=False),
     Column("reviewed_by", Text),
     Column("reviewed_at", Moment),
+)
+
+facilities = Table(
+    "facilities",
+    metadata,
+    Column("facility_id", Text, primary_key=True),
+    Column("document", JSON, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+    Column("changed_by", Text, nullable=False),
+)
+
+number_changes = Table(
+    "number_changes",
+    metadata,
+    Column("change_id", Text, primary_key=True),
+    Column("resource", Text, nullable=False),
+    Column("before", JSON, nullable=False),
+    Column("after", JSON, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("proposed_by", Text, nullable=False),
+    Column("proposed_at", Moment, nullable=False),
+    Column("answered_by", Text),
+    Column("answered_at", Moment),
+    Column("approved", Boolean),
+    CheckConstraint("answered_by <> proposed_by", name="two_people"),
 )

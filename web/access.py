@@ -20,6 +20,7 @@ Action = Literal[
     "episode.act",
     "episode.emergency",
     "board.read",
+    "client.list",
     "client.read",
     "client.write",
     "directory.read",
@@ -68,7 +69,7 @@ def _set(*actions: Action) -> frozenset[Action]:
 
 _ANYBODY = _set("public", "self")
 _READING = _set("directory.read", "protocol.read")
-_CARE = _READING | _set("queue.read", "episode.open")
+_CARE = _READING | _set("queue.read", "episode.open", "client.list")
 _NEAR = _set("episode.read", "episode.act", "client.read", "client.write")
 """What a clinician may do where they have a relation to the client."""
 
@@ -79,7 +80,8 @@ _EVERYWHERE: dict[Role, frozenset[Action]] = {
     | _NEAR
     | _set("episode.emergency", "board.read", "access.review", "audit.read", "directory.write"),
     "clinical_operations": _READING | _set("protocol.write", "directory.write"),
-    "auditor": _READING | _set("episode.read", "client.read", "board.read", "audit.read", "access.review"),
+    "auditor": _READING
+    | _set("episode.read", "client.list", "client.read", "board.read", "audit.read", "access.review"),
     "administrator": _READING | _set("account.manage"),
 }
 """What a role may do whatever its relation."""

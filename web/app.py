@@ -15,7 +15,20 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from settings import Settings
-from web import board, episodes, health, live, protocols, queue, replay, report, signing_in
+from web import (
+    board,
+    clients,
+    episodes,
+    facilities,
+    health,
+    live,
+    protocols,
+    queue,
+    replay,
+    report,
+    resources,
+    signing_in,
+)
 from web.errors import NotThere, SignInNeeded, TooMuch, WebError
 from web.guard import routes_of
 from web.pages import STATIC, page
@@ -32,6 +45,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     live.router,
     report.router,
     episodes.router,
+    clients.router,
+    resources.router,
+    facilities.router,
 )
 """A noun each. A route says what it needs with `Depends(May(action))`; one that does not stops the start."""
 

@@ -73,6 +73,8 @@ async def board(
         records.climbing(now),
         names_of(parts),
     )
+    waiting = await records.owed_of(signature_kinds(parts.shelf.open_now()))
+    known = await parts.clients.names(one.client_ref for one in (*rows, *climbing, *waiting))
     return await page(
         request,
         "board.html",
@@ -85,9 +87,9 @@ async def board(
         names=names,
         people=[Person(names(load.owner), load, flags(load)) for load in loads],
         stages=await stage_titles(parts, rows),
-        waiting=await records.owed_of(signature_kinds(parts.shelf.open_now())),
+        waiting=waiting,
         owners=[{"value": load.owner, "label": names(load.owner)} for load in loads],
-        clients=str,
+        known=known,
     )
 
 

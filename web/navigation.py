@@ -9,7 +9,10 @@ from web.access import Action, Actor, authorize
 PLACES: tuple[tuple[str, str, Action], ...] = (
     ("My queue", "/", "queue.read"),
     ("Report a crisis", "/report", "episode.open"),
+    ("Clients", "/clients", "client.list"),
     ("Board", "/board", "board.read"),
+    ("Resources", "/resources", "directory.read"),
+    ("Facilities", "/facilities", "directory.read"),
     ("Protocols", "/protocols", "protocol.read"),
     ("Audit", "/audit", "audit.read"),
     ("Accounts", "/accounts", "account.manage"),

@@ -16,7 +16,10 @@ from audit.owing import Owing
 from audit.queries import Queries
 from audit.sealing import Keyring
 from practice.accounts import Accounts
+from practice.clients import Clients
 from practice.drafts import Drafts
+from practice.facilities import Facilities
+from practice.numbers import Numbers
 from practice.reach import Reach
 from practice.sealing import Seal
 from practice.sessions import Sessions
@@ -54,6 +57,9 @@ class Parts:
     reach: Reach
     fresh: Fresh
     pulse: Pulse
+    clients: Clients
+    numbers: Numbers
+    facilities: Facilities
 
     @property
     def zone(self) -> ZoneInfo:
@@ -90,6 +96,9 @@ async def opened(settings: Settings, clock: Clock = utc_now) -> AsyncGenerator[P
             reach=Reach(database, seal),
             fresh=Fresh(),
             pulse=Pulse(owing),
+            clients=Clients(database, seal),
+            numbers=Numbers(database),
+            facilities=Facilities(database),
         )
     finally:
         await database.dispose()

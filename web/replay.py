@@ -14,6 +14,7 @@ from pydantic_core import to_jsonable_python
 from starlette.requests import Request
 from starlette.responses import Response
 
+from audit import access
 from audit.history import History, HistoryError, history
 from audit.missed import Missed, Recorded
 from protocol import events as e
@@ -85,6 +86,10 @@ async def replay(
     at: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
 ) -> Response:
     """One episode at one of its entries. Temporal is not asked."""
+    look = access.Access(
+        visit.parts.clock(), visit.actor.account_id, visit.actor.roles[0], "replayed", episode_id=episode_id
+    )
+    await access.record(visit.parts.database, look)
     try:
         told = await history(visit.parts.database, visit.parts.ring, episode_id)
     except HistoryError:

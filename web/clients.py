@@ -1,0 +1,201 @@
+"""Clients: the list, a client's page with episodes, contacts and consents, changes, and the import of many."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, cast
+
+from fastapi import APIRouter, Depends, Path, Query
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from audit import access
+from audit.queries import Filter
+from practice.clients import COLUMNS, Client, ClientFile, Consent, Contact, StaleClient, Unreadable, read_csv, read_file
+from web.access import authorize
+from web.errors import NotThere
+from web.guard import May, Visit
+from web.pages import page
+from web.people import names_of
+
+router = APIRouter(include_in_schema=False)
+
+Ref = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
+SAID = {"saved": "Saved.", "added": "The client was added.", "imported": "All lines were imported."}
+CONSENTS = ("Telehealth", "Emergency contact", "Release to facilities", "Substance-use records (42 CFR Part 2)")
+ANSWERS = ({"value": "given", "label": "Given"}, {"value": "refused", "label": "Refused"},
+           {"value": "revoked", "label": "Revoked"}, {"value": "unknown", "label": "Not asked"})  # fmt: skip
+
+
+@router.get("/clients")
+async def listed(
+    request: Request,
+    visit: Annotated[Visit, Depends(May("client.list"))],
+    find: Annotated[str, Query(max_length=80)] = "",
+    said: Annotated[str, Query(max_length=20)] = "",
+) -> Response:
+    """My clients; those of the whole practice for whoever may see them."""
+    everybody = authorize(visit.actor, "client.read")
+    found = await visit.parts.clients.listed(None if everybody else visit.actor.account_id)
+    shown = [one for one in found if find.casefold() in one.file.name.casefold()]
+    running = await visit.parts.queries.list_episodes(Filter(open=True), limit=1_000)
+    return await page(
+        request,
+        "clients.html",
+        clients=shown,
+        find=find,
+        everybody=everybody,
+        may_add=authorize(visit.actor, "client.write"),
+        risks={one.client_ref: one.risk for one in reversed(running) if not one.drill},
+        flash=SAID.get(said),
+    )
+
+
+@router.get("/clients/new")
+async def new(request: Request, visit: Annotated[Visit, Depends(May("client.write"))]) -> Response:
+    """An empty form."""
+    return await _form(request, visit, None, {}, {})
+
+
+@router.post("/clients/new")
+async def add(request: Request, visit: Annotated[Visit, Depends(May("client.write"))]) -> Response:
+    """Keep a new client."""
+    form = await request.form()
+    try:
+        file = read_file(written_in(form))
+    except Unreadable as error:
+        return await _form(request, visit, None, written_in(form), dict(error.problems))
+    client_ref = await visit.parts.clients.add(file, visit.parts.clock())
+    return RedirectResponse(f"/clients/{client_ref}?said=added", 303)
+
+
+@router.get("/clients/import")
+async def import_form(request: Request, visit: Annotated[Visit, Depends(May("client.write"))]) -> Response:
+    """Where lines are pasted."""
+    return await page(request, "clients_import.html", columns=COLUMNS, text="", problems=())
+
+
+@router.post("/clients/import")
+async def import_many(request: Request, visit: Annotated[Visit, Depends(May("client.write"))]) -> Response:
+    """Import all lines, or none and say why."""
+    text = str((await request.form()).get("text", ""))
+    try:
+        files = read_csv(text)
+    except Unreadable as error:
+        context: dict[str, Any] = {"columns": COLUMNS, "text": text, "problems": error.problems}
+        return await page(request, "clients_import.html", status=422, **context)
+    for file in files:
+        await visit.parts.clients.add(file, visit.parts.clock())
+    return RedirectResponse("/clients?said=imported", 303)
+
+
+@router.get("/clients/{client_ref}")
+async def show(
+    request: Request,
+    client_ref: Ref,
+    visit: Annotated[Visit, Depends(May("client.read"))],
+    said: Annotated[str, Query(max_length=20)] = "",
+) -> Response:
+    """One client. That somebody looked is written down first."""
+    client, now = await _known(visit, client_ref), visit.parts.clock()
+    look = access.Access(now, visit.actor.account_id, visit.actor.roles[0], "read", client_ref=client_ref)
+    await access.record(visit.parts.database, look)
+    return await page(
+        request,
+        "client.html",
+        client=client,
+        file=client.file,
+        episodes=await visit.parts.queries.list_episodes(Filter(client_ref=client_ref), limit=50),
+        names=await names_of(visit.parts),
+        today=now.astimezone(visit.parts.zone).date(),
+        flash=SAID.get(said),
+    )
+
+
+@router.get("/clients/{client_ref}/change")
+async def change_form(
+    request: Request, client_ref: Ref, visit: Annotated[Visit, Depends(May("client.write"))]
+) -> Response:
+    """The form with what is kept."""
+    client = await _known(visit, client_ref)
+    return await _form(request, visit, client, client.file.model_dump(mode="json"), {})
+
+
+@router.post("/clients/{client_ref}/change")
+async def change(request: Request, client_ref: Ref, visit: Annotated[Visit, Depends(May("client.write"))]) -> Response:
+    """Keep what was changed; when somebody was faster, show both."""
+    client, form = await _known(visit, client_ref), await request.form()
+    try:
+        file = read_file(written_in(form))
+    except Unreadable as error:
+        return await _form(request, visit, client, written_in(form), dict(error.problems))
+    seen = str(form.get("revision", ""))
+    try:
+        revision = int(seen) if seen.isdecimal() else 0
+        await visit.parts.clients.save(client_ref, file, revision, visit.parts.clock())
+    except StaleClient:
+        theirs = differences(file, client.file)
+        return await _form(request, visit, client, written_in(form), {}, status=409, theirs=theirs)
+    return RedirectResponse(f"/clients/{client_ref}?said=saved", 303)
+
+
+async def _known(visit: Visit, client_ref: str) -> Client:
+    client = await visit.parts.clients.get(client_ref)
+    if client is None:
+        raise NotThere
+    return client
+
+
+async def _form(
+    request: Request,
+    visit: Visit,
+    client: Client | None,
+    written: Mapping[str, Any],
+    errors: Mapping[str, str],
+    status: int = 200,
+    theirs: list[dict[str, str]] | None = None,
+) -> Response:
+    counties = {name: county.title for name, county in visit.parts.directory.counties.items()}
+    return await page(
+        request,
+        "client_form.html",
+        status=422 if errors else status,
+        client=client,
+        written=written,
+        errors=errors,
+        counties=[{"value": "", "label": "Not known"}, *({"value": k, "label": v} for k, v in counties.items())],
+        kinds=CONSENTS,
+        answers=list(ANSWERS),
+        theirs=theirs,
+    )
+
+
+def written_in(form: FormData) -> dict[str, Any]:
+    """The file as it was written: plain fields, and numbered groups for contacts and consents; empty ones left out."""
+    plain = {name: str(form[name]) for name in ClientFile.model_fields if name in form}
+    contacts = [_group(form, "contacts", number) for number in range(12)]
+    consents = [_group(form, "consents", number) for number in range(20)]
+    return {
+        **plain,
+        "contacts": [{**one, "never": "never" in one} for one in contacts if one.get("name", "").strip()],
+        "consents": [one for one in consents if one.get("kind") and one.get("answer", "unknown") != "unknown"],
+    }
+
+
+def _group(form: FormData, group: str, number: int) -> dict[str, Any]:
+    start = f"{group}-{number}-"
+    return {name.removeprefix(start): str(value) for name, value in form.items() if name.startswith(start)}
+
+
+def differences(mine: ClientFile, theirs: ClientFile) -> list[dict[str, str]]:
+    """Fields that two people wrote differently."""
+    pairs = [(name, _said(getattr(mine, name)), _said(getattr(theirs, name))) for name in ClientFile.model_fields]
+    return [{"label": name, "mine": one, "theirs": other} for name, one, other in pairs if one != other]
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, tuple):
+        parts = cast("tuple[Contact | Consent, ...]", value)
+        return "; ".join(", ".join(str(field) for field in one.model_dump().values() if field) for one in parts)
+    return "" if value is None else str(value)
