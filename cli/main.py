@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import typer
 from typer.exceptions import TyperException
 
-from cli import audit, directory, episode, keys, protocol
+from cli import audit, directory, episode, keys, protocol, roster
 from cli.configuration import settings
 from cli.leaving import run_and_leave
 from cli.output import DONE, FOUND, UNEXPECTED, USAGE, AsJson, Trouble, complain, say, say_json
@@ -21,6 +21,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.add_typer(episode.app, name="episode")
 app.add_typer(protocol.app, name="protocol")
 app.add_typer(directory.app, name="directory")
+app.add_typer(roster.app, name="roster")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")
 

@@ -71,8 +71,13 @@ def read_rota(settings: Settings) -> Rota:
     return load(settings.rota, Rota)
 
 
-def find_person(rota: Rota, name: str, role: str | None, spec: ProtocolSpec) -> tuple[Person, str]:
-    """Who acts, and in which role of the protocol. Raises Trouble for somebody unknown or an unclear role."""
+def find_person(
+    rota: Rota, name: str, role: str | None, spec: ProtocolSpec, *, unlicensed: bool = False
+) -> tuple[Person, str]:
+    """Who acts, and in which role of the protocol; `unlicensed`: for an act that must not wait for a licence.
+
+    Raises Trouble for somebody unknown, an unclear role, or one that needs a licence the person does not have.
+    """
     person = rota.by_id.get(name)
     if person is None:
         mend = f"{did_you_mean(name, rota.by_id)} (the staff stands in the rota, {variable('rota')})"
@@ -81,11 +86,19 @@ def find_person(rota: Rota, name: str, role: str | None, spec: ProtocolSpec) -> 
     if role is not None:
         if role not in person.roles:
             raise Trouble(f"{name} is no {role}", f"use one of their roles: {', '.join(usable)}", USAGE)
-        return person, role
+        return person, role if unlicensed else _licensed(rota, person, role, spec)
     if not usable:
         roles = ", ".join(spec.roles)
         raise Trouble(f"{name} has no role in {spec.protocol}", f"it has the roles {roles}; add one in the rota", USAGE)
-    return person, usable[0]
+    return person, usable[0] if unlicensed else _licensed(rota, person, usable[0], spec)
+
+
+def _licensed(rota: Rota, person: Person, role: str, spec: ProtocolSpec) -> str:
+    """The role, where the person may take it. Raises Trouble without the licence that it needs."""
+    if role in spec.roles and spec.roles[role].licensed and not rota.licensed_here(person):
+        mend = f"name another role with --role, or add {rota.state} to `licensed_in` in the rota ({variable('rota')})"
+        raise Trouble(f"{person.id} has no licence in {rota.state}, which a {role} needs", mend, USAGE)
+    return role
 
 
 def spec_of(canonical: str) -> ProtocolSpec:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date, datetime, time
+from collections.abc import Container, Sequence
+from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -26,6 +26,7 @@ PERSONAL = frozenset({"owner", "addressee"})
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+State = Annotated[str, Constraints(pattern=r"^[A-Z]{2}$")]
 PersonId = Annotated[str, Constraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
 Email = Annotated[str, Constraints(pattern=r"^[^@\s<>\"',;:\\]{1,64}@[A-Za-z0-9.-]{1,190}$")]
 
@@ -71,6 +72,9 @@ class Person(_Part):
     email: Email
     licensed: bool = False
     """May lower a risk level and sign clinical decisions."""
+    licensed_in: Annotated[tuple[State, ...], Listed, Field(max_length=60)] = ()
+    """The states in which the licence holds, such as CA. Acting in a role that needs a licence takes the rota's
+    state among them."""
     time_zone: Zone | None = None
     """Where the person works; the rota's zone when absent."""
 
@@ -81,14 +85,20 @@ class Weekly(_Part):
     days: Annotated[tuple[Weekday, ...], Listed, Field(min_length=1, max_length=7)]
     begins: Clock
     ends: Clock
+    on_holidays: bool = True
+    """False: not on the rota's holidays."""
 
-    def covers(self, local: datetime) -> bool:
+    def covers(self, local: datetime, holidays: Container[date] = ()) -> bool:
         """True when the wall clock stands within these hours; the day is the one on which the shift began."""
-        now, today = local.time(), WEEKDAYS[local.weekday()]
+        now, today = local.time(), local.date()
         if self.begins < self.ends:
-            return today in self.days and self.begins <= now < self.ends
-        yesterday = WEEKDAYS[local.weekday() - 1]
-        return (today in self.days and now >= self.begins) or (yesterday in self.days and now < self.ends)
+            return self.begins <= now < self.ends and self._worked(today, holidays)
+        return (now >= self.begins and self._worked(today, holidays)) or (
+            now < self.ends and self._worked(today - timedelta(days=1), holidays)
+        )
+
+    def _worked(self, day: date, holidays: Container[date]) -> bool:
+        return WEEKDAYS[day.weekday()] in self.days and (self.on_holidays or day not in holidays)
 
 
 class Shift(_Part):
@@ -109,10 +119,10 @@ class Shift(_Part):
             raise ValueError("a shift ends after it begins")
         return self
 
-    def covers(self, at: datetime, zone: ZoneInfo) -> bool:
+    def covers(self, at: datetime, zone: ZoneInfo, holidays: Container[date] = ()) -> bool:
         """True when the shift is on at that moment (aware)."""
         if self.weekly is not None:
-            return self.weekly.covers(at.astimezone(zone))
+            return self.weekly.covers(at.astimezone(zone), holidays)
         return self.begins is not None and self.ends is not None and self.begins <= at < self.ends
 
 
@@ -137,6 +147,10 @@ class Rota(_Part):
     """Staff, shifts and leave. A role without any shift is answered by everybody who has it."""
 
     time_zone: Zone = "America/Los_Angeles"
+    state: State = "CA"
+    """Where the clients are: licences count here."""
+    holidays: Annotated[dict[Day, Sentence], Field(max_length=400)] = {}
+    """Days with their names on which weekly shifts with `on_holidays: false` are not worked."""
     people: Annotated[tuple[Person, ...], Listed, Field(min_length=1, max_length=5_000)]
     shifts: Annotated[tuple[Shift, ...], Listed, Field(max_length=20_000)] = ()
     leave: Annotated[tuple[Leave, ...], Listed, Field(max_length=20_000)] = ()
@@ -173,6 +187,10 @@ class Rota(_Part):
             found.setdefault(shift.role, []).append(shift)
         return found
 
+    def licensed_here(self, person: Person) -> bool:
+        """Whether somebody may do what needs a licence in this state."""
+        return person.licensed and self.state in person.licensed_in
+
     def zone_of(self, person: Person) -> ZoneInfo:
         """The time zone in which a person's hours and days are meant."""
         return ZoneInfo(person.time_zone or self.time_zone)
@@ -199,7 +217,7 @@ def _on_shift(rota: Rota, role: str, at: datetime) -> Sequence[Person]:
     if shifts is None:
         return [person for person in rota.people if role in person.roles]
     people = [(shift, rota.by_id[shift.person]) for shift in shifts]
-    return [person for shift, person in people if shift.covers(at, rota.zone_of(person))]
+    return [person for shift, person in people if shift.covers(at, rota.zone_of(person), rota.holidays)]
 
 
 def present_for(rota: Rota, person: Person, at: datetime) -> Person | None:

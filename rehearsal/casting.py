@@ -28,7 +28,8 @@ def rota_of(spec: ProtocolSpec, scenario: Scenario) -> Rota:
             name=name.capitalize(),
             roles=(role,),
             email=f"{name}@clinic.example",
-            licensed=role in spec.roles and spec.roles[role].licensed,
+            licensed=(licensed := role in spec.roles and spec.roles[role].licensed),
+            licensed_in=("CA",) if licensed else (),
         )
         for name, role in scenario.people.items()
     )

@@ -1,0 +1,89 @@
+"""`holdfast roster …`: whether somebody answers every page of the coming weeks."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from cli.configuration import settings
+from cli.output import FOUND, USAGE, AsJson, Trouble, say, say_json, table
+from cli.shelf import find_protocol, protocol_files
+from protocol.local_time import show_time
+from protocol.roster import Gap, gaps, local_days, needs
+from protocol.rota import Rota
+from protocol_specs.loader import load, load_protocol
+
+MOST_WEEKS = 53
+MOST_RUNGS = 3
+"""Named in a row; JSON has all."""
+
+app = typer.Typer(no_args_is_help=True, help="Hold the rota against the ladders of the protocols.")
+
+
+@app.callback()
+def roster() -> None:
+    """Hold the rota against the ladders of the protocols."""
+
+
+@app.command()
+def check(
+    rota: Annotated[Path | None, typer.Option(help="The rota; the one of the settings when left out.")] = None,
+    begins: Annotated[str | None, typer.Option("--from", help="The first day, as 2026-12-01; today if not.")] = None,
+    weeks: Annotated[int, typer.Option(help="How many weeks.")] = 8,
+    protocols: Annotated[
+        list[str] | None, typer.Option("--protocol", help="A protocol by name or path. Repeat it; all when left out.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Name each hour in which a rung of a ladder would reach nobody: shifts, leave, holidays, licences."""
+    folder = settings().protocols
+    files = [find_protocol(one, folder) for one in protocols] if protocols else protocol_files(folder)
+    specs = [load_protocol(path) for path in files]
+    staff = load(rota or settings().rota, Rota)
+    zone = ZoneInfo(staff.time_zone)
+    if not 1 <= weeks <= MOST_WEEKS:
+        raise Trouble(f"{weeks} weeks can't be checked", f"check 1 to {MOST_WEEKS}", USAGE)
+    first, last = local_days(_day(begins, zone), weeks, zone)
+    found = gaps(staff, specs, first, last)
+    if as_json:
+        say_json({"from": first, "until": last, "roles": len(needs(specs)), "gaps": found})
+    else:
+        _tell(found, zone, first, last, f"{len(needs(specs))} roles of {len(specs)} protocols")
+    if found:
+        raise typer.Exit(FOUND)
+
+
+def _day(written: str | None, zone: ZoneInfo) -> date:
+    if written is None:
+        return datetime.now(UTC).astimezone(zone).date()
+    try:
+        return date.fromisoformat(written)
+    except ValueError:
+        raise Trouble(f"{written[:40]!r} is no day", "write it as 2026-12-01", USAGE) from None
+
+
+def _tell(found: tuple[Gap, ...], zone: ZoneInfo, first: datetime, last: datetime, what: str) -> None:
+    period = f"{show_time(first, zone)} to {show_time(last, zone)}, {zone.key}"
+    rows = [
+        (_whom(gap), show_time(gap.begins, zone), show_time(gap.ends, zone), _why(gap), _where(gap)) for gap in found
+    ]
+    table("", ("Nobody for", "From", "Until", "Why, and what to do", "Ladders"), rows, f"Somebody answers: {what}.")
+    say(f"\n{period}: {len(found) or 'no'} gap{'' if len(found) == 1 else 's'}.")
+
+
+def _whom(gap: Gap) -> str:
+    return f"the owner, if {gap.owner} is" if gap.owner else gap.role
+
+
+def _why(gap: Gap) -> str:
+    holidays = f" ({', '.join(gap.holidays)})" if gap.holidays else ""
+    return f"{gap.why}{holidays}\n→ {gap.remedy}"
+
+
+def _where(gap: Gap) -> str:
+    more = len(gap.rungs) - MOST_RUNGS
+    return "\n".join([*gap.rungs[:MOST_RUNGS], *([f"… and {more} more"] if more > 0 else [])])
