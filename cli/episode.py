@@ -19,10 +19,10 @@ from cli.configuration import settings
 from cli.desk import Desk, at_desk, utc_now
 from cli.face import Face, drawn, face_of
 from cli.output import FOUND, AsJson, console, say, say_json
-from cli.shelf import find_person, read_directory, read_protocol, read_rota
+from cli.shelf import find_owner, find_person, read_directory, read_protocol, read_rota
 from cli.verbs import As, At, CommandId, Facts, Order, Role, add_verbs, command_of, moment_of, split_facts
 from protocol.answers import read_answers
-from protocol.commands import DeclareEmergency, OpenEpisode
+from protocol.commands import DeclareEmergency, OfferHandover, OpenEpisode
 from protocol.engine import Receipt
 from protocol.local_time import show_time
 from protocol.program import Program, program
@@ -160,8 +160,10 @@ def _carry_out(ctx: typer.Context, order: Order, as_json: bool) -> None:
         if episode is None:
             raise EpisodeOverError(f"the opening of episode {episode_id} was refused")
         its = await desk.program_of(episode)
-        at_once = order.command is DeclareEmergency
-        _, role = find_person(read_rota(settings()), order.actor, order.role, its.spec, unlicensed=at_once)
+        rota, at_once = read_rota(settings()), order.command is DeclareEmergency
+        _, role = find_person(rota, order.actor, order.role, its.spec, unlicensed=at_once)
+        if order.command is OfferHandover:
+            find_owner(rota, str(order.own["to"]), its.spec)
         return its, await engine.submit(episode_id, command_of(order, role, its.spec, episode, now))
 
     its, receipt = at_desk(work)

@@ -101,6 +101,16 @@ def _licensed(rota: Rota, person: Person, role: str, spec: ProtocolSpec) -> str:
     return role
 
 
+def find_owner(rota: Rota, name: str, spec: ProtocolSpec) -> Person:
+    """Somebody to whom an episode may be handed over. Raises Trouble for somebody unknown or without such a role."""
+    person, _ = find_person(rota, name, None, spec)
+    if not set(person.roles) & set(spec.owning_roles):
+        able = [one.id for one in rota.people if set(one.roles) & set(spec.owning_roles)]
+        mend = f"an episode goes to a {' or '.join(spec.owning_roles)}, such as {', '.join(able[:5]) or 'nobody yet'}"
+        raise Trouble(f"{name} may not own an episode", mend, USAGE)
+    return person
+
+
 def spec_of(canonical: str) -> ProtocolSpec:
     """A protocol from its canonical form, as an episode carries it."""
     return read_yaml(canonical, "the episode's protocol").validate(ProtocolSpec)

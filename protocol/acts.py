@@ -140,7 +140,9 @@ def may_act(role: str, roles: tuple[str, ...]) -> Refused | None:
 
 
 def _after(turn: Turn, step: str) -> Refused | None:
-    missing = tuple(before for before in turn.program.spec.steps[step].after if before not in turn.episode.steps)
+    program, episode = turn.program, turn.episode
+    after = program.spec.steps[step].after
+    missing = tuple(one for one in after if one not in episode.steps and program.comes_before(one, episode))
     if not missing:
         return None
     return Refused("step_order", f"{', '.join(missing)} comes first.", f"Complete {missing[0]}, then this.", missing)

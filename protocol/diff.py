@@ -261,6 +261,7 @@ _PROTOCOL: Mapping[str, Rule] = {
     "closing": nested,
     "parties": parts("party", "laxer", "laxer"),
     "roles": parts("role", "laxer", "stricter"),
+    "owners": names("role widened or narrowed: may take over an episode", "laxer", "stricter"),
     "crisis_types": parts("crisis type", "other", "laxer"),
     "notices": parts("notice", "stricter", "laxer"),
     "refusals": parts("refusal", "stricter", "laxer"),

@@ -175,7 +175,7 @@ def waive(turn: Turn, command: c.Waive) -> Refused | None:
 
 
 def offer_handover(turn: Turn, command: c.OfferHandover) -> Refused | None:
-    """Nothing changes until the other person accepts."""
+    """Nothing changes until the other person accepts. Whether there is such a person, the shell asks the rota."""
     if command.to == turn.episode.owner:
         return Refused("not_addressee", f"{command.to} owns the episode already.", "Name another person.")
     turn.emit(e.HandoverOffered(command.to, command.actor, command.reason, turn.at))
@@ -183,8 +183,8 @@ def offer_handover(turn: Turn, command: c.OfferHandover) -> Refused | None:
 
 
 def accept_handover(turn: Turn, command: c.AcceptHandover) -> Refused | None:
-    """The person changes; no deadline does."""
-    refused = _addressee(turn, command.actor)
+    """The person changes, to one whose role may own the episode; no deadline does."""
+    refused = _addressee(turn, command.actor) or may_act(command.role, turn.program.spec.owning_roles)
     if refused is None:
         turn.emit(e.HandoverAccepted(command.actor, command.role, turn.episode.owner, turn.at))
     return refused

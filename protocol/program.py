@@ -99,6 +99,11 @@ class Program:
             if placed.required and placed.step not in episode.steps and placed.applies(episode)
         ]
 
+    def comes_before(self, step: str, episode: Episode) -> bool:
+        """Whether a step that others wait for belongs to this episode now; one that never comes holds up nothing."""
+        places = [placed for stage in self.placed.values() for placed in stage if placed.step == step]
+        return any(placed.applies(episode) for placed in places) if places else self.spec.steps[step].any_stage
+
     def floor(self, episode: Episode) -> str:
         """The highest level that a risk rule asks for now."""
         return next((rule.level for rule in self.ranked if rule.holds(episode)), LEVELS[0])

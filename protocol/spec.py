@@ -273,6 +273,8 @@ class ProtocolSpec(Element):
     )
     references: Annotated[dict[str, Reference], Field(max_length=400)] = {}
     roles: Annotated[dict[Name, Role], Field(min_length=1, max_length=40)]
+    owners: Names = ()
+    """Roles in which somebody may take over an episode; left out: every licensed role."""
     facts: Annotated[dict[Name, Fact], Field(max_length=800)]
     instruments: Annotated[dict[Name, Instrument], Field(max_length=40)] = {}
     tables: Annotated[dict[Name, Table], Field(max_length=60)] = {}
@@ -300,6 +302,11 @@ class ProtocolSpec(Element):
         """The one written form that the content hash covers."""
         document: dict[str, Any] = self.model_dump(mode="json", exclude_defaults=True)
         return json.dumps(document, sort_keys=False, separators=(",", ":"), ensure_ascii=False)
+
+    @property
+    def owning_roles(self) -> tuple[str, ...]:
+        """In which roles somebody may own an episode by a hand-over. Opening one is never refused for the role."""
+        return self.owners or tuple(name for name, role in self.roles.items() if role.licensed)
 
     @cached_property
     def content_hash(self) -> str:

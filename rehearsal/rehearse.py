@@ -20,6 +20,7 @@ from protocol.trail import TrailRow
 from rehearsal.casting import rota_of
 from rehearsal.play import Report, play
 from rehearsal.scenario import Scenario
+from rehearsal.script import episode_id_of
 
 SALT_KEY = bytes(32)
 """A rehearsal's trail is thrown away, so its salts need not be secret."""
@@ -48,7 +49,7 @@ class VirtualStage:
 
     def __init__(self, spec: ProtocolSpec, scenario: Scenario) -> None:
         self._rota = rota_of(spec, scenario)
-        self._engine = Engine(spec, f"scenario-{scenario.scenario}", SALT_KEY)
+        self._engine = Engine(spec, episode_id_of(scenario), SALT_KEY)
         self._now: datetime | None = None
         self.trail: list[TrailRow] = []
         """Every row so far."""

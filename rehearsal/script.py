@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 from zoneinfo import ZoneInfo
 
 from protocol.answers import read_answers
-from protocol.commands import HumanCommand, OpenEpisode
+from protocol.commands import LONGEST_EPISODE_ID, HumanCommand, OpenEpisode
 from protocol.episode import Episode
 from protocol.findings import Finding, Path, dotted
 from protocol.local_time import to_utc
@@ -78,10 +79,18 @@ def command_of(spec: ProtocolSpec, scenario: Scenario, cue: Cue, episode: Episod
     return COMMANDS[entry.do](**own, **_common(spec, scenario, cue, entry.by), expected_revision=entry.revision)
 
 
+def episode_id_of(scenario: Scenario) -> str:
+    """The id of the episode that a scenario plays; a long name is cut so that it fits, and stays its own."""
+    whole = f"scenario-{scenario.scenario}"
+    if len(whole) <= LONGEST_EPISODE_ID:
+        return whole
+    return f"{whole[: LONGEST_EPISODE_ID - 9]}-{sha256(whole.encode()).hexdigest()[:8]}"
+
+
 def _opening(spec: ProtocolSpec, scenario: Scenario, cue: Cue) -> OpenEpisode:
     opening = scenario.open
     return OpenEpisode(
-        episode_id=f"scenario-{scenario.scenario}",
+        episode_id=episode_id_of(scenario),
         client_ref=f"client-{scenario.scenario}",
         owner=opening.owner or opening.by,
         crisis_types=opening.crisis_types,

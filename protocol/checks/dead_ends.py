@@ -35,6 +35,25 @@ def check_dead_ends(ground: Ground) -> Iterator[Finding]:
     yield from _help(ground.spec)
     for name, requirement in ground.spec.closing.requires.items():
         yield from _closing(ground, name, requirement)
+    yield from _taking_over(ground.spec)
+    yield from _lowering(ground)
+
+
+def _taking_over(spec: ProtocolSpec) -> Iterator[Finding]:
+    if not spec.owning_roles:
+        message = "nobody may take over an episode: no role is licensed, and `owners` is left out"
+        yield Finding(("roles",), message, "write `owners` with the roles in which somebody may own an episode")
+
+
+def _lowering(ground: Ground) -> Iterator[Finding]:
+    """An unfinished screen counts as positive, so a level must not wait for one to be lowered."""
+    guard = ground.spec.risk.lowering.requires
+    if guard is None:
+        return
+    for test in tests_in(guard.condition):
+        if test.name.endswith(".status") and not ground.may_hold(guard, {test.name: INSTRUMENT_STATES[2:]}):
+            message = f"a level can be lowered only while {test.name.removesuffix('.status')} is not complete"
+            yield Finding(("risk", "lowering", "requires"), message, f"ask for `{test.name}: complete`")
 
 
 def while_in(ground: Ground, stage: str) -> Allowed:

@@ -72,7 +72,7 @@ USES: dict[type[Element], dict[str, str]] = {
         "left": "stage",
         "acknowledged": "role",
     },
-    ProtocolSpec: {"initial": "stage"},
+    ProtocolSpec: {"initial": "stage", "owners": "role"},
 }
 """Which keys name what."""
 

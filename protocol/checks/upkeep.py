@@ -207,6 +207,7 @@ def _used_names(ground: Ground) -> dict[str, set[str]]:
         *(evidence.acknowledged for _, evidence in ground.of(Evidence) if evidence.acknowledged),
         *spec.risk.lowering.roles,
         *spec.closing.roles,
+        *spec.owners,
     ]
     return {
         "roles": set(roles),

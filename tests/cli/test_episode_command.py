@@ -155,6 +155,24 @@ async def test_only_the_staff_acts_and_only_in_their_roles(
     assert "\nmend:  " in holdfast.err
 
 
+@pytest.mark.parametrize(
+    ("to", "message", "mend"),
+    [
+        ("rut", "rut is not on the staff", "did you mean `ruth`"),
+        ("finn", "finn has no role in caring_contacts", "add one in the rota"),
+        ("noor", "", ""),
+    ],
+)
+async def test_an_episode_is_offered_only_to_staff_who_may_own_it(
+    to: str, message: str, mend: str, holdfast: Shell
+) -> None:
+    episode_id = await opened(holdfast)
+    offer = ("episode", "do", episode_id, "offer-handover", "--to", to, "--reason", "shift", "--as", "maya")
+    assert await holdfast(*offer) == (2 if message else 0)
+    assert message in holdfast.err
+    assert mend in holdfast.err.lower()
+
+
 async def test_an_unknown_episode_is_said_to_be_one(holdfast: Shell) -> None:
     assert await holdfast("episode", "show", "no-such-episode") == 2
     assert "there is no episode" in holdfast.err

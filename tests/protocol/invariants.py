@@ -115,6 +115,8 @@ def _every_deadline_is_watched(step: Step, episode: Episode) -> None:
         assert owed.next_at() > step.now or step.receipt is None
         assert owed.missed or owed.due_at > step.now or step.receipt is None
     assert episode.owner
+    handed_over = step.before is not None and step.before.owner != episode.owner
+    assert not handed_over or episode.owner_role in step.engine.spec.owning_roles
     due = step.engine.next_deadline()
     assert (due is None) == (not episode.obligations)
     swept = step.receipt is not None or (step.owed is not None and step.owed <= step.now)

@@ -7,6 +7,7 @@ import pytest
 from protocol import commands as c
 from protocol import events as e
 from protocol.effects import Page
+from tests.protocol.specs import protocol
 from tests.protocol.story import Story, code
 
 
@@ -72,3 +73,29 @@ def test_without_an_offer_there_is_nothing_to_answer(kind: type):
 
 def test_an_episode_is_not_offered_to_its_owner():
     assert code(Story.begun().do(c.OfferHandover, to="mara", reason="r")) == "not_addressee"
+
+
+@pytest.mark.parametrize("role", ["therapist", "supervisor"])
+def test_whoever_accepts_owns_it_in_a_role_that_may(offered: Story, role: str):
+    assert code(offered.do(c.AcceptHandover, by="ben", role=role)) is None
+    assert offered.episode.owner_role == role
+
+
+def test_nobody_takes_over_in_a_role_that_may_not_own(offered: Story):
+    refusal = offered.do(c.AcceptHandover, by="ben", role="peer").refusal
+    assert refusal is not None
+    assert (refusal.code, refusal.remedy) == ("wrong_role", "Ask a therapist or supervisor to do it.")
+    assert (offered.episode.owner, offered.episode.owner_role) == ("mara", "therapist")
+    assert offered.owed("handover_seen")
+    assert code(offered.do(c.DeclineHandover, by="ben", role="peer", reason="not mine")) is None
+
+
+def test_a_protocol_names_the_roles_that_may_own():
+    story = Story.begun(protocol(owners=["peer"]))
+    story.do(c.OfferHandover, to="ben", reason="r")
+    assert code(story.do(c.AcceptHandover, by="ben", role="supervisor")) == "wrong_role"
+    assert code(story.do(c.AcceptHandover, by="ben", role="peer")) is None
+
+
+def test_whoever_reports_a_crisis_opens_the_episode_whatever_the_role():
+    assert Story.begun(role="peer").episode.owner_role == "peer"

@@ -98,6 +98,40 @@ def test_what_comes_before_must_be_done_before(story: Story):
     assert (refusal.code, refusal.missing) == ("step_order", ("start",))
 
 
+WAITING = {"title": "Waiting", "roles": ["therapist"], "after": ["extra"]}
+
+
+def waiting(story: Story) -> str | None:
+    return code(story.do(c.CompleteStep, step="waiting"))
+
+
+def test_a_step_waits_only_for_what_belongs_to_the_episode_now():
+    """`extra` belongs to the assessment while the pain is strong: a step after it is not held up without it."""
+    stages = {**STAGES, "assessment": {**STAGES["assessment"], "steps": [*STAGES["assessment"]["steps"]]}}
+    stages["assessment"]["steps"].append({"step": "waiting", "required": False})
+    stages["coping"] = {**STAGES["coping"], "steps": [{"step": "calm"}]}
+    story = Story.begun(protocol(steps={**STEPS, "waiting": WAITING}, stages=stages))
+    assert waiting(story) is None
+    story.answer(pain=9)
+    assert waiting(story) == "step_order"
+    story.do(c.CompleteStep, step="extra")
+    assert waiting(story) is None
+
+
+def test_a_step_waits_for_one_that_any_other_stage_asks_for():
+    stages = {**STAGES, "assessment": {**STAGES["assessment"], "steps": [{"step": "waiting"}]}}
+    story = Story.begun(protocol(steps={**STEPS, "waiting": WAITING}, stages=stages))
+    assert waiting(story) == "step_order"
+
+
+@pytest.mark.parametrize(("any_stage", "refused"), [(True, "step_order"), (False, None)])
+def test_a_step_that_stands_in_no_stage_is_waited_for_only_if_it_can_be_done(any_stage: bool, refused: str | None):
+    steps = {**STEPS, "waiting": WAITING, "extra": {**STEPS["extra"], "any_stage": any_stage}}
+    bare = {**STAGES, "assessment": {**STAGES["assessment"], "steps": [{"step": "waiting"}]}}
+    bare["coping"] = {**STAGES["coping"], "steps": [{"step": "calm"}]}
+    assert waiting(Story.begun(protocol(steps=steps, stages=bare))) == refused
+
+
 def test_a_stage_is_left_when_its_required_steps_are_done(story: Story):
     refusal = story.do(c.Advance).refusal
     assert refusal is not None

@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
+from protocol.commands import EpisodeId
 from protocol.directory import Directory
 from protocol.findings import dotted
 from protocol.spec import ProtocolSpec
@@ -13,7 +15,7 @@ from rehearsal.casting import problems
 from rehearsal.play import Report
 from rehearsal.rehearse import rehearse
 from rehearsal.scenario import Scenario
-from rehearsal.script import ScenarioError
+from rehearsal.script import ScenarioError, episode_id_of
 from rehearsal.transcript import WIDTH, transcript
 
 ROOT = Path(__file__).parent.parent.parent
@@ -43,6 +45,19 @@ def changed(path: str, value: Any) -> Scenario:
 
 def failed(report: Report) -> list[str]:
     return [dotted(failure.path) for failure in report.failures]
+
+
+@pytest.mark.parametrize("length", [1, 39, 40, 48])
+def test_the_episode_of_a_scenario_has_an_id_that_fits(length: int) -> None:
+    whole = episode_id_of(changed("scenario", "s" * length))
+    assert len(whole) == min(len("scenario-") + length, 48)
+    assert TypeAdapter(EpisodeId).validate_python(whole) == whole
+    assert whole.startswith("scenario-s")
+
+
+def test_two_long_names_are_two_episodes() -> None:
+    names = ["a" * 47 + "b", "a" * 47 + "c"]
+    assert len({episode_id_of(changed("scenario", name)) for name in names}) == 2
 
 
 def test_a_scenario_whose_expectations_are_met_passes(spec: ProtocolSpec, directory: Directory) -> None:
