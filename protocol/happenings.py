@@ -22,6 +22,7 @@ def happenings(event: e.Event) -> tuple[Key, ...]:
     return keys(event) if keys is not None else ()
 
 
+@_remembered
 def _changed(*names: str) -> tuple[Key, ...]:
     return tuple([("changed", name) for name in names])
 

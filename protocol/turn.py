@@ -28,6 +28,7 @@ from protocol.spec import RANK
 REFUSED = "refused"
 ON_TIME = timedelta(seconds=5)
 """A timer may be so late, by its server's rounding, without moving the rest of its ladder."""
+NO_KINDS: frozenset[str] = frozenset()
 MOST_INSTANCES = 3
 """Open instances of one obligation; with so many already owed and escalating, one more would add nothing."""
 
@@ -71,8 +72,8 @@ class Turn:
         if not answers:
             return
         before, said = self.episode, e.FactsRecorded(answers, self.at)
-        after = evolve(before, said)
-        sums = scores(self.program, before.facts, after.facts, answers)
+        scored = not answers.keys().isdisjoint(self.program.scores)
+        sums = scores(self.program, before.facts, evolve(before, said).facts, answers) if scored else {}
         now = {name: value for name, (value, at) in sums.items() if at <= self.at}
         self.emit(e.FactsRecorded({**answers, **now}, self.at) if now else said)
         for name, (value, at) in sums.items():
@@ -129,11 +130,9 @@ class Turn:
 
     def _end_obligations(self, event: e.Event, keys: Iterable[Key]) -> None:
         ended_by = self.program.ended_by
-        touched = [ended_by[key] for key in keys if key in ended_by]
-        if not touched:
-            return
-        for owed in list(self.episode.obligations.values()):
-            if any(owed.obligation in kinds for kinds in touched):
+        kinds = NO_KINDS.union(*[ended_by[key] for key in keys if key in ended_by])
+        for owed in list(self.episode.obligations.values()) if kinds else ():
+            if owed.obligation in kinds:
                 self._end_if_done(owed, event)
 
     def _end_if_done(self, owed: OpenObligation, event: e.Event) -> None:
@@ -152,7 +151,8 @@ class Turn:
                 return None
         if not proof.holds(self.episode):
             return None
-        return max([moment[0] for moment in moments if moment], default=max(event.at, owed.opened_at))
+        times = [moment[0] for moment in moments if moment]
+        return max(times) if times else max(event.at, owed.opened_at)
 
     def _evidence_moments(
         self, proof: Proof, event: e.Event, owed: OpenObligation
@@ -177,7 +177,7 @@ class Turn:
         if evidence.acknowledged is not None:
             by_role = owed.acknowledged_role == evidence.acknowledged
             moments.append((max(event.at, owed.opened_at), episode.revision) if by_role else None)
-        for fact in self.program.refreshed_facts(evidence, episode):
+        for fact in self.program.refreshed_facts(evidence, episode) if evidence.refreshed else ():
             known = episode.facts.get(fact)
             moments.append(known and (known.at, known.sequence))
         return moments
@@ -197,8 +197,12 @@ class Turn:
         At the emergency level it enters the emergency stage again: a second disclosure must not pass unheard
         because the level can't rise further.
         """
+        by_name = self.program.rules
+        touched = [by_name[name] for kind, name in keys if kind == "changed" and name in by_name]
+        if not touched:
+            return
         rank, emergency = RANK[self.episode.risk], self.program.emergency_rank
-        best = self._highest(keys, seen, max(1, min(rank, emergency)))
+        best = _highest(touched, seen, max(1, min(rank, emergency)))
         if best is None:
             return
         if best.rank > rank:
@@ -208,16 +212,6 @@ class Turn:
             self.enter_emergency(best.because)
         if best.rank == rank and self._reassessed():
             self.emit(e.RiskConfirmed(best.level, best.because, best.number, self.at))
-
-    def _highest(self, keys: Iterable[Key], seen: Episode, lowest: int) -> Rule | None:
-        best = None
-        for kind, name in keys:
-            for rule in self.program.rules.get(name, ()) if kind == "changed" else ():
-                if rule.rank < lowest:
-                    break
-                if (best is None or rule.rank > best.rank) and rule.holds(seen):
-                    best = rule
-        return best
 
     def _reassessed(self) -> bool:
         """Whether a re-assessment was written down since the level changed or was confirmed."""
@@ -369,6 +363,18 @@ class Turn:
     def _counted_from(self, planned: datetime) -> datetime:
         """A page that is on time keeps its ladder in step; after an outage nobody is paged for what was missed."""
         return planned if self.now - planned <= ON_TIME else self.now
+
+
+def _highest(touched: Iterable[Iterable[Rule]], seen: Episode, lowest: int) -> Rule | None:
+    """The highest rule that holds in what is seen; each group is in the order of its levels, highest first."""
+    best = None
+    for rules in touched:
+        for rule in rules:
+            if rule.rank < lowest:
+                break
+            if (best is None or rule.rank > best.rank) and rule.holds(seen):
+                best = rule
+    return best
 
 
 def _became(holds: Predicate, before: Episode, after: Episode) -> bool:
