@@ -10,6 +10,7 @@ RUN pip install --require-hashes -r requirements.lock
 COPY settings.py logs.py worker.py watchdog.py ./
 COPY protocol/ protocol/
 COPY rehearsal/ rehearsal/
+COPY proof/ proof/
 COPY protocol_specs/ protocol_specs/
 COPY workflows/ workflows/
 COPY activities/ activities/

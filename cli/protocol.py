@@ -8,6 +8,7 @@ import typer
 
 from cli.configuration import settings
 from cli.output import FOUND, USAGE, AsJson, Trouble, complain_of, say, say_json, table
+from cli.proving import prove, tables
 from cli.shelf import find_protocol, protocol_files, read_directory, scenario_files
 from cli.simulate import simulate
 from protocol.spec import ProtocolSpec
@@ -16,6 +17,8 @@ from protocol_specs.located import SpecErrors
 
 app = typer.Typer(no_args_is_help=True, help="Write, check and try protocols.")
 app.command("simulate")(simulate)
+app.command("prove")(prove)
+app.command("tables")(tables)
 
 Spec = Annotated[str, typer.Argument(help="A protocol's name, or the path of its file.", show_default=False)]
 
@@ -129,29 +132,6 @@ def _sound(named: str) -> ProtocolSpec:
     except SpecErrors as errors:
         complain_of(errors)
         raise typer.Exit(USAGE) from None
-
-
-@app.command("explain")
-def explain_table(
-    spec: Spec, name: Annotated[str, typer.Argument(metavar="TABLE", help="A table of it.")], as_json: AsJson = False
-) -> None:
-    """Explain a decision table: what each row decides, gaps, overlaps, and what counts while something is unknown."""
-    from protocol.explain import as_text, explain
-    from protocol.findings import did_you_mean
-    from protocol_specs.loader import read_file
-
-    document = read_file(find_protocol(spec, settings().protocols)).validate(ProtocolSpec)
-    if name not in document.tables:
-        raise Trouble(f"{document.protocol} has no table {name}", did_you_mean(name, document.tables), USAGE)
-    explained = explain(document, name)
-    if explained is None:
-        raise Trouble(f"the rows of {name} can't be compared case by case", "`holdfast protocol lint` says why")
-    if as_json:
-        say_json(explained.as_object())
-    else:
-        say(as_text(explained))
-    if not explained.sound:
-        raise typer.Exit(FOUND)
 
 
 @app.command("schema")

@@ -105,6 +105,7 @@ def _expectation(spec: ProtocolSpec, path: Path, expect: Expectation) -> Iterato
         ("values", expect.values, readable, "name that a condition can read"),
         ("facts", expect.facts, spec.facts, "fact of the protocol"),
         ("notices", expect.notices, spec.notices, "notice of the protocol"),
+        ("holds", expect.holds, spec.properties, "property of the protocol"),
         ("events", expect.events, EVENT_KINDS, "kind of event"),
         ("never_events", expect.never_events, EVENT_KINDS, "kind of event"),
     ):

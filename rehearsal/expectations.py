@@ -15,6 +15,7 @@ from protocol.episode import Episode, OpenObligation
 from protocol.findings import Path
 from protocol.local_time import show_time, to_utc
 from protocol.program import Program
+from protocol.promises import promise
 from rehearsal.scenario import Entry, Expectation, ExpectedObligation, ExpectedPage
 from rehearsal.script import Cue
 
@@ -79,7 +80,7 @@ def failures(moment: Moment) -> tuple[Failure, ...]:
     found = [*_refusal(moment, expect), *_events(moment, expect), *_pages(moment, expect)]
     if moment.episode is None:
         return (*found, *_no_episode(moment, expect))
-    for check in (_state, _obligations, _values, _facts, _resources):
+    for check in (_state, _obligations, _values, _facts, _promises, _resources):
         found.extend(check(moment, expect, moment.episode))
     return tuple(found)
 
@@ -193,6 +194,18 @@ def _facts(moment: Moment, expect: Expectation, episode: Episode) -> Iterator[Fa
         actual = "unknown" if known is None else known.value
         if wanted != actual:
             yield Failure(_at(moment, "facts", name), name, str(wanted), str(actual))
+
+
+def _promises(moment: Moment, expect: Expectation, episode: Episode) -> Iterator[Failure]:
+    owed = "yes" if episode.obligations else "no"
+    if expect.owed not in (None, owed):
+        yield Failure(_at(moment, "owed"), "anything owed", str(expect.owed), owed)
+    properties = moment.program.spec.properties
+    for place, name in enumerate(expect.holds):
+        kept = name in properties and promise(moment.program.readers, properties[name])(episode, moment.cue.at)
+        if not kept:
+            title = properties[name].title if name in properties else "no such property"
+            yield Failure(_at(moment, "holds", place), name, f"{title}", "this does not hold")
 
 
 def _events(moment: Moment, expect: Expectation) -> Iterator[Failure]:

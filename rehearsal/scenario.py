@@ -123,6 +123,10 @@ class Expectation(Element):
     events: Texts = ()
     never_events: Texts = ()
     resources: ExpectedResources | None = None
+    owed: Literal["yes", "no"] | None = None
+    """Whether anything is owed by anybody."""
+    holds: Names = ()
+    """Properties of the protocol that must hold right now."""
 
 
 class Opening(Element):

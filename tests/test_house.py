@@ -18,12 +18,13 @@ ARROWS: dict[str, set[str]] = {
     "logs": set(),
     "protocol": set(),
     "rehearsal": {"protocol"},
+    "proof": {"protocol", "rehearsal"},
     "protocol_specs": {"protocol", "rehearsal"},
     "workflows": {"protocol", "settings", "logs"},
     "audit": {"protocol", "logs"},
     "practice": {"protocol", "audit", "logs"},
     "web": {
-        *("protocol", "rehearsal", "protocol_specs", "workflows", "activities", "audit", "practice"),
+        *("protocol", "rehearsal", "proof", "protocol_specs", "workflows", "activities", "audit", "practice"),
         *("settings", "logs"),
     },
     "activities": {"protocol", "audit", "workflows", "settings", "logs"},
@@ -36,7 +37,7 @@ CORE_MAY_IMPORT = {
     "string", "textwrap", "types", "typing", "unicodedata", "zoneinfo",
     "uuid", "pydantic", "pydantic_core", "transitions",
 }  # fmt: skip
-PURE = {"protocol", "rehearsal"}
+PURE = {"protocol", "rehearsal", "proof"}
 MAY_DRAW = {"rehearsal"}
 """May draw made-up episodes, from a seed that is given."""
 CLOCK_AND_CHANCE = {"now", "utcnow", "today", "uuid1", "uuid4"}

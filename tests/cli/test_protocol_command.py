@@ -162,13 +162,13 @@ def test_a_protocol_is_shown_with_its_deadlines(capsys: Out, monkeypatch: pytest
 
 
 def test_a_table_is_explained(capsys: Out, tmp_path: Path) -> None:
-    assert run(["protocol", "explain", MINIMAL, "company"]) == 0
+    assert run(["protocol", "tables", MINIMAL, "company"]) == 0
     assert "Gaps: none, every case has an outcome." in capsys.readouterr().out
     gap = tmp_path / "gap.yaml"
     gap.write_text(Path(MINIMAL).read_text(encoding="utf-8").replace("{wish_to_die: yes, support: nobody}", "{}"))
-    assert run(["protocol", "explain", str(gap), "company", "--json"]) == 1
+    assert run(["protocol", "tables", str(gap), "company", "--json"]) == 1
     assert {"wish_to_die": ["unknown"]} in json.loads(capsys.readouterr().out)["gaps"]
-    assert run(["protocol", "explain", MINIMAL, "compny"]) == 2
+    assert run(["protocol", "tables", MINIMAL, "compny"]) == 2
     assert "did you mean `company`?" in capsys.readouterr().err
 
 

@@ -1,0 +1,99 @@
+"""How a claim about every episode is settled: slices from the smallest on, until one proves it or a story is found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from proof.explore import Explored, Explorer, Watch
+from proof.pilot import Pilot
+from proof.refining import refined
+from proof.retelling import Broken, retell
+from proof.slices import Interest, Slice, cut
+from proof.walk import Walk
+from protocol.program import Program, program
+
+Watching = Callable[[Slice, Program], Watch]
+"""Makes the watch for a slice and its program."""
+MOST_WIDENINGS = 6
+MOST_STEPS_IN_ALL = 1_000_000
+"""Macro steps for one protocol, so that a hostile one ends; what is left then is not proved."""
+
+
+def always_watch(watch: Watch) -> Watching:
+    """The same watch for every slice."""
+
+    def watching(_slice: Slice, _program: Program) -> Watch:
+        return watch
+
+    return watching
+
+
+@dataclass
+class Effort:
+    """What was explored so far, over several slices."""
+
+    configurations: int = 0
+    steps: int = 0
+    waiting: int = 0
+    """Configurations that were seen and not gone on from, where a limit stopped the exploration."""
+
+    def add(self, explored: Explored) -> None:
+        """Count one exploration."""
+        self.configurations += explored.configurations
+        self.steps += explored.steps
+        self.waiting += 0 if explored.complete else max(explored.waiting, 1)
+
+
+@dataclass
+class Ground:
+    """What every claim starts from."""
+
+    program: Program
+    pilot: Pilot = field(init=False)
+    steps_left: int = MOST_STEPS_IN_ALL
+
+    def __post_init__(self) -> None:
+        self.pilot = Pilot(self.program)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Whether a claim holds: a walk that shows it does not, or whether it is proved."""
+
+    proved: bool
+    walk: Walk | None = None
+
+
+def settle(
+    ground: Ground, effort: Effort, interest: Interest, watching: Watching, broken: Broken, with_times: bool = False
+) -> Answer:
+    """Explore ever larger slices until one is free of the fault, or the protocol itself shows it."""
+    for _ in range(MOST_WIDENINGS):
+        slice_ = cut(ground.program, interest)
+        watch = watching(slice_, program(slice_.spec))
+        explored = Explorer(slice_, watch, with_times, ground.steps_left).run()
+        effort.add(explored)
+        ground.steps_left -= explored.steps
+        if explored.story is None:
+            return Answer(explored.complete)
+        walk = retell(ground.pilot, slice_, explored.story, broken)
+        if walk is not None:
+            return Answer(False, walk)
+        sharper = refined(ground.program, interest, explored.story)
+        if sharper == interest:
+            break
+        interest = sharper
+    return Answer(False)
+
+
+def limits(effort: Effort) -> str:
+    """Where a limit stopped it, the honest words for that."""
+    if not effort.waiting:
+        return ""
+    return f" Explored {effort.configurations} of at least {effort.configurations + effort.waiting}; not proved."
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a, b or c`."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"

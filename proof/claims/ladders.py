@@ -1,0 +1,211 @@
+"""Claims about ladders: none ends in silence. And how long it takes at worst until somebody is paged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from proof.claims.common import Ground
+from proof.explore import START
+from proof.moves import Move, Moves
+from proof.slices import OPENS, Interest, cut
+from proof.verdicts import Claim, Doubt, Paging, settled
+from protocol import events as e
+from protocol.clocks import due_at
+from protocol.conditions import evaluate
+from protocol.decide import decide
+from protocol.duties import DueTable, Ladder, Obligation, Trigger
+from protocol.elements import elapsed_seconds
+from protocol.episode import next_deadline
+from protocol.findings import Finding
+from protocol.program import Program
+from protocol.program import program as program_of
+from protocol.spec import LEVELS, RANK, ProtocolSpec
+from protocol.vocabulary import accepted
+
+YEARS = 2
+"""How far ahead days are tried for clocks that stop at night, on weekends and holidays, and jump in spring and fall."""
+FIRST_DAY = date(2026, 1, 1)
+CLOCK_TIMES = (time(0, 0), time(23, 59, 59))
+
+
+def claims(ground: Ground) -> Iterator[Claim]:
+    """All claims of this kind."""
+    yield never_silent(ground)
+
+
+def never_silent(ground: Ground) -> Claim:
+    """Each ladder in use was climbed on the core: every rung, and the last one again and again."""
+    spec, doubts = ground.program.spec, list[Doubt]()
+    used: dict[str, str] = {}
+    for name, owed in spec.obligations.items():
+        used.setdefault(owed.ladder, name)
+        doubts += _addresses_nobody(spec, name, owed)
+    for ladder, name in used.items():
+        doubt = _climbed(ground.program, ladder, name)
+        doubts += [doubt] if doubt is not None else []
+    how = (
+        f"Each of {len(used)} ladders was climbed on the core to the second repeat of its last rung, and after a lease."
+    )
+    title = "No ladder ends in silence."
+    return Claim("ladders", title, settled(doubts), how, len(used), 0, tuple(doubts))
+
+
+def _addresses_nobody(spec: ProtocolSpec, name: str, owed: Obligation) -> list[Doubt]:
+    """`addressee` is somebody only while a hand-over is offered."""
+    rungs = spec.ladders[owed.ladder].rungs
+    offered = all(trigger.event == "handover_offered" for trigger in owed.opens)
+    if offered or rungs[-1].page != "addressee":
+        return []
+    message = (
+        f"the last rung of {owed.ladder} pages the addressee of a hand-over, and {name} has none: it ends in silence"
+    )
+    path = ("ladders", owed.ladder, "rungs", len(rungs) - 1, "page")
+    return [Doubt(Finding(path, message, "let the last rung page a role that is always filled, such as a supervisor"))]
+
+
+def _climbed(program: Program, ladder: str, name: str) -> Doubt | None:
+    """Open a duty with this ladder and let nobody answer; then let somebody acknowledge and do nothing."""
+    rungs = program.spec.ladders[ladder].rungs
+    repeat, lease = (elapsed_seconds(getattr(program.spec.ladders[ladder], key)) for key in ("repeat", "lease"))
+    climb = _Climb(program, name)
+    for number in range(len(rungs) + 2):
+        silence = climb.next_page()
+        if silence is None or (number > len(rungs) and silence > repeat):
+            message = f"nobody is paged for {name} any more after rung {min(number, len(rungs))} of {ladder}"
+            return Doubt(Finding(("ladders", ladder), message, "tell the maintainers of Holdfast", about_key=True))
+    silence = climb.acknowledged()
+    if silence is None or silence > lease:
+        message = f"{ladder} does not go on after an acknowledgement that was followed by nothing"
+        return Doubt(Finding(("ladders", ladder, "lease"), message, "tell the maintainers of Holdfast"))
+    return None
+
+
+class _Climb:
+    """One open duty of a protocol, alone."""
+
+    def __init__(self, program: Program, name: str) -> None:
+        self._slice = cut(program, Interest(duties=(name,), blurred=True))
+        self._moves = Moves(self._slice, program_of(self._slice.spec))
+        opened = decide(self._slice.spec, None, self._moves.opening(Move("open"), START), START).episode
+        assert opened is not None
+        self.episode, self.now = opened, START
+        self._do(Move("answers", pulses=(f"{OPENS}{name}",)))
+
+    def _do(self, move: Move) -> None:
+        for command, now in self._moves.commands(move, self.episode, self.now):
+            after = decide(self._slice.spec, self.episode, command, now).episode
+            assert after is not None
+            self.episode = after
+
+    def next_page(self) -> float | None:
+        """Seconds until somebody is paged again; None when nobody ever is."""
+        began = self.now
+        while (due := next_deadline(self.episode)) is not None:
+            step = decide(self._slice.spec, self.episode, self._moves.deadline(due), due)
+            assert step.episode is not None
+            self.episode, self.now = step.episode, due
+            if any(isinstance(one, e.PageRequested) for one in step.events):
+                return (due - began).total_seconds()
+        return None
+
+    def acknowledged(self) -> float | None:
+        """Seconds of silence after somebody says that they are on it."""
+        (owed,) = self.episode.obligations.values()
+        step = decide(
+            self._slice.spec, self.episode, self._moves.acknowledgement(owed.obligation_id, self.now), self.now
+        )
+        assert step.episode is not None
+        self.episode = step.episode
+        return self.next_page()
+
+
+# How long it takes
+
+
+def paging(program: Program) -> tuple[Paging, ...]:
+    """For each level above the first: the obligation that pages soonest after a rise to it, at worst."""
+    spec = program.spec
+    found: list[Paging] = []
+    for level in LEVELS[1:]:
+        opened = [name for name, one in spec.obligations.items() if _opens_at(program, level, one)]
+        timed = sorted(_times(spec, name, level) for name in opened)
+        if timed:
+            paged, last, name = timed[0]
+            role = spec.ladders[spec.obligations[name].ladder].rungs[-1].page
+            found.append(Paging(level, paged, name, last, role))
+    return tuple(found)
+
+
+def _opens_at(program: Program, level: str, owed: Obligation) -> bool:
+    return any(_surely(program, level, trigger) for trigger in owed.opens)
+
+
+def _surely(program: Program, level: str, trigger: Trigger) -> bool:
+    """Whether a rise to the level opens it whatever else is known."""
+    spec = program.spec
+    enters = RANK[level] >= RANK[spec.emergency.at] and trigger.entered == spec.emergency.stage
+    if not (trigger.event == "risk_raised" or enters or not trigger.happenings()):
+        return False
+    names = program.readers.bases(trigger.when)
+    if not names <= {"risk", "peak_risk"}:
+        return False
+    if trigger.when is None:
+        return True
+    domains = program.readers.domains
+    return evaluate(trigger.when.condition, lambda test: level in accepted(test, domains[test.name])) is True
+
+
+def _times(spec: ProtocolSpec, name: str, level: str) -> tuple[int, int, str]:
+    """Seconds at worst until the first page and until the last rung, if nobody acknowledges."""
+    owed = spec.obligations[name]
+    ladder = spec.ladders[owed.ladder]
+    first = _first_page(spec, owed, ladder, level)
+    return first, first + sum(elapsed_seconds(rung.wait) for rung in ladder.rungs[:-1]), name
+
+
+def _first_page(spec: ProtocolSpec, owed: Obligation, ladder: Ladder, level: str) -> int:
+    if ladder.starts == "at_opening":
+        return 0
+    due = max(_worst(spec, duration) for duration in _durations(owed, level))
+    return max(0, due - elapsed_seconds(ladder.lead)) if ladder.lead is not None else due
+
+
+def _durations(owed: Obligation, level: str) -> tuple[str, ...]:
+    if isinstance(owed.due, DueTable) and owed.due.by in ("risk", "peak_risk"):
+        chosen = owed.due.values.get(level, owed.due.otherwise)
+        return (chosen,) if chosen is not None else owed.durations()
+    return owed.durations()
+
+
+def _worst(spec: ProtocolSpec, duration: str) -> int:
+    if duration[-1] in "smh":
+        return elapsed_seconds(duration)
+    return _worst_day(spec.content_hash, duration, _Days(spec))
+
+
+class _Days:
+    """A protocol's calendar as an argument that is remembered by its content hash alone."""
+
+    def __init__(self, spec: ProtocolSpec) -> None:
+        self.spec = spec
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Days)
+
+
+@lru_cache(maxsize=512)
+def _worst_day(_hash: str, duration: str, days: _Days) -> int:
+    """The longest that it takes on any day of the coming years, clock changes and holidays included."""
+    zone, worst = ZoneInfo(days.spec.time_zone), 0
+    for number in range(YEARS * 366):
+        for clock in CLOCK_TIMES:
+            start = datetime.combine(FIRST_DAY + timedelta(days=number), clock, zone).astimezone(UTC)
+            due = due_at(duration, start, zone, days.spec.calendar)
+            worst = max(worst, int((due - start).total_seconds()))
+    return worst

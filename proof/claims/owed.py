@@ -1,0 +1,334 @@
+"""Claims about what is owed: always something, help in an emergency, nothing ended by an attempt or left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from proof.claims.combinations import impossible
+from proof.claims.common import Effort, Ground, always_watch, limits, listed, settle
+from proof.explore import Watch
+from proof.owing import Owing
+from proof.pilot import Lost, Pilot
+from proof.reading import read_by
+from proof.slices import Interest, Slice
+from proof.verdicts import Claim, Doubt, settled
+from proof.walk import Walk
+from protocol import commands as c
+from protocol import events as e
+from protocol.decide import MacroStep
+from protocol.episode import Episode, OpenObligation
+from protocol.findings import Finding, Path
+from protocol.program import Program
+from protocol.promises import promise
+from protocol.spec import RANK, Property, ProtocolSpec
+
+MOST_DONE = 40
+"""Things that people do in one stage until nothing is owed any more."""
+
+
+def claims(ground: Ground) -> Iterator[Claim]:
+    """All claims of this kind."""
+    yield armed(ground)
+    yield emergency(ground)
+    yield attempts(ground)
+    yield closing(ground)
+    yield from authored(ground)
+
+
+# Something is owed
+
+
+def armed(ground: Ground) -> Claim:
+    """In every open stage at least one deadline runs."""
+    effort, doubts = Effort(), list[Doubt]()
+    spec = ground.program.spec
+    for stage, written in spec.stages.items():
+        if written.kind == "closed":
+            continue
+        answer = None
+        for duties in _limits(spec, stage):
+            interest = Interest(frozenset({"stage"}), duties)
+            answer = settle(ground, effort, interest, always_watch(_idle(stage)), _nothing_owed)
+            if answer.proved or answer.walk is not None:
+                break
+        if answer is None or not answer.proved:
+            doubts.append(_unarmed(stage, (answer and answer.walk) or _provoked(ground.pilot, stage)))
+    how = f"Every stage with the obligations that last in it, at every deadline and just before.{limits(effort)}"
+    title = "In every open episode a deadline runs that somebody owes."
+    return Claim("armed", title, settled(doubts), how, effort.configurations, effort.steps, tuple(doubts))
+
+
+def _limits(spec: ProtocolSpec, stage: str) -> Iterator[tuple[str, ...]]:
+    """Sets of obligations, one of which should always be open in a stage: those that last, then all that it opens."""
+    entered = [name for name, one in spec.obligations.items() if _opens_in(spec, stage, one.opens)]
+    lasting = [name for name in entered if any(part.left == stage for part in spec.obligations[name].met_by)]
+    only = [name for name in lasting if all(part.left == stage for part in spec.obligations[name].met_by)]
+    yield from ((name,) for name in only[:2])
+    yield from (tuple(names) for names in (lasting, entered) if len(names) > 1)
+
+
+def _opens_in(spec: ProtocolSpec, stage: str, triggers: tuple[object, ...]) -> bool:
+    opening = stage == spec.initial
+    return any(
+        getattr(one, "entered", None) == stage or (opening and getattr(one, "event", None) == "episode_opened")
+        for one in triggers
+    )
+
+
+def _idle(stage: str) -> Watch:
+    def watch(_before: Episode | None, step: MacroStep) -> bool:
+        after = step.episode
+        return after is not None and after.closed_at is None and after.stage == stage and not after.obligations
+
+    return watch
+
+
+def _nothing_owed(walk: Walk) -> bool:
+    return walk.episode.closed_at is None and not walk.episode.obligations
+
+
+def _provoked(pilot: Pilot, stage: str) -> Walk | None:
+    """An episode in the stage in which everybody does what is owed, and then nothing is; tried by every way back."""
+    spec = pilot.spec
+    for other in ("", *(name for name, one in spec.stages.items() if one.kind == "open" and name != stage)):
+        try:
+            walk = pilot.begin()
+            walk = pilot.go_to(walk, other) if walk is not None and other else walk
+            walk = pilot.go_to(walk, stage) if walk is not None else None
+            for _ in range(MOST_DONE):
+                if walk is None or walk.episode.stage != stage:
+                    break
+                if not walk.episode.obligations:
+                    return walk
+                walk = Owing(pilot).settle_one(walk)
+        except Lost:
+            continue
+    return None
+
+
+def _unarmed(stage: str, walk: Walk | None) -> Doubt:
+    remedy = f"let an obligation open with `entered: {stage}` and end only with `left: {stage}`"
+    message = f"an episode can stay in {stage} while nothing is owed: nobody would be paged, for ever"
+    if walk is None:
+        message = f"it could not be shown that something is always owed in {stage}"
+    title = f"Something is owed in {stage}"
+    scenario = walk and walk.scenario(f"nothing_owed_in_{stage}"[:48], title, _basis("armed"), {"owed": "yes"})
+    return Doubt(Finding(("stages", stage), message, remedy, about_key=True), scenario)
+
+
+def _basis(key: str) -> str:
+    return f"A counterexample found by the proof ({key}): it fails until the protocol is mended."
+
+
+# Emergency
+
+
+def emergency(ground: Ground) -> Claim:
+    """Imminent danger opens help in the same moment, from every stage."""
+    spec, effort, doubts = ground.program.spec, Effort(), list[Doubt]()
+    stage = spec.emergency.stage
+    duties = tuple(
+        name
+        for name, one in spec.obligations.items()
+        if one.concern == "safety"
+        and any(trigger.entered == stage for trigger in one.opens)
+        and spec.ladders[one.ladder].starts == "at_opening"
+        and all(any((part.done, part.reached, part.decided)) for part in one.met_by)
+    )
+    proved = False
+    walk: Walk | None = None
+    for chosen in [*((name,) for name in duties), duties] if duties else []:
+        interest = Interest(frozenset({"stage", "risk"}), chosen)
+        answer = settle(
+            ground, effort, interest, lambda _, program: _unanswered(program), lambda one: _unheard(one, stage, duties)
+        )
+        proved, walk = answer.proved, walk or answer.walk
+        if proved:
+            break
+    if not proved:
+        doubts.append(_no_help(spec, duties, walk))
+    how = (
+        f"Every stage × risk, every way to {spec.emergency.at} risk, first and repeated emergencies, "
+        f"with {listed(duties) if duties else 'no obligation at all'}.{limits(effort)}"
+    )
+    title = f"From every open stage {spec.emergency.at} risk opens the call for help and pages somebody, at once."
+    return Claim("emergency", title, settled(doubts), how, effort.configurations, effort.steps, tuple(doubts))
+
+
+def _alarmed(before: str, events: tuple[e.Event, ...], spec: ProtocolSpec) -> bool:
+    """Whether an emergency began: it entered the stage, or should have."""
+    return any(
+        (isinstance(one, e.StageEntered) and one.stage == spec.emergency.stage)
+        or (
+            before != spec.emergency.stage
+            and (
+                isinstance(one, e.EmergencyDeclared)
+                or (isinstance(one, e.RiskRaised) and RANK[one.level] >= RANK[spec.emergency.at])
+            )
+        )
+        for one in events
+    )
+
+
+def _unanswered(program: Program) -> Watch:
+    """An alarm after which the episode is not in the emergency stage, or no call for help is owed and paged."""
+    stage = program.spec.emergency.stage
+
+    def watch(before: Episode | None, step: MacroStep) -> bool:
+        after = step.episode
+        here = before.stage if before is not None else program.spec.initial
+        if after is None or not _alarmed(here, step.events, program.spec):
+            return False
+        return after.stage != stage or not any(_paged(one) for one in after.obligations.values())
+
+    return watch
+
+
+def _paged(owed: OpenObligation) -> bool:
+    return owed.rung >= 0
+
+
+def _unheard(walk: Walk, stage: str, duties: tuple[str, ...]) -> bool:
+    if not _alarmed(stage, walk.last, walk.program.spec) and walk.episode.stage == stage:
+        return False
+    if walk.episode.stage != stage and RANK[walk.episode.risk] < RANK[walk.program.spec.emergency.at]:
+        return False
+    owed = [one for one in walk.episode.obligations.values() if one.obligation in duties]
+    return walk.episode.stage != stage or not any(map(_paged, owed))
+
+
+def _no_help(spec: ProtocolSpec, duties: tuple[str, ...], walk: Walk | None) -> Doubt:
+    stage = spec.emergency.stage
+    path: Path = ("obligations", duties[0], "opens") if duties else ("stages", stage)
+    message = f"an emergency can begin, and nobody is paged to send help: {listed(duties) or 'nothing'} does not open"
+    if walk is None:
+        message = f"it could not be shown that every emergency opens {listed(duties) if duties else 'a call for help'}"
+    remedy = f"let the call for help open with `entered: {stage}` alone, every time, with a ladder that starts at once"
+    expect = (
+        {"stage": stage, "open": dict.fromkeys(duties[:1], "any"), "pages": [{"obligation": duties[0]}]}
+        if duties
+        else {}
+    )
+    scenario = walk and walk.scenario("emergency_unheard", "An emergency is heard", _basis("emergency"), expect)
+    return Doubt(Finding(path, message, remedy), scenario)
+
+
+# Attempts
+
+
+def attempts(ground: Ground) -> Claim:
+    """An attempt ends no contact and no safety duty that is not a duty to try."""
+    spec, effort, doubts = ground.program.spec, Effort(), list[Doubt]()
+    for name, one in spec.obligations.items():
+        parties = {part.reached for part in one.met_by if part.reached} | {
+            p.attempted for p in one.met_by if p.attempted
+        }
+        if not parties or one.duty_to_try or not (one.contact or one.concern == "safety"):
+            continue
+        names = frozenset(f"contact.{party}" for party in parties)
+        answer = settle(
+            ground,
+            effort,
+            Interest(names, (name,), blurred=True),
+            always_watch(_ended_by_trying),
+            lambda walk, key=name: _tried(walk, key),
+        )
+        if not answer.proved:
+            doubts.append(_mere_attempt(name, answer.walk))
+    how = f"Every follow-up with every kind of contact and attempt, in every order.{limits(effort)}"
+    title = "No follow-up is ended by an attempt, a voicemail or a message."
+    return Claim("attempts", title, settled(doubts), how, effort.configurations, effort.steps, tuple(doubts))
+
+
+def _ended_by_trying(before: Episode | None, step: MacroStep) -> bool:
+    command = step.command
+    if before is None or not isinstance(command, c.RecordContact) or command.outcome == "reached":
+        return False
+    return any(isinstance(one, e.ObligationMet) for one in step.events)
+
+
+def _tried(walk: Walk, name: str) -> bool:
+    made = any(isinstance(one, e.ContactAttempted) for one in walk.last)
+    return made and any(isinstance(one, e.ObligationMet) and one.obligation == name for one in walk.last)
+
+
+def _mere_attempt(name: str, walk: Walk | None) -> Doubt:
+    message = f"{name} can end although nobody was reached"
+    if walk is None:
+        message = f"it could not be shown that an attempt never ends {name}"
+    remedy = "ask for `reached` in each `met_by`"
+    scenario = walk and walk.scenario(
+        f"attempt_ends_{name}"[:48], f"An attempt does not end {name}", _basis("attempts"), {"open": {name: "any"}}
+    )
+    return Doubt(Finding(("obligations", name, "met_by"), message, remedy), scenario)
+
+
+# Closing
+
+
+def closing(ground: Ground) -> Claim:
+    """Nothing is owed any more when an episode has closed."""
+    effort, doubts = Effort(), list[Doubt]()
+    for name in ground.program.spec.obligations:
+        answer = settle(
+            ground, effort, Interest(duties=(name,), blurred=True), always_watch(_left_behind), lambda _: False
+        )
+        if not answer.proved:
+            message = f"it could not be shown that an episode never closes while {name} is open"
+            doubts.append(
+                Doubt(Finding(("obligations", name), message, "tell the maintainers of Holdfast", about_key=True))
+            )
+    how = f"Every obligation, closing tried in each of its configurations.{limits(effort)}"
+    title = "No episode closes while something is owed."
+    return Claim("closing", title, settled(doubts), how, effort.configurations, effort.steps, tuple(doubts))
+
+
+def _left_behind(_before: Episode | None, step: MacroStep) -> bool:
+    after = step.episode
+    return after is not None and after.closed_at is not None and bool(after.obligations)
+
+
+# The authors' own
+
+
+def authored(ground: Ground) -> Iterator[Claim]:
+    """What clinical operations state themselves."""
+    for name, stated in ground.program.spec.properties.items():
+        yield _authored(ground, name, stated)
+
+
+def _authored(ground: Ground, name: str, stated: Property) -> Claim:
+    guard = stated.never or stated.always
+    assert guard is not None
+    names = read_by(ground.program, guard)
+    key, read = f"properties.{name}", ", ".join(sorted(names)) or "the episode"
+    if stated.never is not None and (cases := impossible(ground.program, guard, names)):
+        how = f"All {cases} combinations of {read}: it holds in none, however they come about."
+        return Claim(key, stated.title, "proved", how, cases)
+    effort = Effort()
+    duties = (*stated.owed, *(one.removeprefix("obligation.") for one in names if one.startswith("obligation.")))
+
+    def watching(cut: Slice, program: Program) -> Watch:
+        cut.extra.append(guard)
+        kept = promise(program.readers, stated)
+        return lambda _, step: step.episode is not None and not kept(step.episode, step.now)
+
+    kept = promise(ground.program.readers, stated)
+    interest = Interest(names, tuple(dict.fromkeys(duties)))
+    timed = stated.within is not None
+    answer = settle(ground, effort, interest, watching, lambda walk: not kept(walk.episode, walk.now), timed)
+    doubts = () if answer.proved else (_unkept(name, stated.title, answer.walk),)
+    owed = f" with {listed(stated.owed)}" if stated.owed else ""
+    how = f"Every configuration of {read}{owed}.{limits(effort)}"
+    return Claim(key, stated.title, settled(doubts), how, effort.configurations, effort.steps, doubts)
+
+
+def _unkept(name: str, title: str, walk: Walk | None) -> Doubt:
+    message = (
+        f"this property does not hold: {title}"
+        if walk is not None
+        else f"it could not be shown that {name} always holds"
+    )
+    remedy = "mend the protocol, or the property if it says more than was meant"
+    scenario = walk and walk.scenario(f"unkept_{name}"[:48], title, _basis(f"properties.{name}"), {"holds": [name]})
+    return Doubt(Finding(("properties", name), message, remedy, about_key=True), scenario)

@@ -1,0 +1,46 @@
+"""`prove(spec)`: everything that is claimed of a protocol, each claim with its verdict and what speaks against it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from proof.claims import ladders, owed, tables, ways
+from proof.claims.common import Ground
+from proof.verdicts import Claim, Doubt, Proof
+from protocol.check import check
+from protocol.program import program
+from protocol.spec import ProtocolSpec
+
+Told = Callable[[Claim], None]
+"""Is told of each claim as soon as it is settled."""
+
+KINDS = (tables.claims, ways.claims, ladders.claims, owed.claims)
+
+
+def prove(spec: ProtocolSpec, told: Told | None = None) -> Proof:
+    """Prove a protocol. What can't be used at all is not explored: then the only claim is that it can, refuted."""
+    found: list[Claim] = []
+    first = usable(spec)
+    _tell(first, found, told)
+    if first.verdict == "proved":
+        ground = Ground(program(spec))
+        for kind in KINDS:
+            for claim in kind(ground):
+                _tell(claim, found, told)
+    paging = ladders.paging(program(spec)) if first.verdict == "proved" else ()
+    return Proof(spec.protocol, spec.version, spec.content_hash, tuple(found), paging)
+
+
+def _tell(claim: Claim, found: list[Claim], told: Told | None) -> None:
+    found.append(claim)
+    if told is not None:
+        told(claim)
+
+
+def usable(spec: ProtocolSpec) -> Claim:
+    """What `lint` finds: names, types, reachability, laxity."""
+    errors = [finding for finding in check(spec) if finding.severity == "error"]
+    title = "The document makes sense: names, types, times, roles."
+    how = "Every check of `holdfast protocol lint`."
+    verdict = "refuted" if errors else "proved"
+    return Claim("usable", title, verdict, how, doubts=tuple(Doubt(finding) for finding in errors))

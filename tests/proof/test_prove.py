@@ -1,0 +1,75 @@
+"""The shipped protocols are proved; a claim that fails comes with a story that the core repeats."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from proof.prove import prove
+from proof.verdicts import Proof
+from protocol.spec import ProtocolSpec
+from protocol_specs.loader import load_protocol, read_yaml
+from rehearsal.rehearse import rehearse
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = ["caring_contacts", "virtual_iop_crisis", "withdrawal_monitoring"]
+MINIMAL = (ROOT / "tests" / "specs" / "minimal.yaml").read_text(encoding="utf-8")
+
+
+@cache
+def shipped(name: str) -> Proof:
+    return prove(load_protocol(ROOT / "protocol_specs" / f"{name}.yaml"))
+
+
+def minimal(old: str = "", new: str = "") -> ProtocolSpec:
+    assert old in MINIMAL
+    return read_yaml(MINIMAL.replace(old, new, 1)).validate(ProtocolSpec)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_protocol_is_proved(name: str) -> None:
+    proof = shipped(name)
+    assert [claim.key for claim in proof.claims if claim.verdict != "proved"] == []
+    assert proof.proved
+    assert proof.complete
+    assert proof.findings == ()
+    assert proof.explored > 1000
+
+
+def test_a_story_is_told_and_repeated_by_the_core() -> None:
+    spec = minimal()
+    proof = prove(spec)
+    assert not proof.proved
+    (scenario,) = proof.counterexamples
+    report = rehearse(spec, scenario)
+    assert [failure.path[-2] for failure in report.failures] == ["holds"]
+    mended = minimal(
+        "never: {risk: imminent, stage: follow_up}",
+        "never: {company: accompanied, support: present, if_unknown: fails}",
+    )
+    assert prove(mended).proved
+
+
+def test_what_cannot_be_used_is_not_explored() -> None:
+    spec = minimal("met_by: [{left: talk}]", "met_by: [{left: nowhere}]")
+    proof = prove(spec)
+    assert [claim.key for claim in proof.claims] == ["usable"]
+    assert not proof.proved
+    assert proof.complete
+    assert "`nowhere` is not a stage" in proof.findings[0].message
+
+
+def test_each_claim_is_told_as_soon_as_it_is_settled() -> None:
+    told: list[str] = []
+    proof = prove(minimal(), lambda claim: told.append(claim.key))
+    assert told == [claim.key for claim in proof.claims]
+
+
+def test_the_worst_case_until_somebody_is_paged() -> None:
+    paging = {one.level: one for one in prove(minimal()).paging}
+    assert (paging["imminent"].paged, paging["imminent"].last_rung) == (0, 120)
+    assert (paging["high"].by, paging["high"].paged) == ("care_decision", 22 * 3600)
+    assert "low" not in paging, "nothing opens because of a rise to low"
