@@ -42,7 +42,7 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class _Key:
+class FoundKey:
     """A data key as far as it could be had: neither key nor problem when it was destroyed."""
 
     client_ref: str
@@ -51,9 +51,9 @@ class _Key:
 
 
 Marks = Mapping[str, Mapping[int, str]]
-_Chunk = tuple[Sequence[Row[Any]], dict[str, _Key]]
+_Chunk = tuple[Sequence[Row[Any]], dict[str, FoundKey]]
 _NOTHING = Head(0, "")
-_NO_KEY = _Key("", problem="its key is not in the records")
+_NO_KEY = FoundKey("", problem="its key is not in the records")
 
 
 class Verifier:
@@ -94,7 +94,7 @@ class Verifier:
         for episode_id in await self._without_trail():
             lost = Fault(shown(episode_id), 1, Wrong.TRUNCATED, "the episode is known but has no trail")
             yield Verdict(shown(episode_id), 0, 0, _beginning(episode_id), lost)
-        check: _Check | None = None
+        check: ChainCheck | None = None
         async for rows, keys in self._chunks():
             for row in rows:
                 if check is None or row.episode_id != check.episode_id:
@@ -105,12 +105,12 @@ class Verifier:
         if check is not None:
             yield check.verdict()
 
-    def _check(self, episode_id: str) -> _Check:
-        return _Check(
+    def _check(self, episode_id: str) -> ChainCheck:
+        return ChainCheck(
             episode_id, self._contents, self._marks.get(episode_id, {}), self._remembered.get(episode_id, _NOTHING)
         )
 
-    async def _chunks(self, only: str | None = None) -> AsyncIterator[tuple[Sequence[Row[Any]], dict[str, _Key]]]:
+    async def _chunks(self, only: str | None = None) -> AsyncIterator[tuple[Sequence[Row[Any]], dict[str, FoundKey]]]:
         last = (only or "", 0)
         while True:
             rows, keys = await self._database.read(partial(self._read, last=last, only=only))
@@ -127,15 +127,15 @@ class Verifier:
         wrapped = reading_anything(connection, lambda: wrapped_keys(connection, ids))
         return rows, {name: self._key(one) for name, one in wrapped.items()}
 
-    def _key(self, wrapped: WrappedKey) -> _Key:
+    def _key(self, wrapped: WrappedKey) -> FoundKey:
         if not is_text(wrapped.client_ref + (wrapped.kek_id or "")):
-            return _Key(wrapped.client_ref, problem=f"the entry of its key {wrapped.key_id} is no text")
+            return FoundKey(wrapped.client_ref, problem=f"the entry of its key {wrapped.key_id} is no text")
         try:
-            return _Key(wrapped.client_ref, None if wrapped.destroyed else wrapped.unwrap(self._ring))
+            return FoundKey(wrapped.client_ref, None if wrapped.destroyed else wrapped.unwrap(self._ring))
         except UnknownKeyError:
             raise
         except SealingError as error:
-            return _Key(wrapped.client_ref, problem=str(error))
+            return FoundKey(wrapped.client_ref, problem=str(error))
 
     async def _without_trail(self) -> Sequence[str]:
         query = select(episodes.c.episode_id).outerjoin(trail, trail.c.episode_id == episodes.c.episode_id)
@@ -150,7 +150,7 @@ class Verifier:
         return sorted({*listed, *((self._marks.keys() | self._remembered.keys()) - known)})
 
 
-class _Check:
+class ChainCheck:
     """The chain of one episode as it is read, row by row."""
 
     def __init__(self, episode_id: str, contents: bool, marks: Mapping[int, str], remembered: Head) -> None:
@@ -165,7 +165,7 @@ class _Check:
         if not is_text(episode_id):
             self._fault = Fault(shown(episode_id), 1, Wrong.EDITED, "the episode's id is no text")
 
-    def take(self, row: Row[Any], key: _Key) -> None:
+    def take(self, row: Row[Any], key: FoundKey) -> None:
         """Judge the next row, unless one before it was bad."""
         if self._fault is not None:
             return
@@ -199,7 +199,7 @@ class _Check:
         detail = f"a signed checkpoint says otherwise: row {good + 1} or one from there up to this was rewritten"
         return Fault(self.episode_id, link.sequence, Wrong.REWRITTEN, detail)
 
-    def _seal_fault(self, row: Row[Any], key: _Key) -> Fault | None:
+    def _seal_fault(self, row: Row[Any], key: FoundKey) -> Fault | None:
         problem = key.problem
         if problem is None and key.client_ref != (self._client_ref or key.client_ref):
             problem = "its key is of another client than the rows before"
