@@ -34,7 +34,7 @@ from audit.queries import MOST, opened_rows
 from audit.redaction import Redactor, withheld
 from audit.releases import Release, Seen
 from audit.sealing import Keyring
-from audit.shelf import Shelf, ShelfError
+from audit.shelf import Shelf, ShelfError, protocols_of
 from audit.tables import trail
 from protocol.canonical import rfc3339
 from protocol.trail import DisclosedRow, Head, Shown, TrailRow, Withheld, genesis, link_of, verify
@@ -149,10 +149,10 @@ class _Source:
             fault = verify(page, episode_id, start=head)
             if fault is not None:
                 raise BundleError(f"{fault}. Nothing was exported")
-            if head.sequence == 0 and page[0].payload is not None:
-                protocol_hash = self._pinned(connection, page[0].payload)
-                made.protocols.add(protocol_hash)
             for row in page:
+                for protocol_hash in protocols_of([row]):  # the last one named is in force
+                    self._pinned(connection, protocol_hash)
+                    made.protocols.add(protocol_hash)
                 rows.write(_line(self._object(row, protocol_hash, made)))
             head = page[-1].head
         if head.sequence == 0:
@@ -172,15 +172,13 @@ class _Source:
                 return
             after = page[-1].sequence
 
-    def _pinned(self, connection: Connection, payload: dict[str, Any]) -> str:
-        content_hash = str(payload["event"].get("protocol_hash", ""))
+    def _pinned(self, connection: Connection, content_hash: str) -> None:
         try:
             spec = self.shelf.take(connection, content_hash)
         except ShelfError as error:
             raise BundleError(f"{error}. Nothing was exported") from None
         if self.redact and content_hash not in self.redactors:
             self.redactors[content_hash] = Redactor(spec)
-        return content_hash
 
     def _object(self, row: TrailRow, protocol_hash: str, made: Made) -> dict[str, Any]:
         if row.payload is None:

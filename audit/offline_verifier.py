@@ -145,9 +145,9 @@ def lines(archive, name):
 
 
 def check_episode(told, rows, key, count):
-    """Reads the rows of one episode; which protocol its first row names."""
+    """Reads the rows of one episode; which protocols they name."""
     episode_id, mark = told["episode_id"], told["checkpoint"]
-    previous, protocol = sha(canonical([TRAIL, episode_id])), None
+    previous, protocols = sha(canonical([TRAIL, episode_id])), set()
     for sequence in range(1, told["rows"] + 1):
         row = next(rows, None)
         if row is None:
@@ -156,14 +156,14 @@ def check_episode(told, rows, key, count):
         count["withheld"] += sum("hash" in one for one in row.get("values", ()))
         if mark is not None and sequence == mark["sequence"]:
             check_checkpoint(mark, key, [episode_id, sequence, row["hash"]])
-        if sequence == 1:
-            protocol = shown(row, "event/protocol_hash")
+        if sequence == 1 or row["kind"] == "Migrated":
+            protocols.add(shown(row, "event/protocol_hash"))
         previous = row["hash"]
     if previous != told["head"]:
         raise Bad(f"episode {episode_id}: the last row is not the one that the bundle names")
     count["rows"] += told["rows"]
     count["uncovered"] += told["rows"] - (mark["sequence"] if mark else 0)
-    return protocol
+    return protocols - {None}
 
 
 def check_contents(path, key):
@@ -179,8 +179,7 @@ def check_contents(path, key):
             raise Bad(f"the protocol {wrong[0]} does not have this hash")
         rows = lines(archive, "rows.ndjson")
         for told in lines(archive, "episodes.ndjson"):
-            protocol = check_episode(told, rows, key, count)
-            if protocol is not None and protocol not in protocols:
+            for protocol in check_episode(told, rows, key, count) - protocols.keys():
                 raise Bad(f"episode {told['episode_id']}: the protocol {protocol} is not in the bundle")
             count["episodes"] += 1
         if next(rows, None) is not None:

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Connection, select
 
 from audit.database import Database
 from audit.tables import protocols
 from protocol.spec import ProtocolSpec
+from protocol.trail import TrailRow
 
 
 class ShelfError(Exception):
     """A protocol is not in the records, or is not itself any more."""
+
+
+def protocols_of(rows: Iterable[TrailRow]) -> Iterator[str]:
+    """The hashes of the protocols that rows name: the one an episode was opened under, and those it moved to."""
+    for row in rows:
+        if row.payload is not None and (row.sequence == 1 or row.kind == "Migrated"):
+            yield str(row.payload["event"].get("protocol_hash", ""))
 
 
 class Shelf:

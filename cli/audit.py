@@ -6,6 +6,7 @@ import typer
 
 from cli.access import access
 from cli.checkpoint import checkpoint
+from cli.conformance import conformance
 from cli.export import export
 from cli.replay import replay
 from cli.verify import verify
@@ -14,7 +15,7 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Check the audit trail, replay an episode from it, export what can be checked without us.",
 )
-for command in (verify, replay, export, access, checkpoint):
+for command in (verify, replay, conformance, export, access, checkpoint):
     app.command()(command)
 
 
