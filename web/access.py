@@ -94,10 +94,10 @@ def authorize(actor: Actor | None, action: Action, target: Target = NOWHERE) -> 
     """Whether the actor may do this to that."""
     if actor is None:
         return action == "public"
-    if actor.scopes is not None and action not in actor.scopes:
-        return False
     if action in _ANYBODY:
         return True
+    if actor.scopes is not None and action not in actor.scopes:
+        return False
     return any(_role_may(role, action, target.relation) for role in actor.roles)
 
 

@@ -7,21 +7,26 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from settings import Settings
 from web import (
+    account,
+    accounts,
+    api,
     board,
     clients,
     episodes,
     facilities,
     health,
     live,
+    openings,
     protocols,
     queue,
     replay,
@@ -29,8 +34,11 @@ from web import (
     resources,
     signing_in,
 )
-from web.errors import NotThere, SignInNeeded, TooMuch, WebError
-from web.guard import routes_of
+from web.access import Actor, authorize
+from web.api_guard import invalid, problem
+from web.errors import Denied, NotThere, SignInNeeded, TooMuch, WebError
+from web.guard import routes_of, session_of
+from web.navigation import navigation
 from web.pages import STATIC, page
 from web.parts import Clock, opened, utc_now
 from web.shield import Shield, TooLong
@@ -48,6 +56,10 @@ ROUTERS: tuple[APIRouter, ...] = (
     clients.router,
     resources.router,
     facilities.router,
+    account.router,
+    accounts.router,
+    openings.router,
+    api.router,
 )
 """A noun each. A route says what it needs with `Depends(May(action))`; one that does not stops the start."""
 
@@ -83,16 +95,50 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
     app.add_exception_handler(WebError, explain)
     app.add_exception_handler(HTTPException, explain)
     app.add_exception_handler(TooLong, explain)
+    app.add_exception_handler(RequestValidationError, explain)
+    app.add_exception_handler(Exception, explain)
     return app
 
 
 async def explain(request: Request, error: Exception) -> Response:
-    """Any error as a page that says what to do."""
+    """Any error as a page, or as a problem of the API, that says what to do."""
+    if request.url.path.startswith("/api/"):
+        return problem(_as_ours(error))
     if isinstance(error, SignInNeeded):
         return await signing_in.interrupted(request, error)
-    told = error if isinstance(error, WebError) else TooMuch() if isinstance(error, TooLong) else NotThere()
+    told = _as_ours(error)
+    if isinstance(error, Denied) and request.url.path == "/" and (place := await _home(request)):
+        return RedirectResponse(place, 303)
     status = error.status_code if isinstance(error, HTTPException) else told.status
-    return await page(request, "error.html", status=status, error=told)
+    return await page(request, "error.html", status=status, error=told, glass=await _glass(request, error))
+
+
+def _as_ours(error: Exception) -> WebError:
+    if isinstance(error, WebError):
+        return error
+    if isinstance(error, RequestValidationError):
+        return invalid(error)
+    if isinstance(error, HTTPException):
+        return NotThere()
+    return TooMuch() if isinstance(error, TooLong) else WebError()
+
+
+async def _home(request: Request) -> str:
+    """The first place of somebody who has no queue."""
+    session = await session_of(request)
+    if session is None:
+        return ""
+    places = navigation(Actor(session.account.account_id, session.account.name, session.account.roles), "/")
+    return places[0]["href"] if places else "/account"
+
+
+async def _glass(request: Request, error: Exception) -> str:
+    """The episode that somebody who may not see it may open in an emergency; empty without one."""
+    session, episode_id = await session_of(request), request.path_params.get("episode_id", "")
+    if not isinstance(error, Denied) or session is None or not episode_id:
+        return ""
+    actor = Actor(session.account.account_id, session.account.name, session.account.roles)
+    return str(episode_id) if authorize(actor, "access.break_glass") else ""
 
 
 class Assets(StaticFiles):

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from audit.access import Access, record
 from protocol.commands import DeclareEmergency, HumanCommand
 from protocol.decide import decide
 from protocol.engine import Receipt
@@ -45,7 +46,8 @@ MOST_SAID = 8
 
 @router.get("/episodes/{episode_id}")
 async def episode_page(request: Request, visit: Reader, episode_id: str, step: str = "") -> Response:
-    """The page."""
+    """The page. That it was looked at is written down first."""
+    await noted(visit, episode_id)
     return await shown(request, visit, await see(visit.parts, episode_id), step=step)
 
 
@@ -106,6 +108,15 @@ async def draft(request: Request, visit: Doer, episode_id: str) -> Response:
     if "application/json" in request.headers.get("accept", ""):
         return JSONResponse({"said": said})
     return RedirectResponse(f"/episodes/{episode_id}", 303)
+
+
+async def noted(visit: Visit, episode_id: str) -> None:
+    """Write into the access trail that somebody looks at an episode; once for a while of looking."""
+    who, now = visit.actor.account_id, visit.parts.clock()
+    if visit.parts.fresh.looks_again(who, episode_id, now):
+        return
+    purpose = {"broke_glass": "emergency opening", "none": "by role"}.get(visit.target.relation, "care")
+    await record(visit.parts.database, Access(now, who, visit.actor.roles[0], "read", purpose, episode_id))
 
 
 async def meant(visit: Visit, seen: Seen, attempt: Attempt) -> HumanCommand:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from datetime import datetime, timedelta
+from typing import Any
 
 MOST = 2_000
+ONE_LOOK = timedelta(minutes=10)
+"""A page that is opened again within this time is the same look."""
 
 
 class Fresh:
@@ -12,6 +16,7 @@ class Fresh:
 
     def __init__(self) -> None:
         self._opened: OrderedDict[str, str] = OrderedDict()
+        self._looks: OrderedDict[tuple[str, str], datetime] = OrderedDict()
         self._said: OrderedDict[str, list[str]] = OrderedDict()
 
     def note_opened(self, episode_id: str, account_id: str) -> None:
@@ -23,6 +28,15 @@ class Fresh:
         """Whether this person opened it here."""
         return self._opened.get(episode_id) == account_id
 
+    def looks_again(self, account_id: str, episode_id: str, now: datetime) -> bool:
+        """Whether this person looked at that episode a few minutes ago; notes that they do now."""
+        key, before = (account_id, episode_id), self._looks.get((account_id, episode_id))
+        if before is not None and now - before < ONE_LOOK:
+            return True
+        self._looks[key] = now
+        _trim(self._looks)
+        return False
+
     def say(self, session: str, lines: list[str]) -> None:
         """Keep what the next page of this session is to say."""
         self._said[session] = lines
@@ -33,6 +47,6 @@ class Fresh:
         return self._said.pop(session, [])
 
 
-def _trim(kept: OrderedDict[str, str] | OrderedDict[str, list[str]]) -> None:
+def _trim(kept: OrderedDict[Any, Any]) -> None:
     while len(kept) > MOST:
         kept.popitem(last=False)

@@ -15,6 +15,7 @@ PLACES: tuple[tuple[str, str, Action], ...] = (
     ("Facilities", "/facilities", "directory.read"),
     ("Protocols", "/protocols", "protocol.read"),
     ("Audit", "/audit", "audit.read"),
+    ("Emergency openings", "/openings", "access.review"),
     ("Accounts", "/accounts", "account.manage"),
 )
 """Label, address, and what one must be allowed to do there."""

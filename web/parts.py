@@ -23,6 +23,7 @@ from practice.numbers import Numbers
 from practice.reach import Reach
 from practice.sealing import Seal
 from practice.sessions import Sessions
+from practice.tokens import Tokens
 from protocol.directory import Directory
 from protocol_specs.loader import load
 from protocol_specs.rota_file import RotaFile
@@ -53,6 +54,7 @@ class Parts:
     directory: Directory
     accounts: Accounts
     sessions: Sessions
+    tokens: Tokens
     drafts: Drafts
     reach: Reach
     fresh: Fresh
@@ -92,6 +94,7 @@ async def opened(settings: Settings, clock: Clock = utc_now) -> AsyncGenerator[P
             directory=load(settings.directory, Directory),
             accounts=Accounts(database, seal),
             sessions=Sessions(database),
+            tokens=Tokens(database),
             drafts=Drafts(database, seal),
             reach=Reach(database, seal),
             fresh=Fresh(),

@@ -1,0 +1,135 @@
+"""What the API takes and gives, and its description (OpenAPI). Command bodies are made from the core's commands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, fields
+from typing import Annotated, Any, Literal, cast, get_type_hints
+
+from fastapi import FastAPI
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, create_model
+
+from practice.accounts import Role
+from protocol.commands import Choices, Facts, HumanCommand, Identifier, Reason, Text, Word
+from web.acting import COMMANDS, COMMON
+
+CLOSED = ConfigDict(strict=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Said(BaseModel):
+    """What every command may say besides its own fields."""
+
+    model_config = CLOSED
+
+    occurred_at: AwareDatetime | None = None
+    """When it really happened; now when left out."""
+    expected_revision: Annotated[int, Field(ge=0)] | None = None
+    """The revision that the person saw; or the header If-Match."""
+    role: Word | None = None
+    """In which of the holder's roles; by default the one that the act is for."""
+
+
+def _body(command: type[HumanCommand]) -> type[Said]:
+    hints = get_type_hints(command, include_extras=True)
+    own: dict[str, Any] = {"kind": (Literal[command.__name__], ...)}
+    for one in fields(command):
+        if one.name in COMMON:
+            continue
+        if one.default is not MISSING:
+            own[one.name] = (hints[one.name], one.default)
+        elif one.default_factory is not MISSING:
+            own[one.name] = (hints[one.name], Field(default_factory=one.default_factory))
+        else:
+            own[one.name] = (hints[one.name], ...)
+    return create_model(command.__name__, __base__=Said, __doc__=command.__doc__, **own)
+
+
+BODIES: dict[str, type[Said]] = {command.__name__: _body(command) for command in COMMANDS.values()}
+"""By kind."""
+
+
+def _either(kinds: Iterable[Any]) -> Any:
+    found: Any = None
+    for kind in kinds:
+        found = kind if found is None else found | kind
+    return found
+
+
+_KINDS: Any = _either(BODIES.values())
+COMMAND_BODY: TypeAdapter[Said] = cast("Any", TypeAdapter)(Annotated[_KINDS, Field(discriminator="kind")])
+
+
+class OpeningBody(BaseModel):
+    """Report a crisis."""
+
+    model_config = CLOSED
+
+    client_ref: Identifier
+    protocol: Word | None = None
+    """The usual protocol of a crisis when left out."""
+    crisis_types: Choices = ()
+    facts: Facts = Field(default_factory=dict)
+    said: Text = ""
+    """What was said, kept as an addendum to the opening."""
+    drill: bool = False
+    another: bool = False
+    """Open one although the client has an open episode."""
+    occurred_at: AwareDatetime | None = None
+
+
+class EmergencyBody(BaseModel):
+    """Take the emergency path."""
+
+    model_config = CLOSED
+
+    reason: Text = ""
+
+
+class ReasonBody(BaseModel):
+    """Why."""
+
+    model_config = CLOSED
+
+    reason: Annotated[Reason, Field(min_length=10, max_length=1_000)]
+
+
+class AccountBody(BaseModel):
+    """A new account."""
+
+    model_config = CLOSED
+
+    account_id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,47}$")]
+    name: Annotated[str, Field(min_length=1, max_length=120)]
+    roles: Annotated[tuple[Role, ...], Field(min_length=1, max_length=6)]
+    password: Annotated[str, Field(min_length=12, max_length=200)]
+
+
+OPENING: TypeAdapter[OpeningBody] = TypeAdapter(OpeningBody)
+EMERGENCY: TypeAdapter[EmergencyBody] = TypeAdapter(EmergencyBody)
+REASON: TypeAdapter[ReasonBody] = TypeAdapter(ReasonBody)
+ACCOUNT: TypeAdapter[AccountBody] = TypeAdapter(AccountBody)
+
+_ADAPTERS: Mapping[str, TypeAdapter[Any]] = {
+    "CommandBody": COMMAND_BODY,
+    "OpeningBody": OPENING,
+    "EmergencyBody": EMERGENCY,
+    "ReasonBody": REASON,
+    "AccountBody": ACCOUNT,
+}
+
+
+def takes(name: str) -> dict[str, Any]:
+    """What a route says of its body."""
+    schema = {"$ref": f"#/components/schemas/{name}"}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def description(app: FastAPI) -> dict[str, Any]:
+    """The API in OpenAPI, with the bodies that are read strictly by ourselves."""
+    told = app.openapi()
+    schemas = told.setdefault("components", {}).setdefault("schemas", {})
+    for name, adapter in _ADAPTERS.items():
+        schema = adapter.json_schema(ref_template="#/components/schemas/{model}")
+        schemas |= schema.pop("$defs", {})
+        schemas[name] = schema
+    return told

@@ -1,0 +1,60 @@
+"""Opening an episode that is not one's own, in an emergency, with a reason; and the review of such openings."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from audit.access import Access, record
+from web.errors import NotThere
+from web.forms import fields_of
+from web.guard import MOST_FIELDS, May, Visit
+from web.pages import page
+from web.people import names_of
+
+router = APIRouter(include_in_schema=False)
+Breaker = Annotated[Visit, Depends(May("access.break_glass"))]
+Reviewer = Annotated[Visit, Depends(May("access.review"))]
+
+SHORTEST_REASON, LONGEST_REASON = 10, 1_000
+
+
+@router.get("/openings/new/{episode_id}")
+async def new(request: Request, visit: Breaker, episode_id: str) -> Response:
+    """Asks for the reason. Says nothing about the episode, not even whether there is one."""
+    return await page(request, "opening.html", of=episode_id, typed="", error="")
+
+
+@router.post("/openings/new/{episode_id}")
+async def break_glass(request: Request, visit: Breaker, episode_id: str) -> Response:
+    """Open it for some hours; it is written down at once and listed for review."""
+    form = fields_of((await request.form(max_files=0, max_fields=MOST_FIELDS)).multi_items())
+    reason = form.get("reason", [""])[0].strip()
+    if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON:
+        error = f"Say why, in {SHORTEST_REASON} to {LONGEST_REASON} characters"
+        return await page(request, "opening.html", status=422, of=episode_id, typed=reason, error=error)
+    parts, now = visit.parts, visit.parts.clock()
+    summary = await parts.queries.get_episode(episode_id)
+    if summary is None:
+        raise NotThere
+    look = Access(now, visit.actor.account_id, visit.actor.roles[0], "read", "emergency opening", episode_id)
+    await record(parts.database, look)
+    await parts.reach.break_glass(visit.actor.account_id, summary.client_ref, reason, now)
+    return RedirectResponse(f"/episodes/{episode_id}", 303)
+
+
+@router.get("/openings")
+async def openings(request: Request, visit: Reviewer, show: str = "") -> Response:
+    """Openings that wait for a review, or all."""
+    found = await visit.parts.reach.openings(unreviewed=show != "all")
+    return await page(request, "openings.html", openings=found, show=show, names=await names_of(visit.parts))
+
+
+@router.post("/openings/{access_id}/review")
+async def review(visit: Reviewer, access_id: str) -> Response:
+    """Note that one has looked at it; nobody reviews their own."""
+    await visit.parts.reach.review(access_id, visit.actor.account_id, visit.parts.clock())
+    return RedirectResponse("/openings", 303)
