@@ -58,16 +58,22 @@ class SigningKeys:
 
     def check(self, statement: Statement, signature: str) -> None:
         """Raises CheckpointError when the signature is not ours."""
-        key = self._keys.get(statement.key_id)
+        self._check(statement.key_id, statement.signed(), signature, f"checkpoint {statement.number}")
+
+    def check_text(self, text: str, key_id: str, signature: str, name: str) -> None:
+        """Raises CheckpointError, which names what was signed, when the signature is not ours."""
+        self._check(key_id, text.encode(), signature, name)
+
+    def _check(self, key_id: str, signed: bytes, signature: str, name: str) -> None:
+        key = self._keys.get(key_id)
         if key is None:
             raise CheckpointError(
-                f"checkpoint {statement.number} is signed with {statement.key_id!r}, which this process does not have; "
-                "add it to HOLDFAST_SIGNING_KEYS"
+                f"{name} is signed with {key_id!r}, which this process does not have; add it to HOLDFAST_SIGNING_KEYS"
             )
         try:
-            key.public_key().verify(bytes.fromhex(signature), statement.signed())
+            key.public_key().verify(bytes.fromhex(signature), signed)
         except (InvalidSignature, ValueError):
-            raise CheckpointError(f"checkpoint {statement.number}: the signature does not fit") from None
+            raise CheckpointError(f"{name}: the signature does not fit") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,13 @@ Temporal is not needed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
 
 from audit.database import Database
+from audit.publications import PublicationError, Publications
 from audit.queries import MOST, Queries
 from audit.sealing import Keyring
 from audit.shelf import Shelf, ShelfError
@@ -21,6 +23,7 @@ from audit.tables import trail
 from audit.verify import Verdict, Verifier
 from protocol.account import Entry, account
 from protocol.breaches import Breach, breaches
+from protocol.publishing import exception_of, publication_of
 from protocol.replay import ReplayError
 from protocol.spec import ProtocolSpec
 from protocol.trail import Head, TrailRow
@@ -38,6 +41,8 @@ class History:
     verdict: Verdict
     spec: ProtocolSpec
     """The protocol that the episode was opened under."""
+    exceptions: tuple[str, ...]
+    """Who answers for a version that was published though it was not found good, of each version it ran under."""
     entries: tuple[Entry, ...]
     breaches: tuple[Breach, ...]
     stopped: str | None
@@ -74,6 +79,7 @@ async def history(
     spec = await _pinned(documents, rows[0])
     moves = [await _pinned(documents, row) for row in rows if row.kind == "Migrated"]
     later = {one.content_hash: one for one in moves}
+    exceptions = await _exceptions(database, (spec, *moves))
     entries: list[Entry] = []
     stopped = None if verdict.fault is None else str(verdict.fault)
     try:
@@ -81,7 +87,7 @@ async def history(
             entries.append(entry)
     except ReplayError as error:
         stopped = str(error)
-    return History(episode_id, verdict, spec, tuple(entries), tuple(breaches(entries)), stopped)
+    return History(episode_id, verdict, spec, exceptions, tuple(entries), tuple(breaches(entries)), stopped)
 
 
 async def episodes_beginning_with(database: Database, beginning: str, limit: int = 6) -> tuple[str, ...]:
@@ -112,3 +118,13 @@ async def _pinned(shelf: Shelf, first: TrailRow) -> ProtocolSpec:
         return await shelf.protocol(first.payload["event"].get("protocol_hash", ""))
     except ShelfError as error:
         raise HistoryError(f"episode {first.episode_id}: {error}") from None
+
+
+async def _exceptions(database: Database, versions: Sequence[ProtocolSpec]) -> tuple[str, ...]:
+    """What the publications say; that they were changed is one more thing to be said."""
+    try:
+        record = (await Publications(database).read()).record
+    except PublicationError as error:
+        return (str(error),)
+    told = ((one.version, exception_of(publication_of(record, one.content_hash))) for one in versions)
+    return tuple(f"version {version} was published by exception, {said}" for version, said in told if said)

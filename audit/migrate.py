@@ -19,6 +19,7 @@ RIGHTS = {
     "trail": "SELECT, INSERT",
     "protocols": "SELECT, INSERT",
     "checkpoints": "SELECT, INSERT",
+    "publications": "SELECT, INSERT",
     "client_keys": "SELECT, INSERT",
     "accesses": "SELECT, INSERT",
     "releases": "SELECT, INSERT",

@@ -1,8 +1,8 @@
 """The tables of the records. The migrations make them; a test holds the two together.
 
-`trail`, `protocols`, `checkpoints`, `accesses`, `releases` and `holds` only ever grow: triggers refuse UPDATE and
-DELETE. `episodes`, `obligations`
-and `pages` are projections: what lists need, made from the trail and replaceable. Hashes are lower-case hexadecimal.
+`trail`, `protocols`, `publications`, `checkpoints`, `accesses`, `releases` and `holds` only ever grow: triggers refuse
+UPDATE and DELETE. `episodes`, `obligations` and `pages` are projections: what lists need, made from the trail and
+replaceable. Hashes are lower-case hexadecimal.
 """
 
 from __future__ import annotations
@@ -104,6 +104,23 @@ checkpoints = Table(
     Column("rows", Integer, nullable=False),
     Column("marks", Text, nullable=False),
     Column("root", Text, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("signature", Text, nullable=False),
+    CheckConstraint("number >= 1", name="number"),
+    sqlite_strict=True,
+)
+
+publications = Table(
+    "publications",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("at", Moment, nullable=False),
+    Column("act", Text, nullable=False),
+    Column("protocol", Text, nullable=False),
+    Column("protocol_hash", Text, ForeignKey("protocols.hash"), nullable=False),
+    Column("said", Text, nullable=False),
+    Column("previous_hash", Text, nullable=False),
+    Column("hash", Text, nullable=False),
     Column("key_id", Text, nullable=False),
     Column("signature", Text, nullable=False),
     CheckConstraint("number >= 1", name="number"),

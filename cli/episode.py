@@ -18,8 +18,9 @@ from cli import board
 from cli.configuration import settings
 from cli.desk import Desk, at_desk, utc_now
 from cli.face import Face, drawn, face_of
+from cli.opening import spec_to_open
 from cli.output import FOUND, AsJson, console, say, say_json
-from cli.shelf import find_owner, find_person, read_directory, read_protocol, read_rota
+from cli.shelf import find_owner, find_person, read_directory, read_rota
 from cli.verbs import As, At, CommandId, Facts, Order, Role, add_verbs, command_of, moment_of, split_facts
 from protocol.answers import read_answers
 from protocol.commands import DeclareEmergency, OfferHandover, OpenEpisode
@@ -38,7 +39,9 @@ Reference = Annotated[str, typer.Argument(help="The episode's id, or its beginni
 
 @app.command("open")
 def open_episode(
-    protocol: Annotated[str, typer.Argument(help="Name or path of the protocol.", show_default=False)],
+    protocol: Annotated[
+        str, typer.Argument(help="Name of the protocol; a path only in the embedded mode.", show_default=False)
+    ],
     client: Annotated[str, typer.Option(help="Reference of the client; never a name.", show_default=False)],
     actor: As,
     owner: Annotated[str | None, typer.Option(help="Who owns the episode; you when left out.")] = None,
@@ -51,8 +54,8 @@ def open_episode(
     command_id: CommandId = None,
     as_json: AsJson = False,
 ) -> None:
-    """Open an episode under a protocol."""
-    spec = read_protocol(protocol, settings().protocols)
+    """Open an episode under the version of a protocol that is in effect."""
+    spec, warning = spec_to_open(settings(), protocol, utc_now())
     rota = read_rota(settings())
     _, acting = find_person(rota, actor, role, spec, unlicensed=True)
     if owner is not None:
@@ -74,6 +77,8 @@ def open_episode(
     async def work(desk: Desk) -> Receipt:
         return await (await desk.engine()).open(spec, command)
 
+    if warning and not as_json:
+        say(f"Check: {warning}")
     _show_receipt(program(spec), at_desk(work), now, as_json=as_json)
 
 

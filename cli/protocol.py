@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from cli import publishing
 from cli.configuration import settings
 from cli.output import FOUND, USAGE, AsJson, Trouble, complain_of, say, say_json, table
 from cli.proving import prove, tables
@@ -15,7 +16,7 @@ from protocol.spec import ProtocolSpec
 from protocol_specs.loader import load_protocol
 from protocol_specs.located import SpecErrors
 
-app = typer.Typer(no_args_is_help=True, help="Write, check and try protocols.")
+app = typer.Typer(no_args_is_help=True, help="Write, check, try and publish protocols.")
 app.command("simulate")(simulate)
 app.command("prove")(prove)
 app.command("tables")(tables)
@@ -163,3 +164,10 @@ def draw_diagram(
         say_json(chart(document))
         return
     say((draw_mermaid(document) if mermaid else draw_svg(document)).rstrip())
+
+
+app.command("submit")(publishing.submit_version)
+app.command("send-back")(publishing.send_version_back)
+app.command("publish")(publishing.publish_version)
+app.command("retire")(publishing.retire_version)
+app.command("versions")(publishing.list_versions)

@@ -73,6 +73,7 @@ def as_object(told: History, *, only_breaches: bool) -> dict[str, Any]:
         "sound": told.sound,
         "chain": {"rows": told.verdict.rows, "head": told.verdict.head.hash, "fault": told.verdict.fault},
         "protocol": {"name": spec.protocol, "version": spec.version, "hash": spec.content_hash},
+        "exceptions": told.exceptions,
         "differences": told.differences,
         "stopped": told.stopped,
         "breaches": [{**asdict(one), "led": [entry.sequence for entry in one.led]} for one in told.breaches],
@@ -97,6 +98,8 @@ def lines(told: History, *, only_breaches: bool) -> Iterator[str]:
     words = Words(told.spec)
     yield f"Episode {told.episode_id}"
     yield from _hung("", f"Protocol: {told.spec.title}, version {told.spec.version}, {told.spec.content_hash}.")
+    for exception in told.exceptions:
+        yield from _hung("", f"EXCEPTION: {exception}")
     yield from _hung("", f"Told from the records alone. Local time: {told.spec.time_zone}.")
     if only_breaches:
         for number, breach in enumerate(told.breaches, start=1):

@@ -2,7 +2,7 @@
 
 1. Take the folder `var` for ourselves; refuse when another stack has it.
 2. Start the mail catcher and the Temporal server, and wait until both serve.
-3. Bring the records database to the newest form.
+3. Bring the records database to the newest form; at the first start, publish the shipped protocols.
 4. Start the worker, the watchdog that looks after it, and the web application with its demo accounts.
 5. At the first start, open a few fictional episodes.
 6. Keep all of it alive until Ctrl-C; then stop the worker, which drains, and the rest.
@@ -26,6 +26,7 @@ from audit.migrate import upgrade
 from cli.demo_accounts import add_demo_accounts, greeting
 from cli.parts import NoTemporal, host_and_port, is_loopback, mailbox, temporal_server, watchdog, web, worker
 from cli.processes import Child, ChildFailed, Keeper, Say
+from cli.shipped import publish_shipped
 from settings import Settings, variable
 
 __all__ = ["CannotStart", "ChildFailed", "NoTemporal", "Stack", "Voice", "as_lines", "as_text", "run"]
@@ -117,6 +118,7 @@ class Stack:
             await self.keep(mailbox(settings))
         await self.keep(temporal_server(settings))
         await asyncio.to_thread(upgrade, settings.database_url.get_secret_value())
+        await publish_shipped(settings)
         await self.keep(worker(settings))
         await self.keep(watchdog(settings))
         password = await add_demo_accounts(settings)

@@ -11,7 +11,9 @@ import typer
 
 from audit.checkpoints import Signed
 from audit.lists import Comparison, Lists
+from audit.publications import PublicationError, Publications
 from audit.verify import Verdict, Verifier
+from cli.books import signing_keys
 from cli.checkpoint import Compared, compare, read_pinned
 from cli.desk import Desk, at_desk
 from cli.heads import Asked, ask_all, ask_one, hold
@@ -27,6 +29,8 @@ class Findings:
     lists: list[Comparison] | None
     """None when they were not compared."""
     asked: Asked
+    publications: str
+    """What is wrong with the list of what was published; empty when nothing is."""
 
     @property
     def bad(self) -> list[str]:
@@ -34,7 +38,7 @@ class Findings:
         found = [str(one.fault) for one in self.verdicts if one.fault is not None]
         for one in self.lists or ():
             found += [str(finding) for finding in (one.disagreement, self.cut(one)) if finding is not None]
-        return found + ([self.checkpoints.problem] if self.checkpoints.problem else [])
+        return found + [one for one in (self.checkpoints.problem, self.publications) if one]
 
     def cut(self, one: Comparison) -> str | None:
         """A trail that ends before the list, unless its workflow says that rows are still on the way."""
@@ -76,7 +80,16 @@ async def _verify(desk: Desk, reference: str | None, pinned: Signed | None, *, q
     verdicts = [one async for one in verifier.all()] if episode_id is None else [await verifier.episode(episode_id)]
     verdicts = await hold(desk, asked, verdicts)
     lists = None if quick else [one async for one in Lists(desk.records, desk.ring).compare(verdicts)]
-    return Findings(verdicts, compared, lists, asked)
+    return Findings(verdicts, compared, lists, asked, await _publications(desk))
+
+
+async def _publications(desk: Desk) -> str:
+    keys = signing_keys() if desk.settings.signing_keys else None
+    try:
+        await Publications(desk.records, keys).read()
+    except PublicationError as error:
+        return str(error)
+    return ""
 
 
 def _as_object(found: Findings) -> dict[str, Any]:
@@ -85,6 +98,7 @@ def _as_object(found: Findings) -> dict[str, Any]:
         "found": found.bad,
         "episodes": found.verdicts,
         "checkpoints": {"rows": found.checkpoints.found.rows, "problem": found.checkpoints.problem},
+        "publications": {"problem": found.publications or None},
         "lists": found.lists,
         "workflows": {
             "asked": {name: view.head for name, view in found.asked.views.items()},
@@ -103,7 +117,9 @@ def _show(found: Findings, *, quick: bool) -> None:
     for line in found.bad:
         say(f"\nBAD: {line}")
     say()
-    for line in (_chains(found, quick=quick), found.checkpoints.said, _lists(found), found.asked.said, _unseen(found)):
+    published = f"Publications: {'BAD' if found.publications else 'all good'}."
+    told = (_chains(found, quick=quick), found.checkpoints.said, published, _lists(found), found.asked.said)
+    for line in (*told, _unseen(found)):
         if line:
             say(line)
 

@@ -15,12 +15,16 @@ from audit.database import Database, connect, connect_sync
 from audit.holds import hold
 from audit.keys import destroy
 from audit.migrate import upgrade
+from audit.publications import Publications
 from audit.queries import Queries
 from audit.releases import Release, note_in
 from audit.store import Store
+from protocol.publishing import Publication
 from tests.audit.records import RING, START, fill, rows, summary
+from tests.protocol.specs import compact
 
 SIGNING = SigningKeys([("s1", b"s" * 32)])
+SUBMITTED = Publication("submitted", START, "compact", "1.0.0", compact().content_hash, "finn", "peer")
 DOCUMENT = "{}"
 DOCUMENT_HASH = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
 
@@ -31,6 +35,8 @@ CHANGES = [
     "DELETE FROM trail WHERE sequence = 2",
     "UPDATE protocols SET document = '{ }'",
     "DELETE FROM protocols",
+    "UPDATE publications SET act = 'retired'",
+    "DELETE FROM publications",
     "UPDATE checkpoints SET rows = 0",
     "DELETE FROM checkpoints",
     "DELETE FROM client_keys",
@@ -43,10 +49,15 @@ CHANGES = [
 ]
 REPLACING = [
     f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}"
-    for table in ("trail", "protocols", "checkpoints", "client_keys", "accesses", "holds", "releases")
+    for table in ("trail", "protocols", "publications", "checkpoints", "client_keys", "accesses", "holds", "releases")
 ]
-TRUNCATING = ["TRUNCATE trail CASCADE", "TRUNCATE protocols", "TRUNCATE checkpoints", "TRUNCATE client_keys CASCADE"]
-TRUNCATING += ["TRUNCATE accesses", "TRUNCATE holds", "TRUNCATE releases"]
+TRUNCATING = [
+    "TRUNCATE trail CASCADE",
+    "TRUNCATE protocols CASCADE",
+    "TRUNCATE checkpoints",
+    "TRUNCATE client_keys CASCADE",
+]
+TRUNCATING += ["TRUNCATE publications", "TRUNCATE accesses", "TRUNCATE holds", "TRUNCATE releases"]
 
 
 @pytest.mark.parametrize("change", [*CHANGES, *REPLACING, *TRUNCATING])
@@ -57,6 +68,7 @@ async def test_the_database_refuses_changes(store: Store, records: Database, que
     made = await fill(store, 2)
     await store.save_protocol(DOCUMENT_HASH, "p", "1", DOCUMENT)
     await Checkpointer(records, SIGNING, lambda: START).make()
+    await Publications(records, SIGNING).add(compact(), lambda _: SUBMITTED)
     await record(records, Access(START, "lee", "auditor", "read", client_ref="client-1"))
     await hold(records, "client-1", "lee", "subpoena", START)
     await records.write(lambda connection: note_in(connection, Release("1", "ab" * 32), START))
@@ -93,6 +105,7 @@ async def test_the_application_can_do_its_work(application_url: str):
     await store.save_protocol(DOCUMENT_HASH, "p", "1", DOCUMENT)
     assert len(await Queries(records, RING).trail_rows("ep-1")) == 5
     assert await Checkpointer(records, SIGNING, lambda: START).make() == 1
+    assert await Publications(records, SIGNING).add(compact(), lambda _: SUBMITTED) == SUBMITTED
     await record(records, Access(START, "lee", "auditor", "read", client_ref="client-1"))
     await hold(records, "client-1", "lee", "subpoena", START)
     await records.write(lambda connection: note_in(connection, Release("1", "ab" * 32), START))
