@@ -274,10 +274,13 @@ def _climb_now(episode: Episode, page_id: str, at: datetime) -> Changes:
 
 
 def _acknowledged(episode: Episode, event: e.Acknowledged, revision: int) -> Changes:
+    """The ladder is silent for the lease. Whoever says "I am on it" is not paged sooner for having said so."""
+    owed = episode.obligations.get(event.obligation_id)
+    planned = event.lease_until if owed is None else owed.next_page_at
     return _owed_changed(
         episode,
         event.obligation_id,
-        next_page_at=event.lease_until,
+        next_page_at=max(planned, event.lease_until),
         lease_until=event.lease_until,
         acknowledged_by=event.by,
         acknowledged_role=event.role,

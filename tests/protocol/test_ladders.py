@@ -11,7 +11,7 @@ from protocol import commands as c
 from protocol import events as e
 from protocol.effects import EFFECT, Page
 from protocol.evolve import MOST_PAGES_OPEN
-from tests.protocol.specs import duty, with_duties
+from tests.protocol.specs import LADDERS, duty, protocol, with_duties
 from tests.protocol.story import START, Story, code, kinds, span
 
 
@@ -221,6 +221,18 @@ def test_when_the_lease_ends_the_next_rung_is_paged(story: Story):
     story.do(c.Acknowledge, obligation_id="finish_assessment-1")
     assert paged(story.later("45m").sweep()) == [("finish_assessment", 1, "supervisor")]
     assert story.owed("finish_assessment")[0].lease_until is None
+
+
+def test_saying_that_one_is_on_it_brings_no_page_sooner(story: Story):
+    """The ladder's own next page stands where the lease is shorter."""
+    slow = {**LADDERS["late"], "lease": "5m"}
+    story = Story.begun(protocol(ladders={**LADDERS, "late": slow}))
+    story.later("2h").sweep()
+    story.do(c.Acknowledge, obligation_id="finish_assessment-1")
+    (owed,) = story.owed("finish_assessment")
+    assert (owed.lease_until, owed.next_page_at) == (story.now + span("5m"), story.now + span("10m"))
+    assert not paged(story.later("9m").sweep())
+    assert paged(story.later("1m").sweep()) == [("finish_assessment", 1, "supervisor")]
 
 
 @pytest.mark.parametrize("by", ["mara", "ben"])

@@ -10,10 +10,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from protocol.directory import Directory
+from protocol.program import program
 from protocol.rota import PERSONAL, Rota, resolve
 from protocol.spec import ProtocolSpec
 from protocol_specs.lint import lint
 from protocol_specs.loader import load, load_protocol
+from rehearsal.coverage import Coverage, cover
+from rehearsal.rehearse import rehearse
 from rehearsal.scenario import Scenario
 
 SPECS = Path(__file__).parents[2] / "protocol_specs"
@@ -79,3 +82,26 @@ def test_every_role_that_a_ladder_pages_is_answered_at_every_hour(name: str) -> 
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_nothing_is_found_in_a_shipped_protocol(name: str) -> None:
     assert [str(each) for each in lint(SPECS / f"{name}.yaml")] == []
+
+
+SHOWN = (
+    "ways on",
+    "ways into the emergency",
+    "ways back",
+    "risk rules",
+    "table rows",
+    "obligations opened",
+    "refusals",
+)
+
+
+@pytest.mark.parametrize("group", SHOWN)
+def test_the_scenarios_of_the_crisis_protocol_show_all_of_it(group: str) -> None:
+    assert [spot.text for spot in crisis_coverage().missing(group)] == []
+
+
+@cache
+def crisis_coverage() -> Coverage:
+    spec = protocol("virtual_iop_crisis")
+    scenarios = [load(path, Scenario) for path in SCENARIOS if path.parent.name == spec.protocol]
+    return cover(program(spec), [rehearse(spec, scenario, directory()) for scenario in scenarios])
