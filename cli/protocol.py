@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from cli import publishing
+from cli import migrating, publishing
 from cli.configuration import settings
 from cli.output import FOUND, USAGE, AsJson, Trouble, complain_of, say, say_json, table
 from cli.proving import prove, tables
@@ -171,3 +171,4 @@ app.command("send-back")(publishing.send_version_back)
 app.command("publish")(publishing.publish_version)
 app.command("retire")(publishing.retire_version)
 app.command("versions")(publishing.list_versions)
+app.command("migrate")(migrating.migrate_episodes)

@@ -37,7 +37,7 @@ from protocol.publishing import (
 )
 from protocol.spec import ProtocolSpec
 from protocol_specs.loader import load_protocol
-from protocol_specs.trial import Proved, scenarios_of, try_out
+from protocol_specs.trial import proof_of, scenarios_of, try_out
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ Why = Annotated[str, typer.Option("--reason", help="Why.", show_default=False)]
 def submit_version(spec: Version, actor: As, role: Role = None, as_json: AsJson = False) -> None:
     """Submit a protocol for review: it is checked, proved and tested, and the results stay with it."""
     document, trial = _tried(spec)
-    who = _who(document, actor, role, licensed=False)
+    who = actor_of(document, actor, role, licensed=False)
     _done(
         with_records(lambda books: _add(books, document, partial(submit, spec=document, actor=who, trial=trial))),
         as_json,
@@ -63,7 +63,7 @@ def submit_version(spec: Version, actor: As, role: Role = None, as_json: AsJson 
 def send_version_back(spec: Version, reason: Why, actor: As, role: Role = None, as_json: AsJson = False) -> None:
     """Give a submitted protocol back to its author."""
     document = _read(spec)
-    who = _who(document, actor, role, licensed=False)
+    who = actor_of(document, actor, role, licensed=False)
     rule = partial(send_back, spec=document, actor=who, reason=reason)
     _done(with_records(lambda books: _add(books, document, rule)), as_json)
 
@@ -88,11 +88,11 @@ def publish_version(
     if (exception is None) != (signed_by is None):
         raise Trouble("an exception needs a reason and a name", "give both --exception and --signed-by", USAGE)
     document, trial = _tried(spec)
-    who = _who(document, actor, role, licensed=True)
+    who = actor_of(document, actor, role, licensed=True)
     from_when = None if effective is None else moment_of(effective, ZoneInfo(document.time_zone), who.at)
     sign_off = None
     if exception is not None and signed_by is not None:
-        signer = _who(document, signed_by, None, licensed=True)
+        signer = actor_of(document, signed_by, None, licensed=True)
         sign_off = SignOff(signer.by, signer.role, exception)
     rule = partial(publish, spec=document, actor=who, trial=trial, effective_at=from_when, sign_off=sign_off)
     _done(with_records(lambda books: _add(books, document, rule)), as_json)
@@ -101,7 +101,7 @@ def publish_version(
 def retire_version(spec: Version, reason: Why, actor: As, role: Role = None, as_json: AsJson = False) -> None:
     """Let no new episode begin under a published version. Open ones go on under it."""
     document = _read(spec)
-    rule = partial(retire, spec=document, actor=_who(document, actor, role, licensed=True), reason=reason)
+    rule = partial(retire, spec=document, actor=actor_of(document, actor, role, licensed=True), reason=reason)
     _done(with_records(lambda books: _add(books, document, rule)), as_json)
 
 
@@ -191,12 +191,7 @@ def _tried(named: str) -> tuple[ProtocolSpec, Trial]:
     document = _read(named)
     folder = Path(named).parent if Path(named).is_file() else settings().protocols
     files = scenarios_of(document.protocol, folder)
-    return document, try_out(document, files, read_directory(settings()), prove)
-
-
-def prove(spec: ProtocolSpec) -> Proved:
-    """What the proof says."""
-    return Proved("not run", "")
+    return document, try_out(document, files, read_directory(settings()), proof_of)
 
 
 def _read(named: str) -> ProtocolSpec:
@@ -214,7 +209,7 @@ async def _stored(books: Books, beginning: str) -> ProtocolSpec:
     return await Shelf(books.records).protocol(fitting.pop())
 
 
-def _who(spec: ProtocolSpec, name: str, role: str | None, *, licensed: bool) -> Actor:
+def actor_of(spec: ProtocolSpec, name: str, role: str | None, *, licensed: bool) -> Actor:
     """Who acts, in a role of the protocol. Raises Trouble."""
     rota = read_rota(settings())
     person, acting = find_person(rota, name, role, spec)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from proof.prove import prove
 from protocol.check import check
 from protocol.directory import Directory
 from protocol.publishing import ProofVerdict, Trial
@@ -29,12 +30,20 @@ class Proved:
 Prove = Callable[[ProtocolSpec], Proved]
 
 
-def try_out(spec: ProtocolSpec, scenarios: Sequence[Path], directory: Directory, prove: Prove) -> Trial:
+def try_out(spec: ProtocolSpec, scenarios: Sequence[Path], directory: Directory, prove_it: Prove) -> Trial:
     """Everything that is asked of a protocol before somebody relies on it. The scenarios run on the pure core."""
-    proved = prove(spec)
+    proved = prove_it(spec)
     warnings = sum(one.severity == "warning" for one in check(spec))
     failed = tuple(file.stem for file in scenarios if not _passes(spec, file, directory))
     return Trial(warnings, proved.verdict, proved.told, len(scenarios), failed)
+
+
+def proof_of(spec: ProtocolSpec) -> Proved:
+    """What `proof` finds, in short."""
+    found = prove(spec)
+    against = [one.title for one in found.claims if one.verdict != "proved"]
+    verdict: ProofVerdict = "proved" if found.proved else "failed" if found.complete else "unfinished"
+    return Proved(verdict, f"{found.explored} configurations" + "".join(f"; {title}" for title in against))
 
 
 def scenarios_of(protocol: str, folder: Path) -> list[Path]:

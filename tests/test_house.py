@@ -19,7 +19,7 @@ ARROWS: dict[str, set[str]] = {
     "protocol": set(),
     "rehearsal": {"protocol"},
     "proof": {"protocol", "rehearsal"},
-    "protocol_specs": {"protocol", "rehearsal"},
+    "protocol_specs": {"protocol", "rehearsal", "proof"},
     "workflows": {"protocol", "settings", "logs"},
     "audit": {"protocol", "logs"},
     "practice": {"protocol", "audit", "logs"},

@@ -63,7 +63,7 @@ def proved_as(monkeypatch: pytest.MonkeyPatch, found: Proved) -> None:
     def prove(_spec: ProtocolSpec) -> Proved:
         return found
 
-    monkeypatch.setattr(publishing, "prove", prove)
+    monkeypatch.setattr(publishing, "proof_of", prove)
 
 
 @pytest.fixture

@@ -1,0 +1,287 @@
+"""`holdfast protocol migrate`: what moving open episodes to a newer version would change, and then moving them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import uuid4
+
+import typer
+
+from audit.access import Access, record
+from audit.lists import folded
+from audit.publications import Publications
+from audit.shelf import Shelf, ShelfError
+from audit.store import Store
+from audit.trails import Trail, episode_ids, trails
+from cli.books import signing_keys
+from cli.configuration import settings
+from cli.desk import Desk, at_desk, utc_now
+from cli.output import FOUND, USAGE, AsJson, Trouble, say, say_json, table
+from cli.publishing import actor_of
+from cli.shelf import find_protocol
+from cli.verbs import Role
+from cli.who import ROLE, somebody
+from protocol.commands import Migrate
+from protocol.episode import Episode
+from protocol.facts import Refused
+from protocol.foresight import Foresight, foresee
+from protocol.local_time import show_time
+from protocol.publishing import SignOff, state_of
+from protocol.spec import ProtocolSpec
+from protocol.words import Words
+from protocol_specs.loader import load_protocol
+
+PUBLISHED = ("in effect", "superseded")
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What would become of one open episode."""
+
+    episode_id: str
+    version: str
+    old: ProtocolSpec | None
+    found: Foresight | Refused
+
+    @property
+    def needs_sign_off(self) -> bool:
+        """Whether a clinician must answer for moving it."""
+        return isinstance(self.found, Foresight) and self.found.plan.needs_sign_off
+
+
+def migrate_episodes(
+    spec: Annotated[str, typer.Argument(metavar="SPEC", help="The newer version: a name, or the path of its file.")],
+    actor: Annotated[str | None, typer.Option("--as", help="Who moves them; needed unless --dry-run.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    only: Annotated[list[str] | None, typer.Option("--only", help="Only this episode. Repeat it.")] = None,
+    signed_by: Annotated[
+        str | None, typer.Option(help="The clinician who answers for deadlines that come later or are dropped.")
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why those deadlines may come later or be dropped.")] = "",
+    role: Role = None,
+    as_json: AsJson = False,
+) -> None:
+    """Move the open episodes of older versions to this one, as it says under `migrates_from`.
+
+    First with --dry-run: a table of each changed deadline. Where one would come later or be dropped and nobody signs
+    for it, nothing at all is moved. Ends with 1 then, and when an episode can't be moved.
+    """
+    new = load_protocol(find_protocol(spec, settings().protocols))
+    now = utc_now()
+    found = at_desk(lambda desk: _foresee_all(desk, new, tuple(only or ()), now))
+    if dry_run:
+        _show(found, new, now, as_json=as_json)
+        return
+    order = _order(new, actor, role, signed_by, reason)
+    if any(one.needs_sign_off for one in found) and order.sign_off is None:
+        _show(found, new, now, as_json=as_json)
+    movable = [one for one in found if isinstance(one.found, Foresight)]
+    results = at_desk(lambda desk: _move_all(desk, new, movable, order))
+    _tell(results, found, as_json=as_json)
+
+
+@dataclass(frozen=True)
+class Order:
+    """Who moves the episodes, and who signs for it."""
+
+    by: str
+    role: str | None
+    sign_off: SignOff | None
+
+
+def _order(new: ProtocolSpec, actor: str | None, role: str | None, signed_by: str | None, reason: str) -> Order:
+    if actor is None:
+        raise Trouble("who moves them?", "add --as, or --dry-run to see what would change", USAGE)
+    who = actor_of(new, actor, role, licensed=True)
+    if signed_by is None:
+        return Order(who.by, who.role, None)
+    if not reason.strip():
+        raise Trouble("a sign-off needs a reason", "add --reason", USAGE)
+    signer = actor_of(new, signed_by, None, licensed=True)
+    return Order(who.by, who.role, SignOff(signer.by, signer.role, reason))
+
+
+async def _foresee_all(desk: Desk, new: ProtocolSpec, only: Sequence[str], now: datetime) -> list[Foreseen]:
+    ids = await episode_ids(desk.records, new.protocol, open_only=True)
+    wanted = [await desk.find(one) for one in only]
+    if unknown := sorted(set(wanted) - set(ids)):
+        raise Trouble(f"{unknown[0]} is no open episode of {new.protocol}", "`holdfast episode list` shows them", USAGE)
+    shelf = Shelf(desk.records)
+    found = [one async for one in _foresee(desk, shelf, new, wanted or ids, now)]
+    looks = [Access(now, somebody(), ROLE, "replayed", "dry run of a migration", one.episode_id) for one in found]
+    await record(desk.records, *looks)
+    return found
+
+
+async def _foresee(
+    desk: Desk, shelf: Shelf, new: ProtocolSpec, ids: Sequence[str], now: datetime
+) -> AsyncIterator[Foreseen]:
+    async for trail in trails(desk.records, desk.ring, ids):
+        episode = _folded(trail)
+        if episode is None:
+            refused = Refused("unreadable", "Its trail can't be read.", "`holdfast audit verify` says why.")
+            yield Foreseen(trail.episode_id, "?", None, refused)
+        elif episode.protocol_hash != new.content_hash and episode.closed_at is None:
+            yield await _foresee_one(shelf, new, episode, now)
+
+
+def _folded(trail: Trail) -> Episode | None:
+    try:
+        return folded(trail.rows) if trail.readable else None
+    except (ValueError, KeyError):
+        return None
+
+
+async def _foresee_one(shelf: Shelf, new: ProtocolSpec, episode: Episode, now: datetime) -> Foreseen:
+    try:
+        old = await shelf.protocol(episode.protocol_hash)
+    except ShelfError as error:
+        refused = Refused("unreadable", str(error), "Try again in a moment: the records may be behind.")
+        return Foreseen(episode.episode_id, episode.protocol_version, None, refused)
+    return Foreseen(episode.episode_id, old.version, old, foresee(old, new, episode, now))
+
+
+# Moving
+
+
+async def _move_all(desk: Desk, new: ProtocolSpec, movable: Sequence[Foreseen], order: Order) -> dict[str, str]:
+    """Episode → what became of it."""
+    await _make_sure_it_may_be_used(desk, new)
+    engine = await desk.engine()
+    results: dict[str, str] = {}
+    for one in movable:
+        receipt = await engine.migrate(one.episode_id, _command(new, one, order), new)
+        refused = receipt.refusal
+        results[one.episode_id] = "moved" if refused is None else f"refused: {refused.message} {refused.remedy}"
+    return results
+
+
+def _command(new: ProtocolSpec, one: Foreseen, order: Order) -> Migrate:
+    signed = order.sign_off if one.needs_sign_off else None
+    assert one.old is not None
+    return Migrate(
+        command_id=str(uuid4()),
+        actor=order.by,
+        role=order.role or "",
+        occurred_at=utc_now(),
+        protocol_hash=new.content_hash,
+        sign_off_by=signed.by if signed else None,
+        sign_off_role=signed.role if signed else None,
+        sign_off_reason=signed.reason if signed else "",
+    )
+
+
+async def _make_sure_it_may_be_used(desk: Desk, new: ProtocolSpec) -> None:
+    """Only a published version takes over open episodes; on one's own machine a file may, and is kept first."""
+    keys = signing_keys() if desk.settings.signing_keys else None
+    state = state_of((await Publications(desk.records, keys).read()).record, new.content_hash, utc_now())
+    if state in PUBLISHED:
+        return
+    if desk.settings.mode != "embedded":
+        raise Trouble(f"{new.protocol} {new.version} is not published ({state})", "publish it first", FOUND)
+    store = Store(desk.records, desk.ring)
+    await store.save_protocol(new.content_hash, new.protocol, new.version, new.canonical())
+
+
+def _tell(results: dict[str, str], found: Sequence[Foreseen], *, as_json: bool) -> None:
+    refused = {one.episode_id: _reason(one.found) for one in found if isinstance(one.found, Refused)}
+    told = {**results, **refused}
+    if as_json:
+        say_json({"moved": sum(one == "moved" for one in told.values()), "episodes": told})
+    else:
+        table("", ("Episode", "Result"), list(told.items()), "No open episode runs under an older version.")
+    if any(one != "moved" for one in told.values()):
+        raise typer.Exit(FOUND)
+
+
+def _reason(refused: Refused) -> str:
+    return f"can't be moved: {refused.message} {refused.remedy}"
+
+
+# The dry run
+
+
+def _show(found: Sequence[Foreseen], new: ProtocolSpec, now: datetime, *, as_json: bool) -> None:
+    """The table of deadlines. Ends the command with 1 unless every episode can be moved without a sign-off."""
+    rows = [row for one in found for row in _rows(one, new)]
+    unsigned = [one.episode_id for one in found if one.needs_sign_off]
+    stuck = {one.episode_id: _reason(one.found) for one in found if isinstance(one.found, Refused)}
+    if as_json:
+        say_json({"version": new.version, "episodes": len(found), "deadlines": rows, "stuck": stuck, "sign": unsigned})
+    else:
+        _draw(rows, found, new, now)
+        for episode_id, reason in stuck.items():
+            say(f"\n{episode_id} {reason}")
+        say(
+            f"\n{len(found)} episodes: {len(found) - len(stuck)} can be moved, {len(unsigned)} of them need a sign-off."
+        )
+    if stuck or unsigned:
+        raise typer.Exit(FOUND)
+
+
+def _rows(one: Foreseen, new: ProtocolSpec) -> list[dict[str, Any]]:
+    if isinstance(one.found, Refused):
+        return []
+    words, about = Words(new), {"episode_id": one.episode_id, "from": one.version}
+    old_words = Words(one.old) if one.old else words
+    moved = [
+        {
+            **about,
+            "obligation_id": move.obligation_id,
+            "title": (old_words if move.new_due_at is None else words).obligation(move.obligation),
+            "policy": move.policy,
+            "effect": move.effect,
+            "due_at": move.due_at,
+            "new_due_at": move.new_due_at,
+            "needs_sign_off": move.needs_sign_off,
+        }
+        for move in one.found.plan.moved
+    ]
+    begun = [
+        {
+            **about,
+            "obligation_id": event.obligation_id,
+            "title": words.obligation(event.obligation),
+            "policy": "",
+            "effect": "new",
+            "due_at": None,
+            "new_due_at": event.due_at,
+            "needs_sign_off": False,
+        }
+        for event in one.found.opened
+    ]
+    return [*moved, *begun]
+
+
+def _draw(rows: Sequence[dict[str, Any]], found: Sequence[Foreseen], new: ProtocolSpec, now: datetime) -> None:
+    zone = Words(new).zone
+
+    def at(moment: datetime | None) -> str:
+        return "–" if moment is None else show_time(moment, zone, now)
+
+    cells = [
+        (
+            *(row["episode_id"][:12], row["from"], row["title"], at(row["due_at"]), at(row["new_due_at"])),
+            f"{row['effect'].upper() if row['needs_sign_off'] else row['effect']}",
+        )
+        for row in rows
+        if row["effect"] != "kept"
+    ]
+    columns = ("Episode", "From", "What is owed", "Due", "Due then", "Effect")
+    table("", columns, cells, "No deadline changes.")
+    kept = sum(row["effect"] == "kept" for row in rows)
+    say(f"\n{kept} deadlines stay as they are.")
+    for one in found:
+        for line in _notes(one):
+            say(f"{one.episode_id[:12]}: {line}")
+
+
+def _notes(one: Foreseen) -> list[str]:
+    if isinstance(one.found, Refused):
+        return []
+    gone = [f"{section} {', '.join(names)}" for section, names in one.found.plan.forgotten.items()]
+    notes = [f"the new version has no place for {'; '.join(gone)}"] if gone else []
+    return notes + ([f"overdue at once: {', '.join(one.found.missed)}"] if one.found.missed else [])
