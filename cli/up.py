@@ -24,6 +24,7 @@ from pathlib import Path
 
 from audit.migrate import upgrade
 from cli.demo_accounts import add_demo_accounts, greeting
+from cli.demo_clients import add_demo_clients
 from cli.parts import NoTemporal, host_and_port, is_loopback, mailbox, temporal_server, watchdog, web, worker
 from cli.processes import Child, ChildFailed, Keeper, Say
 from cli.shipped import publish_shipped
@@ -122,6 +123,7 @@ class Stack:
         await self.keep(worker(settings))
         await self.keep(watchdog(settings))
         password = await add_demo_accounts(settings)
+        await add_demo_clients(settings)
         await self.keep(web(settings))
         self._voice.welcome({"web": settings.base_url, **greeting(password), **where_to_look(settings)})
         await self._seed_once()

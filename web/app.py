@@ -27,12 +27,14 @@ from web import (
     health,
     live,
     openings,
+    plan,
     protocols,
     queue,
     replay,
     report,
     resources,
     signing_in,
+    step_up,
 )
 from web.access import Actor, authorize
 from web.api_guard import invalid, problem
@@ -53,6 +55,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     live.router,
     report.router,
     episodes.router,
+    plan.router,
+    step_up.router,
     clients.router,
     resources.router,
     facilities.router,

@@ -45,8 +45,9 @@ async def shown(
     """The page, with what was typed when a form came back."""
     parts, now = visit.parts, visit.parts.clock()
     names = await names_of(parts)
-    look = Look(seen, parts.directory, names, now)
+    look = Look(seen, await parts.numbers.current(parts.directory), names, now)
     episode = seen.episode
+    client = await parts.clients.get(episode.client_ref)
     rows = await timeline.rows_of(parts, episode.episode_id, episode.revision)
     drafts = await parts.drafts.under(visit.actor.account_id, episode.episode_id)
     acts = authorize(visit.actor, "episode.act", visit.target) and episode.closed_at is None
@@ -61,6 +62,7 @@ async def shown(
         words=seen.words,
         look=look,
         names=names,
+        client=client,
         may_act=acts,
         may_rescue=authorize(visit.actor, "episode.emergency", visit.target) and episode.closed_at is None,
         drill=episode.drill,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -44,11 +44,12 @@ async def queue(request: Request, visit: Reader, show: str = "", risk: str = "")
     parts, now = visit.parts, visit.parts.clock()
     mine = await mine_of(parts, visit.actor)
     fitting = [one for one in mine.owed if fits(one, show, risk, now, parts)]
+    known = await parts.clients.names(one.client_ref for one in (*mine.owed, *mine.asked))
     return await page(
         request,
         "queue.html",
-        rows=[await row(visit, one, now) for one in fitting],
-        asked=[await row(visit, one, now) for one in mine.asked if fits(one, "", risk, now, parts)],
+        rows=[await row(visit, one, now, known) for one in fitting],
+        asked=[await row(visit, one, now, known) for one in mine.asked if fits(one, "", risk, now, parts)],
         total=len(mine.owed),
         late=sum(one.due_at <= now for one in mine.owed),
         show=show if show in ("late", "today") else "",
@@ -91,7 +92,7 @@ def fits(one: Due, show: str, risk: str, now: datetime, parts: Parts) -> bool:
     return True
 
 
-async def row(visit: Visit, one: Due, now: datetime) -> dict[str, Any]:
+async def row(visit: Visit, one: Due, now: datetime, known: Mapping[str, str]) -> dict[str, Any]:
     """A row as the page shows it."""
     span = one.due_at - now
     stage = await visit.parts.shelf.stage_title(one.protocol_hash, one.stage)
@@ -101,7 +102,7 @@ async def row(visit: Visit, one: Due, now: datetime) -> dict[str, Any]:
         "episode_id": one.episode_id,
         "obligation_id": one.obligation_id,
         "title": one.title,
-        "client": one.client_ref,
+        "client": known.get(one.client_ref, one.client_ref),
         "stage": stage,
         "risk": one.risk,
         "drill": one.drill,

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from protocol.commands import AddAddendum, OpenEpisode
 from protocol.engine import Receipt
 from protocol.spec import ProtocolSpec
-from web.access import Actor
+from web.access import Actor, authorize
 from web.acting import command_id_of, role_of
 from web.errors import Away, NotThere
 from web.forms import fields_of
@@ -29,6 +29,7 @@ USUAL = "virtual_iop_crisis"
 """The protocol of a crisis, where it is installed; else the first one."""
 REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 LONGEST_TEXT = 4_000
+MOST_SUGGESTED = 300
 
 
 @router.get("/report")
@@ -130,10 +131,14 @@ async def shown(
     crises = [
         {"value": name, "label": one.title, "help": ", ".join(one.signals)} for name, one in spec.crisis_types.items()
     ]
+    everybody = authorize(visit.actor, "client.read")
+    known = await visit.parts.clients.listed(None if everybody else visit.actor.account_id)
     return await page(
         request,
         "report.html",
         status=status,
+        clients=[{"value": one.client_ref, "label": one.file.name} for one in known[:MOST_SUGGESTED]],
+        named={one.client_ref: one.file.name for one in known}.get(typed.get("client", ""), ""),
         typed=typed,
         errors=errors or [],
         there=there or [],
