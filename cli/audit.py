@@ -9,13 +9,15 @@ from cli.checkpoint import checkpoint
 from cli.conformance import conformance
 from cli.export import export
 from cli.replay import replay
+from cli.retention import hold, lift, retention
+from cli.search import search
 from cli.verify import verify
 
 app = typer.Typer(
     no_args_is_help=True,
     help="Check the audit trail, replay an episode from it, export what can be checked without us.",
 )
-for command in (verify, replay, conformance, export, access, checkpoint):
+for command in (verify, search, replay, conformance, export, access, retention, hold, lift, checkpoint):
     app.command()(command)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from typing import Annotated
 
 import structlog
@@ -11,9 +10,13 @@ import typer
 
 import logs
 from audit import keys
+from audit.access import Access, record
 from cli.books import Books, signing_keys, with_books
 from cli.configuration import settings
+from cli.desk import utc_now
 from cli.output import FOUND, USAGE, AsJson, Trouble, say, say_json
+from cli.retention import kept_of
+from cli.who import ROLE, somebody
 
 log = structlog.get_logger()
 
@@ -59,30 +62,42 @@ def public(as_json: AsJson = False) -> None:
 def destroy(
     client_ref: Annotated[str, typer.Argument(help="The client's reference, exactly.", show_default=False)],
     yes: Annotated[bool, typer.Option("--yes", help="Say that nobody shall ever read it again.")] = False,
-    as_json: AsJson = False,
+    despite: Annotated[
+        str, typer.Option("--despite-retention", help="Why it goes before its time; kept in the access trail.")
+    ] = "",
 ) -> None:
     """Make everything recorded of a client unreadable for good. The rows stay, and their chains still verify.
 
-    There is no way back. A backup keeps the key until it is overwritten. On PostgreSQL this needs the owner.
+    Refused under a legal hold, and before the time of `holdfast audit retention` unless a reason is given. There is
+    no way back. A backup keeps the key until it is overwritten. On PostgreSQL this needs the owner. The practice's
+    own file of the client is another thing and stays.
     """
     if not yes:
         raise Trouble(
             "nobody could ever read again what is recorded of this client",
-            "check that no retention rule or legal hold forbids it, then add --yes",
+            "check `holdfast audit retention`, then add --yes",
             USAGE,
         )
-    count = with_books(lambda books: _destroy(books, client_ref))
+    count = with_books(lambda books: _destroy(books, client_ref, despite))
     if not count:
         raise Trouble("no usable key belongs to that reference", "check the reference; a destroyed key is gone", FOUND)
     log.warning("data keys destroyed", count=count)
-    if as_json:
-        say_json({"destroyed": count})
-    else:
-        say(f"{_keys(count)} destroyed. Nothing recorded of this client can be read any more; the chains still verify.")
+    say(f"{_keys(count)} destroyed. Nothing recorded of this client can be read any more; the chains still verify.")
 
 
-async def _destroy(books: Books, client_ref: str) -> int:
-    return await keys.destroy(books.records, client_ref, datetime.now(UTC))
+async def _destroy(books: Books, client_ref: str, despite: str) -> int:
+    now = utc_now()
+    for one in await kept_of(books, client_ref):
+        if one.hold is not None:
+            raise Trouble("a legal hold stands on this client", "`holdfast audit lift` lifts it", FOUND)
+        if not one.destroyed and not one.due(now.date()) and not despite:
+            until = "an episode is open" if one.until is None else f"until {one.until}: {one.why}"
+            raise Trouble(
+                f"these records must be kept, {until}", "if it must be, say why by --despite-retention", FOUND
+            )
+    look = Access(now, somebody(), ROLE, "destroyed", despite, client_ref=client_ref)
+    await record(books.records, look)
+    return await keys.destroy(books.records, client_ref, now)
 
 
 def _keys(count: int) -> str:

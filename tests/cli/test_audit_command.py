@@ -121,13 +121,29 @@ def test_a_key_is_destroyed_only_when_that_is_said_twice(capsys: Out):
     assert "--yes" in capsys.readouterr().err
     assert run(["audit", "replay", "ep-1", "--json"]) == 0
     capsys.readouterr()
-    assert run(["keys", "destroy", "client-1", "--yes"]) == 0
+    assert run(["keys", "destroy", "client-1", "--yes"]) == 1
+    assert "these records must be kept, an episode is open" in capsys.readouterr().err
+    assert run(["audit", "hold", "client-1", "--reason", "subpoena 4"]) == 0
+    told = ["keys", "destroy", "client-1", "--yes", "--despite-retention", "court order 7"]
+    assert run(told) == 1
+    assert "a legal hold stands on this client" in capsys.readouterr().err
+    assert run(["audit", "lift", "client-1", "--reason", "closed"]) == 0
+    capsys.readouterr()
+    assert run(told) == 0
     said = capsys.readouterr()
     assert "1 key destroyed" in said.out
     assert "data keys destroyed" in said.err
     assert "client-1" not in said.err
     assert run(["audit", "replay", "ep-1"]) == 1
     assert "the client's key was destroyed" in capsys.readouterr().err
+    assert run(["keys", "destroy", "client-1", "--yes"]) == 1
+    assert run(["audit", "verify"]) == 0, "the chain holds without the key"
+    said = capsys.readouterr()
+    assert "Not compared: 1, because the client's key was destroyed." in said.out
+    assert run(["audit", "access", "--client", "client-1", "--json"]) == 0
+    looks = [(one["what"], one["purpose"]) for one in json.loads(capsys.readouterr().out)]
+    assert ("destroyed", "court order 7") in looks
+    assert {"held", "released"} <= {what for what, _ in looks}
     assert run(["keys", "destroy", "client-1", "--yes"]) == 1
     assert "no usable key" in capsys.readouterr().err
 
@@ -301,3 +317,36 @@ def test_conformance_is_told_and_written_for_other_programs(tmp_path: Path, caps
     assert "No episode was opened then." in capsys.readouterr().out
     assert run(["audit", "access", "--by", getpass.getuser()]) == 0
     assert "quarter" in capsys.readouterr().out
+
+
+def test_what_is_due_to_go_is_listed(capsys: Out):
+    assert run(["audit", "retention"]) == 0
+    said = capsys.readouterr().out
+    assert "No client's records are due to go." in said
+    assert "Counsel decides." in said
+    assert run(["audit", "hold", "client-1", "--reason", "subpoena 4"]) == 0
+    assert run(["audit", "retention", "--all"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "client-1 1 open HELD by" in said
+    assert "an episode is open" in said
+    assert "compact 1.0.0 open" in said
+    assert run(["audit", "retention", "--all", "--json"]) == 0
+    (client,) = json.loads(capsys.readouterr().out)["clients"]
+    assert (client["due"], client["hold"]["reason"]) == (False, "subpoena 4")
+
+
+def test_episodes_are_found_and_a_filter_is_kept(capsys: Out):
+    told = ["audit", "search", "--breach", "first_contact", "--from", "2026-12-01", "--save", "missed", "--open"]
+    assert run([*told, "--purpose", "complaint 12"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "ep-1 2026-12-01 18:00Z client-1 compact 1.0.0 mara" in said
+    assert run(["audit", "search", "--saved", "missed", "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["episode_id"], found["missed"]) == ("ep-1", 2)
+    assert run(["audit", "search", "--client", "nobody"]) == 0
+    assert "No episode fits." in capsys.readouterr().out
+    assert run(["audit", "search", "--saved", "nothing"]) == 2
+    assert "yours are: missed" in capsys.readouterr().err
+    assert run(["audit", "search", "--client", "x" * 65]) == 2
+    assert run(["audit", "access", "--by", getpass.getuser()]) == 0
+    assert "complaint 12" in capsys.readouterr().out

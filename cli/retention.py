@@ -1,0 +1,93 @@
+"""`holdfast audit retention`, `hold` and `lift`: what may go, and what may not whatever its age."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated
+
+import typer
+
+from audit import holds
+from audit.access import Access, What, record
+from audit.retention import Kept, Policy, kept, policies
+from cli.books import Books, with_books
+from cli.desk import utc_now
+from cli.output import AsJson, say, say_json, table
+from cli.who import ROLE, somebody
+from practice.clients import Clients
+from practice.sealing import Seal
+
+Reason = Annotated[str, typer.Option("--reason", help="Why; kept for good.", show_default=False)]
+Client = Annotated[str, typer.Argument(help="The client's reference, exactly.", show_default=False)]
+
+
+def retention(
+    everything: Annotated[bool, typer.Option("--all", help="Also what must still be kept.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List what is due to go: clients after 7 years, minors 7 years after turning 18, protocols after 6 years.
+
+    Nothing goes by itself. `holdfast keys destroy CLIENT` makes what is recorded of a client unreadable for good.
+    """
+    today = utc_now().date()
+    clients, documents = with_books(_all)
+    clients = tuple(one for one in clients if everything or one.due(today))
+    documents = tuple(one for one in documents if everything or (one.until is not None and one.until <= today))
+    if as_json:
+        say_json({"clients": [{**_shown(one), "due": one.due(today)} for one in clients], "protocols": documents})
+        return
+    rows = [(one.client_ref, str(one.episodes), _until(one.until), _state(one, today), one.why) for one in clients]
+    table("", ("Client", "Episodes", "Keep until", "", "Why"), rows, "No client's records are due to go.")
+    rows = [(one.name, one.version, _until(one.until), one.protocol_hash[:12]) for one in documents]
+    table("", ("Protocol", "Version", "Keep until", "Hash"), rows, "No protocol is due to go.")
+    say("\nCounted from the last entry in these records; therapy may have gone on without one. Counsel decides.")
+
+
+def hold(client_ref: Client, reason: Reason) -> None:
+    """Place a legal hold: nothing recorded of this client can be destroyed until it is lifted."""
+    with_books(lambda books: _hold(books, client_ref, reason, "held"))
+    say("The hold is placed. `holdfast audit lift` lifts it.")
+
+
+def lift(client_ref: Client, reason: Reason) -> None:
+    """Lift every legal hold on a client."""
+    with_books(lambda books: _hold(books, client_ref, reason, "released"))
+    say("No hold stands on this client any more.")
+
+
+async def kept_of(books: Books, client_ref: str | None = None) -> tuple[Kept, ...]:
+    """How long the records of clients are kept, with the dates of birth that the practice has."""
+    files = Clients(books.records, Seal(books.ring))
+
+    async def born(client_ref: str) -> date | None:
+        client = await files.get(client_ref)
+        return None if client is None else client.file.born
+
+    return await kept(books.records, books.ring, born, client_ref)
+
+
+async def _all(books: Books) -> tuple[tuple[Kept, ...], tuple[Policy, ...]]:
+    return await kept_of(books), await policies(books.records)
+
+
+async def _hold(books: Books, client_ref: str, reason: str, what: What) -> None:
+    now, who = utc_now(), somebody()
+    await record(books.records, Access(now, who, ROLE, what, reason, client_ref=client_ref))
+    act = holds.hold if what == "held" else holds.lift
+    await act(books.records, client_ref, who, reason, now)
+
+
+def _until(day: date | None) -> str:
+    return "open" if day is None else day.isoformat()
+
+
+def _state(one: Kept, today: date) -> str:
+    if one.destroyed:
+        return "destroyed"
+    if one.hold is not None:
+        return f"HELD by {one.hold.who}: {one.hold.reason}"
+    return "due" if one.due(today) else ""
+
+
+def _shown(one: Kept) -> dict[str, object]:
+    return {name: getattr(one, name) for name in ("client_ref", "episodes", "last_entry", "until", "why", "hold")}
