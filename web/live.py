@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
@@ -32,15 +32,16 @@ async def live(visit: Annotated[Visit, Depends(May("self"))], episode: str = NO_
         if not authorize(visit.actor, "episode.read", target):
             episode = NO_EPISODE
     full = parts.pulse.streams >= MOST_STREAMS
-    lines = _full() if full else _lines(visit, episode)
-    return StreamingResponse(lines, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+    told = _full() if full else lines(visit, episode)
+    return StreamingResponse(told, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
-async def _full() -> AsyncIterator[str]:
+async def _full() -> AsyncGenerator[str]:
     yield "retry: 60000\n\n"
 
 
-async def _lines(visit: Visit, episode: str) -> AsyncIterator[str]:
+async def lines(visit: Visit, episode: str) -> AsyncGenerator[str]:
+    """What a tab is told, for as long as it listens."""
     parts = visit.parts
     parts.pulse.streams += 1
     try:

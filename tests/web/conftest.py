@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from practice import accounts
-from tests.web.desk import Desk, desk
+from tests.web.desk import Desk, RealClock, desk
+from tests.workflows.stack import free_port, stack, temporal_server
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -20,6 +21,25 @@ def quick_passwords() -> Iterator[None]:
     accounts._hasher = lambda: quick  # pyright: ignore[reportPrivateUsage]
     yield
     accounts._hasher = before  # pyright: ignore[reportPrivateUsage]
+
+
+@pytest.fixture(scope="session")
+def temporal_port() -> Iterator[int]:
+    """A real Temporal server, shared by the tests of this folder; each has its own task queue."""
+    port = free_port()
+    with temporal_server(port):
+        yield port
+
+
+@pytest.fixture
+async def live(tmp_path: Path, temporal_port: int) -> AsyncIterator[Desk]:
+    """The application with a real engine: Temporal, a worker, the records."""
+    async with (
+        stack(tmp_path, temporal_port, worker_sandbox=False) as made,
+        made.worker(),
+        desk(tmp_path, made.settings, RealClock()) as opened,
+    ):
+        yield opened
 
 
 @pytest.fixture

@@ -47,6 +47,13 @@ class Clock:
         self.now += span
 
 
+class RealClock(Clock):
+    """The clock on the wall."""
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC)
+
+
 @dataclass
 class Desk:
     """The application under test."""
@@ -91,6 +98,13 @@ class Browser:
         return await self.http.post(address, data={"form_token": self.form_token, **fields})
 
 
+def form_of(page: str, action: str) -> dict[str, str]:
+    """The hidden fields of the form that is sent to an address."""
+    start = page.index(f'action="{action}"')
+    form = page[start : page.index("</form>", start)]
+    return dict(re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', form))
+
+
 def hidden(page: str, name: str) -> str:
     """The value of a hidden field."""
     found = re.search(rf'name="{name}" value="([^"]*)"', page)
@@ -99,11 +113,11 @@ def hidden(page: str, name: str) -> str:
 
 
 @contextlib.asynccontextmanager
-async def desk(folder: Path, settings: Settings | None = None) -> AsyncGenerator[Desk]:
+async def desk(folder: Path, settings: Settings | None = None, clock: Clock | None = None) -> AsyncGenerator[Desk]:
     """The application with the accounts of PEOPLE."""
     told = settings or settings_for(folder, free_port())
     migrate.upgrade(told.database_url.get_secret_value())
-    clock = Clock()
+    clock = clock or Clock()
     app = create_app(told, clock)
     async with app.router.lifespan_context(app):
         made = Desk(app, clock, told)
