@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from cli import migrating, publishing
+from cli.authoring import fmt, new
 from cli.configuration import settings
 from cli.output import FOUND, USAGE, AsJson, Trouble, complain_of, say, say_json, table
 from cli.proving import prove, tables
@@ -17,6 +18,8 @@ from protocol_specs.loader import load_protocol
 from protocol_specs.located import SpecErrors
 
 app = typer.Typer(no_args_is_help=True, help="Write, check, try and publish protocols.")
+app.command("new")(new)
+app.command("fmt")(fmt)
 app.command("simulate")(simulate)
 app.command("prove")(prove)
 app.command("tables")(tables)

@@ -16,7 +16,6 @@ from protocol.findings import did_you_mean
 from protocol.local_time import to_utc
 from protocol.spec import ProtocolSpec
 from protocol_specs.loader import load_protocol
-from rehearsal.simulation import Simulation, SimulationError
 
 Spec = Annotated[str, typer.Argument(help="A protocol's name, or the path of its file.", show_default=False)]
 
@@ -62,6 +61,7 @@ def _by_hand(
     as_json: bool,
 ) -> None:
     from cli.prompt import Prompt, read_line, read_silently
+    from rehearsal.simulation import Simulation, SimulationError
 
     for one in crisis_types:
         if one not in spec.crisis_types:

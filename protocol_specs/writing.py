@@ -28,7 +28,7 @@ def _mapping(value: Mapping[str, Any], indent: int) -> Iterator[str]:
             yield f"{lead} {flat}"
         else:
             yield lead
-            yield from _block(inner, indent + 2)
+            yield from _block(cast("object", inner), indent + 2)
 
 
 def _block(value: object, indent: int) -> Iterator[str]:

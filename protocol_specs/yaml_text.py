@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any, NoReturn, cast
+from typing import Any, Literal, NoReturn, cast
 
 from ruamel.yaml import cyaml, events
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -290,3 +290,56 @@ def _broken(error: Any) -> tuple[tuple[int, int], str, str]:
     mark: Any = first or second
     message, remedy = _SYNTAX.get(problem, (problem, "the guide shows how a document is written"))
     return (mark.line, mark.column) if mark else (0, 0), message, remedy
+
+
+@dataclass(slots=True)
+class Node:
+    """A value with its place in the text: where a formatter may cut. Positions count characters from 0."""
+
+    start: int
+    end: int
+    """After the last character of what is written; a block goes to the end of its last value."""
+    column: int
+    block: bool = False
+    """A mapping or list without brackets."""
+    items: list[tuple[str, int, Node]] = field(default_factory=list["tuple[str, int, Node]"])
+    """Of a mapping: key, where the key begins, value. Of a list: an empty key, where the value begins, value."""
+    kind: Literal["word", "mapping", "list"] = "word"
+
+
+def outline(text: str) -> Node:
+    """The shape of a document that `parse` accepts."""
+    parser = _PARSER(text)
+    for _ in range(2):
+        parser.get_event()
+    return _node(parser, parser.get_event(), text)
+
+
+def _is_word(event: Any) -> bool:
+    return isinstance(event, events.ScalarEvent)
+
+
+def _is_end(event: Any) -> bool:
+    return isinstance(event, (events.MappingEndEvent, events.SequenceEndEvent))
+
+
+def _is_mapping(event: Any) -> bool:
+    return isinstance(event, events.MappingStartEvent)
+
+
+def _node(parser: Any, event: Any, text: str) -> Node:
+    start, column = event.start_mark.index, event.start_mark.column
+    if _is_word(event):
+        written = text[start : event.end_mark.index]
+        return Node(start, start + len(written.rstrip("\n ")), column)
+    node = Node(start, start, column, block=not event.flow_style)
+    node.kind = "mapping" if _is_mapping(event) else "list"
+    inner: Any = parser.get_event()
+    while not _is_end(inner):
+        key, at = "", inner.start_mark.index
+        if node.kind == "mapping":
+            key, inner = inner.value, parser.get_event()
+        node.items.append((key, at, _node(parser, inner, text)))
+        inner = parser.get_event()
+    node.end = node.items[-1][2].end if node.block else inner.end_mark.index
+    return node

@@ -1,0 +1,124 @@
+"""`holdfast protocol new` and `fmt`: beginning a protocol, and keeping its layout."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.configuration import settings
+from cli.output import FOUND, USAGE, AsJson, Trouble, say, say_json
+from cli.shelf import NOT_PROTOCOLS, find_protocol, protocol_files, scenario_files
+from protocol.findings import did_you_mean
+from protocol.spec import ProtocolSpec
+from protocol_specs.layout import laid_out
+from protocol_specs.loader import load_protocol, read_file, read_yaml
+from protocol_specs.located import SpecErrors
+from protocol_specs.schema import MODELS, schema_text
+
+TEMPLATES = Path(__file__).resolve().parent.parent / "protocol_specs" / "templates"
+MODELINE = "# yaml-language-server: $schema="
+"""An editor with the YAML language server completes and checks what follows this line."""
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
+
+Spec = Annotated[str, typer.Argument(help="A protocol's name, or the path of its file.", show_default=False)]
+
+
+def new(
+    name: Annotated[str, typer.Argument(help="Its name: lower-case words joined by underscores.", show_default=False)],
+    template: Annotated[
+        str, typer.Option("--from", help="`starter`, or a protocol (name or path) to begin with a copy of.")
+    ] = "starter",
+    folder: Annotated[Path, typer.Option("--in", help="Where to write it.")] = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Begin a protocol: a small one that is complete and clean, with a scenario and schemas for your editor."""
+    if not _NAME.fullmatch(name) or name in NOT_PROTOCOLS:
+        raise Trouble(f"{name[:60]!r} can't be the name of a protocol", "write it like evening_line", USAGE)
+    files = {folder / path: text for path, text in _files(name, template).items()}
+    if taken := [path for path in files if path.exists() and not path.name.endswith(".schema.json")]:
+        raise Trouble(f"{taken[0]} exists already", "choose another name, or another folder with --in", USAGE)
+    for path, text in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            path.write_text(text, "utf-8")
+    written = folder / f"{name}.yaml"
+    if as_json:
+        say_json({"protocol": name, "written": [str(path) for path in files]})
+        return
+    say("\n".join(f"Written: {path}" for path in files))
+    say(f"\nNext: change {written}, then `holdfast protocol lint {written}` and `holdfast protocol test {written}`.")
+
+
+def _files(name: str, template: str) -> dict[str, str]:
+    """What to write, by path within the folder. Raises Trouble for an unknown template."""
+    known = {path.name: path for path in TEMPLATES.iterdir()}
+    found = _of_template(name, known[template]) if template in known else _of_protocol(name, template, sorted(known))
+    return found | {f"{model}.schema.json": schema_text(model) for model in MODELS}
+
+
+def _of_template(name: str, folder: Path) -> dict[str, str]:
+    text = (folder / "protocol.yaml").read_text("utf-8").replace("NAME", name).replace("SCHEMA", "protocol.schema.json")
+    scenario = (folder / "scenario.yaml").read_text("utf-8").replace("NAME", name)
+    title = read_yaml(scenario).data["scenario"]
+    return {f"{name}.yaml": text, f"scenarios/{name}/{title}.yaml": _with_modeline(scenario, "../../scenario")}
+
+
+def _of_protocol(name: str, template: str, known: list[str]) -> dict[str, str]:
+    try:
+        file = find_protocol(template, settings().protocols)
+    except Trouble:
+        others = [*known, *(path.stem for path in protocol_files(settings().protocols))]
+        raise Trouble(f"there is no template {template}", did_you_mean(template, others), USAGE) from None
+    load_protocol(file)
+    text = re.sub(r"(?m)^version: .*$", "version: 0.1.0", _renamed(file, name), count=1)
+    copies = {f"scenarios/{name}/{path.name}": _renamed(path, name) for path in scenario_files(file, [])}
+    return {f"{name}.yaml": _with_modeline(text, "protocol")} | copies
+
+
+def _renamed(file: Path, name: str) -> str:
+    return re.sub(r"(?m)^protocol: .*$", f"protocol: {name}", file.read_text("utf-8"), count=1)
+
+
+def _with_modeline(text: str, schema: str) -> str:
+    return text if text.startswith(MODELINE) else f"{MODELINE}{schema}.schema.json\n{text}"
+
+
+def fmt(
+    spec: Spec,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; end with 1 when it would.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put a protocol into the canonical layout: keys in the order of the schema, two spaces a level, comments kept.
+
+    What it says stays the same to the last word, and so does its content hash.
+    """
+    file = find_protocol(spec, settings().protocols)
+    read_file(file)  # bounds its size, and says what can't be read
+    before = file.read_bytes().decode("utf-8-sig")
+    after = laid_out(before)
+    if _hash(before) != _hash(after):
+        raise AssertionError("the layout changed what the protocol says")
+    changed = after != before
+    if changed and not check:
+        file.write_text(after, "utf-8")
+    if as_json:
+        say_json({"file": str(file), "changed": changed, "written": changed and not check})
+    else:
+        say(
+            f"{file}: " + ("has another layout" if check else "laid out anew")
+            if changed
+            else f"{file}: as it should be"
+        )
+    if changed and check:
+        raise typer.Exit(FOUND)
+
+
+def _hash(text: str) -> str:
+    """The content hash; empty for a draft that is no protocol yet."""
+    try:
+        return read_yaml(text).validate(ProtocolSpec).content_hash
+    except SpecErrors:
+        return ""
