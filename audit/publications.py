@@ -15,12 +15,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, Row, insert, select
 
 from audit.checkpoints import CheckpointError, SigningKeys
 from audit.database import Database
 from audit.dialects import insert_or_skip, lock_episode
-from audit.tables import episodes, protocols, publications
+from audit.tables import protocols, publications
 from protocol.facts import Refused
 from protocol.publishing import PUBLICATION, Publication
 from protocol.spec import ProtocolSpec
@@ -80,13 +80,6 @@ class Publications:
             return done
 
         return await self._database.write(work)
-
-    async def running(self) -> dict[str, int]:
-        """Content hash → how many open episodes run under it."""
-        query = select(episodes.c.protocol_hash, func.count()).where(episodes.c.closed_at.is_(None))
-        query = query.group_by(episodes.c.protocol_hash)
-        rows = await self._database.read(lambda connection: connection.execute(query).all())
-        return {row.protocol_hash: row[1] for row in rows}
 
     def _read(self, connection: Connection) -> tuple[Publication, ...]:
         before, record = NOTHING_BEFORE, list[Publication]()

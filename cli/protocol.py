@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from cli import migrating, publishing
+from cli import migrating, publishing, whatif
 from cli.authoring import fmt, new
 from cli.configuration import settings
 from cli.output import FOUND, USAGE, AsJson, Trouble, complain_of, say, say_json, table
@@ -175,3 +175,4 @@ app.command("publish")(publishing.publish_version)
 app.command("retire")(publishing.retire_version)
 app.command("versions")(publishing.list_versions)
 app.command("migrate")(migrating.migrate_episodes)
+app.command("whatif")(whatif.whatif)

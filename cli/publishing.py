@@ -12,6 +12,7 @@ import typer
 
 from audit.publications import PublicationError, Publications
 from audit.shelf import Shelf, ShelfError
+from audit.versions import versions
 from cli.books import Books, signing_keys, with_books
 from cli.configuration import settings
 from cli.desk import utc_now
@@ -127,7 +128,8 @@ CELLS = ("protocol", "version", "short", "state", "from_when", "author", "publis
 
 async def _versions(books: Books) -> list[dict[str, Any]]:
     publications = publications_of(books)
-    record, running = (await publications.read()).record, await publications.running()
+    record = (await publications.read()).record
+    running = {one.hash: one.running for one in await versions(books.records) if one.running}
     shelf, now = Shelf(books.records), utc_now()
     hashes = [*dict.fromkeys(one.protocol_hash for one in reversed(record))]
     specs = [await shelf.protocol(one) for one in (*hashes, *(one for one in running if one not in hashes))]

@@ -13,11 +13,10 @@ from audit.checkpoints import SigningKeys
 from audit.database import Database, connect
 from audit.publications import PublicationError, Publications
 from audit.published import Current
-from audit.store import Store
 from protocol.facts import Refused
 from protocol.publishing import Publication, Record
 from protocol.spec import ProtocolSpec
-from tests.audit.records import START, rows, sqlite_url, summary
+from tests.audit.records import START, sqlite_url
 from tests.protocol.specs import compact, protocol
 
 KEYS = SigningKeys([("s1", b"s" * 32)])
@@ -93,12 +92,6 @@ async def test_a_list_written_with_another_key_is_found(records: Database) -> No
     await filled(records)
     with pytest.raises(PublicationError, match="the signature does not fit"):
         await Publications(records, OTHERS).read()
-
-
-async def test_who_runs_on_which_version_is_counted(records: Database, store: Store) -> None:
-    await store.append(rows(2), summary(2))
-    counted = await Publications(records).running()
-    assert list(counted.values()) == [1]
 
 
 async def test_a_new_episode_takes_the_version_in_effect(records: Database, tmp_path: Path) -> None:
