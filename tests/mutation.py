@@ -34,7 +34,18 @@ MODULES = [
     *("conditions", "program", "machine", "facts", "happenings", "engine", "effects", "vocabulary"),
 ]
 TESTS = [
-    *("decide", "stages", "risk", "obligations", "evidence", "ladders", "contacts", "decisions", "handover"),
+    *(
+        "decide",
+        "stages",
+        "risk",
+        "obligations",
+        "reopening",
+        "evidence",
+        "ladders",
+        "contacts",
+        "decisions",
+        "handover",
+    ),
     *("closing", "evolve", "notices", "engine", "facts", "readers", "machine", "clocks", "conditions"),
     "random_episodes",
 ]

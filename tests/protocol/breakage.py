@@ -68,4 +68,6 @@ def crash(sim: Simulation) -> None:
     episode = EPISODE.validate_json(kept) if kept is not None else None
     assert episode == engine.episode
     assert receipts == engine.receipts
-    sim.engine = Engine(sim.spec, sim.episode_id, KEY, episode, Head(engine.head.sequence, engine.head.hash), receipts)
+    sim.engine = Engine(
+        engine.spec, sim.episode_id, KEY, episode, Head(engine.head.sequence, engine.head.hash), receipts
+    )

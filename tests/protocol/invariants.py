@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -181,7 +182,7 @@ def check_chain(engine: Engine, rows: list[TrailRow]) -> None:
     assert verify(rows, engine.episode_id, engine.head) is None
 
 
-def check_trail(spec: ProtocolSpec, engine: Engine, rows: list[TrailRow]) -> None:
+def check_trail(spec: ProtocolSpec, engine: Engine, rows: list[TrailRow], newer: Sequence[ProtocolSpec] = ()) -> None:
     """R1: the trail alone gives the episode back, event by event and command by command."""
     episode: Episode | None = None
     events = [read_event(row) for row in rows]
@@ -190,7 +191,8 @@ def check_trail(spec: ProtocolSpec, engine: Engine, rows: list[TrailRow]) -> Non
         row = rows[place]
         assert row.payload is not None
         command = c.COMMAND.validate_json(json.dumps(row.payload["command"]))
-        step = decide(spec, episode, command, row.recorded_at)
+        onto = _version_named(command, events[place], newer)
+        step = decide(spec, episode, command, row.recorded_at, onto)
         recorded = tuple(events[place : place + len(step.events)])
         assert step.events == recorded
         _nothing_is_put_off(spec, episode, recorded)
@@ -198,10 +200,19 @@ def check_trail(spec: ProtocolSpec, engine: Engine, rows: list[TrailRow]) -> Non
             newest = _newest_answers(episode, event)
             episode = evolve(episode, event)
             assert all(episode.facts[name].at == at for name, at in newest.items())
+        assert episode is not None
         assert episode == step.episode
         place += len(recorded)
+        spec = onto if onto is not None and onto.content_hash == episode.protocol_hash else spec
     assert episode == engine.episode
     _every_obligation_ends_once(events, engine.episode)
+
+
+def _version_named(command: c.Command, said: e.Event, newer: Sequence[ProtocolSpec]) -> ProtocolSpec | None:
+    """The version that came with a command, unless it was refused because none came."""
+    if not isinstance(command, c.Migrate) or (isinstance(said, e.CommandRefused) and said.code == "protocol_missing"):
+        return None
+    return next((one for one in newer if one.content_hash == command.protocol_hash), None)
 
 
 def _newest_answers(episode: Episode | None, event: e.Event) -> dict[str, datetime]:
@@ -213,10 +224,13 @@ def _newest_answers(episode: Episode | None, event: e.Event) -> dict[str, dateti
 
 
 def _nothing_is_put_off(spec: ProtocolSpec, before: Episode | None, events: tuple[e.Event, ...]) -> None:
-    """What takes the place of a pending deadline is due no later, unless the risk rose or the protocol counts anew."""
+    """What takes the place of a pending deadline is due no later.
+
+    Unless the risk rose, the protocol counts anew, or somebody signed for it in a migration.
+    """
     due = {name: owed.due_at for name, owed in before.obligations.items()} if before is not None else {}
     due |= {event.obligation_id: event.due_at for event in events if isinstance(event, e.ObligationOpened)}
-    if any(isinstance(event, e.RiskRaised) for event in events):
+    if any(isinstance(event, e.RiskRaised | e.Migrated) for event in events):
         return
     for event in events:
         if isinstance(event, e.ObligationSuperseded) and not _counts_anew(spec, event.obligation, before, events):

@@ -39,9 +39,11 @@ AFTER_THE_END = 3
 class Simulation:
     """One random episode."""
 
-    def __init__(self, spec: ProtocolSpec, menu: Menu, seed: int) -> None:
+    def __init__(self, spec: ProtocolSpec, menu: Menu, seed: int, newer: Sequence[ProtocolSpec] = ()) -> None:
         self.random = Random(seed)
         self.spec, self.menu = spec, menu
+        self.newer = newer
+        """Other versions to which somebody may try to move the episode."""
         self.episode_id = f"sim-{seed}"
         self.engine = Engine(spec, self.episode_id, KEY)
         # Some episodes run over a change of the clocks.
@@ -68,10 +70,10 @@ class Simulation:
             self.random.choices(DEEDS, WEIGHTS)[0](self)
         return self
 
-    def submit(self, command: c.Command) -> Receipt:
+    def submit(self, command: c.Command, onto: ProtocolSpec | None = None) -> Receipt:
         """Send a command, take away rows and effects, check what must hold."""
         before, owed = self.engine.episode, self.engine.next_deadline()
-        receipt = self.engine.submit(command, self.now)
+        receipt = self.engine.submit(command, self.now, onto)
         rows, effects = self.engine.take_rows(), self.engine.take_effects()
         check(Step(self.engine, before, owed, command, self.now, receipt, rows, effects))
         self._keep(rows, effects)
@@ -304,6 +306,16 @@ def close(sim: Simulation) -> None:
     sim.send_rightly(c.CloseEpisode, sim.spec.closing.roles, outcome=outcome, reason="r")
 
 
+def migrate(sim: Simulation) -> None:
+    """Somebody moves the episode to another version, with a signature or without."""
+    if not sim.newer:
+        return
+    onto = sim.random.choice(sim.newer)
+    signed = {"sign_off_by": "dora", "sign_off_role": "supervisor", "sign_off_reason": "r"}
+    fields = {**sim.identity(), **(signed if sim.random.random() < 0.7 else {})}
+    sim.submit(c.Migrate(**fields, protocol_hash=onto.content_hash), onto if sim.random.random() < 0.9 else None)
+
+
 def reopen(sim: Simulation) -> None:
     sim.submit(
         c.OpenEpisode(**{**sim.identity(), "expected_revision": None}, episode_id="x", client_ref="x", owner="x")
@@ -331,6 +343,7 @@ ODDS: dict[Callable[[Simulation], None], int] = {
     addendum: 1,
     close: 5,
     reopen: 1,
+    migrate: 1,
     report_page: 6,
     send_again: 4,
     reuse_id: 1,

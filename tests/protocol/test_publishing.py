@@ -79,6 +79,10 @@ def test_only_licensed_staff_publishes_and_retires() -> None:
     assert office.do(p.retire, compact(), "dora", "  ") == "no_reason"
 
 
+def test_only_what_was_published_is_retired() -> None:
+    assert Office().do(p.retire, compact(), "dora", "why") == "not_published"
+
+
 def test_a_changed_file_is_another_draft() -> None:
     office = Office()
     office.do(p.submit, compact(), "ann", GOOD)
