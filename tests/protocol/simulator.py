@@ -310,7 +310,7 @@ def migrate(sim: Simulation) -> None:
     """Somebody moves the episode to another version, with a signature or without."""
     if not sim.newer:
         return
-    onto = sim.random.choice(sim.newer)
+    onto = sim.random.choice((*sim.newer, sim.newer[0], sim.newer[0]))
     signed = {"sign_off_by": "dora", "sign_off_role": "supervisor", "sign_off_reason": "r"}
     fields = {**sim.identity(), **(signed if sim.random.random() < 0.7 else {})}
     sim.submit(c.Migrate(**fields, protocol_hash=onto.content_hash), onto if sim.random.random() < 0.9 else None)
@@ -343,7 +343,7 @@ ODDS: dict[Callable[[Simulation], None], int] = {
     addendum: 1,
     close: 5,
     reopen: 1,
-    migrate: 1,
+    migrate: 3,
     report_page: 6,
     send_again: 4,
     reuse_id: 1,
