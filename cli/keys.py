@@ -65,6 +65,7 @@ def destroy(
     despite: Annotated[
         str, typer.Option("--despite-retention", help="Why it goes before its time; kept in the access trail.")
     ] = "",
+    as_json: AsJson = False,
 ) -> None:
     """Make everything recorded of a client unreadable for good. The rows stay, and their chains still verify.
 
@@ -82,6 +83,9 @@ def destroy(
     if not count:
         raise Trouble("no usable key belongs to that reference", "check the reference; a destroyed key is gone", FOUND)
     log.warning("data keys destroyed", count=count)
+    if as_json:
+        say_json({"destroyed": count})
+        return
     say(f"{_keys(count)} destroyed. Nothing recorded of this client can be read any more; the chains still verify.")
 
 

@@ -43,16 +43,23 @@ def retention(
     say("\nCounted from the last entry in these records; therapy may have gone on without one. Counsel decides.")
 
 
-def hold(client_ref: Client, reason: Reason) -> None:
+def hold(client_ref: Client, reason: Reason, as_json: AsJson = False) -> None:
     """Place a legal hold: nothing recorded of this client can be destroyed until it is lifted."""
     with_books(lambda books: _hold(books, client_ref, reason, "held"))
-    say("The hold is placed. `holdfast audit lift` lifts it.")
+    _tell({"held": True}, "The hold is placed. `holdfast audit lift` lifts it.", as_json=as_json)
 
 
-def lift(client_ref: Client, reason: Reason) -> None:
+def lift(client_ref: Client, reason: Reason, as_json: AsJson = False) -> None:
     """Lift every legal hold on a client."""
     with_books(lambda books: _hold(books, client_ref, reason, "released"))
-    say("No hold stands on this client any more.")
+    _tell({"held": False}, "No hold stands on this client any more.", as_json=as_json)
+
+
+def _tell(answer: dict[str, bool], text: str, *, as_json: bool) -> None:
+    if as_json:
+        say_json(answer)
+    else:
+        say(text)
 
 
 async def kept_of(books: Books, client_ref: str | None = None) -> tuple[Kept, ...]:

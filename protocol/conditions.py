@@ -102,10 +102,13 @@ GUARD_JSON_SCHEMA: JsonSchemaValue = {
         "`if_unknown` says which side counts while something is not known."
     ),
     "properties": {
-        "all": {"type": "array", "items": {"type": "object"}},
-        "any": {"type": "array", "items": {"type": "object"}},
-        "not": {"type": "object"},
-        "if_unknown": {"enum": ["holds", "fails"]},
+        "all": {"type": "array", "items": {"type": "object"}, "description": "Each of these conditions must hold."},
+        "any": {"type": "array", "items": {"type": "object"}, "description": "One of these conditions must hold."},
+        "not": {"type": "object", "description": "This condition must not hold."},
+        "if_unknown": {
+            "enum": ["holds", "fails"],
+            "description": "Which side counts while an answer is unknown: choose the cautious one.",
+        },
     },
     "additionalProperties": {
         "anyOf": [
@@ -113,7 +116,11 @@ GUARD_JSON_SCHEMA: JsonSchemaValue = {
             {"type": "array", "items": _SCALAR, "minItems": 1},
             {
                 "type": "object",
-                "properties": {"at_least": _SCALAR, "at_most": _SCALAR, "known": {"enum": ["yes", "no"]}},
+                "properties": {
+                    "at_least": {**_SCALAR, "description": "This value or one after it, in the declared order."},
+                    "at_most": {**_SCALAR, "description": "This value or one before it, in the declared order."},
+                    "known": {"enum": ["yes", "no"], "description": "Whether anything is recorded."},
+                },
                 "additionalProperties": False,
                 "minProperties": 1,
                 "maxProperties": 1,

@@ -8,6 +8,7 @@ from typing import Any, cast
 from pydantic import TypeAdapter
 
 from protocol.spec import ProtocolSpec
+from protocol_specs.schema_words import COMMON, EXAMPLES, VALUES
 from rehearsal.scenario import Scenario
 
 Schema = dict[str, Any]
@@ -17,114 +18,35 @@ MODELS: dict[str, type] = {"protocol": ProtocolSpec, "scenario": Scenario}
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-COMMON = {
-    "title": "What people read.",
-    "purpose": "What it is for, in one sentence.",
-    "source": "Where the number or rule comes from: a grade and references.",
-    "roles": "Who may do it.",
-    "because": "The reason a person reads.",
-    "when": "The condition under which it counts.",
-    "then": "The outcome of this row.",
-    "clock": "safety: elapsed time (s, m, h); calendar: local days (d); business: working days (wd).",
-    "due": "When it is due: a duration such as 24h, a table by a named value, or a recorded moment.",
-    "opens": "What opens it: one or more triggers.",
-    "met_by": "What ends it: any one of these pieces of evidence.",
-    "ladder": "Who is paged, and when.",
-    "wait": "How long to wait for an acknowledgement before the next rung.",
-    "channels": "How the page travels.",
-    "starts": "When the first page leaves.",
-    "rungs": "Whom to page, one after the other.",
-    "choices": "The values of a choice, in the order people see.",
-    "minimum": "The lowest number.",
-    "maximum": "The highest number.",
-    "values": "The due time for each value.",
-    "protocol": "The name of the protocol.",
-    "version": "Three numbers; raise the first when something gets less strict.",
-    "time_zone": "A name of the time zone database.",
-    "initial": "The stage an episode begins in, or the risk it begins with.",
-    "rules": "The highest rule that holds sets the least level.",
-    "rows": "Each combination of facts has exactly one row.",
-    "guidance": "Advice shown beside the form.",
-    "question": "What the person decides.",
-    "references": "Published texts that sources cite, by key.",
-    "holidays": "Days that are no working days: date and name.",
-    "working_days": "The days of the week that count.",
-    "summary": "What the protocol is for, in a few sentences.",
-    "signals": "What a person may notice.",
-    "stage": "The name of a stage.",
-    "step": "The name of a step.",
-    "fact": "The name of a fact.",
-    "facts": "Answers: the name of a fact and its value.",
-    "unit": "What the number counts, as people read it.",
-    "help": "What to know before asking.",
-    "edition": "Which edition of the instrument, and which items.",
-    "licence": "Who may use it, and on which terms.",
-    "requires_words": "What `requires` asks for, in words.",
-    "text": "What people read.",
-    "why": "Why it is owed, in one sentence.",
-    "within": "How soon it is due at the latest.",
-    "url": "Where it is published.",
-    "remedy": "What to do instead.",
-    "level": "A risk level.",
-    "note": "A remark for the reader.",
-    "kind": "open, emergency (exactly one stage) or closed (exactly one stage).",
-    "required": "The stage can't be left forward before it is done or skipped.",
-    "techniques": "De-escalation guidance shown beside the form.",
-    "event": "Something that happened to the episode as a whole.",
-    "options": "Only these options count.",
-    "met": "An obligation was met.",
-    "missed": "An obligation was not met in time.",
-    "waived": "An obligation was waived.",
-    "scenario": "The name of the scenario.",
-    "at": "When: 14:20 on the same day, +15m after the entry before, or a full date and time.",
-    "by": "Who acts: one of `people`.",
-    "do": "What is done.",
-    "reason": "Why, in words.",
-    "subject": "The step or decision that is signed.",
-    "to": "The stage to go to, or the person to hand over to.",
-    "crisis_type": "One of the protocol's crisis types.",
-    "crisis_types": "The protocol's crisis types that are known at the beginning.",
-    "party": "Whom somebody tried to reach.",
-    "outcome": "How it went; only `reached` is a contact.",
-    "channel": "How somebody was contacted.",
-    "exception": "Why a contact that is not permitted was made.",
-    "decision": "One of the protocol's decisions.",
-    "option": "What was decided.",
-    "rationale": "Why it was decided.",
-    "refers_to": "The sequence of the entry that is commented or corrected.",
-    "risk": "The level after this entry.",
-    "owner": "Who owns it after this entry.",
-    "closed": "Whether the episode is closed after this entry.",
-    "not_open": "Obligations that are not open after this entry.",
-    "notices": "Notices raised by this entry.",
-    "events": "Kinds of events that happen in this entry.",
-    "never_events": "Kinds of events that do not happen in this entry.",
-    "overdue": "Whether its deadline has passed.",
-    "acknowledged_by": "Who acknowledged it.",
-    "obligation": "The name of an obligation.",
-    "role": "The role that is paged, or that is on shift.",
-    "rung": "The rung of the ladder, counted from 0.",
-    "numbers": "Telephone numbers that are shown.",
-    "drill": "An exercise, marked as one everywhere.",
-    "person": "One of `people`.",
-    "first": "The first day.",
-    "last": "The last day.",
-    "cover": "Who stands in.",
-    "begins": "When it begins, local time.",
-    "ends": "When it ends, local time.",
-    "days": "The days of the week.",
-}
-"""Descriptions of keys that are told the same wherever they appear and have no text of their own."""
-
 
 def json_schema(model: type) -> Schema:
-    """The JSON Schema of a document: every key described, nothing that our reader refuses."""
+    """The JSON Schema of a document: every key described, every value explained, nothing that our reader refuses."""
     schema: Schema = TypeAdapter[Any](model).json_schema()
     definitions: dict[str, Schema] = schema.get("$defs", {})
     for part in (schema, *definitions.values()):
         for name, field in part.get("properties", {}).items():
-            part["properties"][name] = _field(name, field, definitions)
+            told = _field(name, field, definitions)
+            examples = EXAMPLES.get(f"{part.get('title')}.{name}")
+            part["properties"][name] = told | ({"examples": examples} if examples else {})
+    _explain(schema)
     return {"$schema": DIALECT, **schema}
+
+
+MEANINGS = {tuple(meanings): meanings for meanings in VALUES}
+
+
+def _explain(part: Any) -> None:
+    """Give each list of values the meaning of each value, as editors show it beside the value."""
+    if isinstance(part, list):
+        for one in cast("list[Any]", part):
+            _explain(one)
+    elif isinstance(part, dict):
+        inner = cast("Schema", part)
+        if meanings := MEANINGS.get(tuple(inner.get("enum", ()))):
+            inner["enumDescriptions"] = list(meanings.values())
+            inner["markdownEnumDescriptions"] = list(meanings.values())
+        for one in list(inner.values()):
+            _explain(one)
 
 
 def protocol_json_schema() -> Schema:

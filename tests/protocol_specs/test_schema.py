@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from protocol_specs.loader import read_file
 from protocol_specs.schema import MODELS, json_schema, protocol_json_schema, schema_text
+from protocol_specs.schema_words import EXAMPLES, PLAIN_VALUES, VALUES
 
 ROOT = Path(__file__).parents[2]
 PROTOCOLS = [ROOT / "tests/specs/minimal.yaml", *sorted((ROOT / "protocol_specs").glob("*.yaml"))]
@@ -33,6 +35,69 @@ def test_every_key_is_described(name: str) -> None:
         if not field.get("description")
     ]
     assert bare == []
+
+
+def parts(value: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every schema within a schema, with its place."""
+    if isinstance(value, list):
+        for number, one in enumerate(value):
+            yield from parts(one, f"{path}/{number}")
+    elif isinstance(value, dict):
+        yield path, value
+        for key, one in value.items():
+            if key != "examples":
+                yield from parts(one, f"{path}/{key}")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_nothing_is_without_a_description(name: str) -> None:
+    """Parts, and keys at any depth, conditions included."""
+    schema = json_schema(MODELS[name])
+    assert schema["description"]
+    assert [part for part, one in schema["$defs"].items() if not one.get("description")] == []
+    bare = [
+        f"{path}.{key}"
+        for path, one in parts(schema)
+        if isinstance(one.get("properties"), dict) and not path.endswith("/properties")
+        for key, field in one["properties"].items()
+        if not field.get("description")
+    ]
+    assert bare == []
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_listed_value_is_explained(name: str) -> None:
+    for path, one in parts(json_schema(MODELS[name])):
+        values = one.get("enum") or ([one["const"]] if "const" in one else [])
+        if isinstance(values, list) and values and tuple(values) not in PLAIN_VALUES:
+            assert len(one.get("enumDescriptions", ())) == len(values), f"{path}: {values}"
+            assert all(one["enumDescriptions"]), path
+
+
+def test_no_explanation_and_no_example_is_left_over() -> None:
+    schemas = [json_schema(model) for model in MODELS.values()]
+    listed = {tuple(one.get("enum", ())) for schema in schemas for _, one in parts(schema)}
+    assert [meanings for meanings in VALUES if tuple(meanings) not in listed] == []
+    known = {
+        f"{part['title']}.{key}"
+        for schema in schemas
+        for part in (schema, *schema["$defs"].values())
+        for key in part.get("properties", {})
+    }
+    assert EXAMPLES.keys() <= known
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_example_may_be_written(name: str) -> None:
+    schema = json_schema(MODELS[name])
+    shown = [
+        (f"{part['title']}.{key}", field, example)
+        for part in (schema, *schema["$defs"].values())
+        for key, field in part.get("properties", {}).items()
+        for example in field.get("examples", ())
+    ]
+    assert len(shown) > 5
+    assert [(key, found) for key, field, example in shown if (found := misfits(field, example, schema))] == []
 
 
 def misfits(schema: dict[str, Any], value: Any, root: dict[str, Any], path: str = "") -> list[str]:
