@@ -12,7 +12,8 @@ from rich.progress import Progress
 
 from audit.access import Access, record
 from audit.bundle import BundleError, Made, Request, write_bundle
-from audit.history import all_episodes
+from audit.certificate import certificate
+from audit.history import all_episodes, history
 from audit.releases import in_use, present
 from cli.books import Books, signing_keys, with_books
 from cli.desk import utc_now
@@ -34,6 +35,9 @@ def export(
     redact: Annotated[
         Redacted | None, typer.Option("--redact", help="Withhold what tells about substance use (42 CFR Part 2).")
     ] = None,
+    pdf: Annotated[
+        Path | None, typer.Option("--pdf", help="Also a readable certificate of one episode, into this file.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write episodes into a signed bundle with everything that is needed to check it offline.
@@ -43,9 +47,12 @@ def export(
     """
     if bool(references) == everything:
         raise Trouble("which episodes?", "name episodes, or say --all", USAGE)
-    if out.exists():
-        raise Trouble(f"{out} exists", "choose another name: an export is never overwritten", USAGE)
-    made = with_books(lambda books: _export(books, references, out, to, purpose, redact=redact is not None))
+    if pdf is not None and len(references or ()) != 1:
+        raise Trouble("a certificate is of one episode", "name one, or leave out --pdf", USAGE)
+    for path in (out, pdf):
+        if path is not None and path.exists():
+            raise Trouble(f"{path} exists", "choose another name: an export is never overwritten", USAGE)
+    made = with_books(lambda books: _export(books, references, out, pdf, to, purpose, redact=redact is not None))
     if as_json:
         say_json({"file": str(out), **_as_object(made)})
         return
@@ -55,7 +62,14 @@ def export(
 
 
 async def _export(
-    books: Books, references: list[str] | None, out: Path, to: str, purpose: str, *, redact: bool
+    books: Books,
+    references: list[str] | None,
+    out: Path,
+    pdf: Path | None,
+    to: str,
+    purpose: str,
+    *,
+    redact: bool,
 ) -> Made:
     if references is None:
         ids = await all_episodes(books.records)
@@ -72,13 +86,26 @@ async def _export(
                 *(books.records, books.ring, signing_keys(), draft, request),
                 progress=lambda so_far: bar.update(task, completed=so_far.episodes),
             )
+        page = b"" if pdf is None else await _certificate(books, request, made)
         await _disclose(books, request, made)  # whoever can't write it down may not have it
         os.replace(draft, out)
+        _write(pdf, page)
     except (BundleError, FileExistsError) as error:
         raise Trouble(str(error), "`holdfast audit verify` says more", FOUND) from None
     finally:
         _forget(draft)
     return made
+
+
+async def _certificate(books: Books, request: Request, made: Made) -> bytes:
+    told = await history(books.records, books.ring, request.episodes[0])
+    keys = signing_keys()
+    return certificate(told, request, made, keys.public()[keys.active])
+
+
+def _write(path: Path | None, content: bytes) -> None:
+    if path is not None:
+        path.write_bytes(content)
 
 
 async def _disclose(books: Books, request: Request, made: Made) -> None:

@@ -18,7 +18,7 @@ from cli.desk import utc_now
 from cli.output import FOUND, AsJson, say, say_json
 from cli.who import ROLE, somebody
 from protocol.account import LATE, Entry, Rule, State
-from protocol.breaches import Breach
+from protocol.breaches import ENDS, Breach
 from protocol.local_time import show_clock, show_day, show_span, show_time
 from protocol.words import NO_BREAK, Words, person
 
@@ -27,13 +27,6 @@ TIME = 10
 NUMBER = 6
 LABEL = 10
 DEEP = TIME + NUMBER + LABEL
-
-ENDS = {
-    "met": "done in time, but written down only after the deadline",
-    "met_late": "done late",
-    "waived": "waived",
-    "owed": "still owed where the trail ends",
-}
 
 
 def replay(

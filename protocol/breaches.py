@@ -12,6 +12,14 @@ from protocol.account import Entry
 
 End = Literal["met", "met_late", "waived", "owed"]
 
+ENDS: dict[End, str] = {
+    "met": "done in time, but written down only after the deadline",
+    "met_late": "done late",
+    "waived": "waived",
+    "owed": "still owed where the trail ends",
+}
+"""How a missed deadline ended, in words."""
+
 _BETWEEN = (
     e.ContactAttempted,
     e.ContactMade,

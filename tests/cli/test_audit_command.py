@@ -350,3 +350,13 @@ def test_episodes_are_found_and_a_filter_is_kept(capsys: Out):
     assert run(["audit", "search", "--client", "x" * 65]) == 2
     assert run(["audit", "access", "--by", getpass.getuser()]) == 0
     assert "complaint 12" in capsys.readouterr().out
+
+
+def test_a_certificate_comes_beside_the_bundle(tmp_path: Path, capsys: Out):
+    out, pdf = tmp_path / "export.zip", tmp_path / "export.pdf"
+    told = ["audit", "export", "--out", str(out), "--purpose", "review", "--pdf", str(pdf)]
+    assert run([*told, "--all"]) == 2
+    assert "a certificate is of one episode" in capsys.readouterr().err
+    assert run([*told, "ep-1"]) == 0
+    assert pdf.read_bytes().startswith(b"%PDF")
+    assert run([*told, "ep-1"]) == 2
