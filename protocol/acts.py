@@ -171,9 +171,8 @@ def _form(turn: Turn, command: c.CompleteStep) -> Refused | None:
 
 def clinical_refusal(turn: Turn, act: str, name: str) -> Refused | None:
     """The first clinical rule that refuses this act, seen with the answers that came with it."""
-    for _, refusal, holds in turn.program.refusals:
-        named = (act, name) in refusal.act.happenings() and _option_fits(turn, refusal.act.options, name)
-        if named and holds(turn.episode):
+    for refusal, holds in turn.program.refusals.get((act, name), ()):
+        if _option_fits(turn, refusal.act.options, name) and holds(turn.episode):
             return Refused("clinical_refusal", refusal.because, refusal.remedy)
     return None
 

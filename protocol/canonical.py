@@ -60,6 +60,8 @@ def _walk(document: dict[str, Any], prefix: str, found: list[tuple[str, str]]) -
         path = prefix + name
         if type(value) is str:
             found.append((path, encode_basestring(value)))
+        elif type(value) is int and value.bit_length() < 64:
+            found.append((path, str(value)))
         elif value and isinstance(value, dict):
             _walk(cast("dict[str, Any]", value), path + "/", found)
         else:

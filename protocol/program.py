@@ -16,7 +16,7 @@ from protocol.elements import elapsed_seconds
 from protocol.episode import Episode
 from protocol.readers import Asked, Predicate, Readers
 from protocol.snapshots import LadderSnapshot, RungSnapshot
-from protocol.spec import LEVELS, RANK, ProtocolSpec
+from protocol.spec import LEVELS, RANK, ProtocolSpec, Refusal
 
 Key = tuple[str, str]
 """What happened or what changed: ("entered", stage), ("changed", name), ("event", happening) …"""
@@ -84,9 +84,7 @@ class Program:
         self.waivable = {name: self.readers.predicate(one.waived_when) for name, one in spec.obligations.items()}
         self.notices = self._notices()
         self.phrases = [(name, phrase.lower()) for name, notice in spec.notices.items() for phrase in notice.mentions]
-        self.refusals = [
-            (name, refusal, self.readers.predicate(refusal.act.when)) for name, refusal in spec.refusals.items()
-        ]
+        self.refusals = self._refusals()
         self.awaited = self._awaited()
         self.at_opening = self._at_opening()
         self.requirements = {name: self.readers.predicate(one.when) for name, one in spec.closing.requires.items()}
@@ -207,6 +205,14 @@ class Program:
             for name in evidence.refreshed
             for fact in ([item for item, asked in self.asked[name] if asked(episode)] if name in self.asked else [name])
         ]
+
+    def _refusals(self) -> Mapping[Key, list[tuple[Refusal, Predicate]]]:
+        """Act → the clinical rules that may refuse it, in the order of the protocol."""
+        by_act: defaultdict[Key, list[tuple[Refusal, Predicate]]] = defaultdict(list)
+        for refusal in self.spec.refusals.values():
+            for act in refusal.act.happenings():
+                by_act[act].append((refusal, self.readers.predicate(refusal.act.when)))
+        return dict(by_act)
 
     def _awaited(self) -> frozenset[Key]:
         """Every key that a trigger, an evidence, a risk rule or a notice waits for; nothing else needs a look."""
