@@ -16,12 +16,15 @@ from temporalio.exceptions import ApplicationError
 from audit.store import AppendError
 from protocol.summary import EpisodeSummary
 from protocol.trail import Head, TrailRow
-from workflows.ports import APPEND_ROWS, Batch
+from workflows.ports import APPEND_ROWS, LONGEST_LINGER, Batch
 
 MIGRATED = "Migrated"
 """The event after which an episode runs under another version of its protocol."""
 
 log = structlog.get_logger()
+
+MOST_A_SECOND = 16
+"""Batches that one worker writes, about: with so many episodes busy that there would be more, each stays longer."""
 
 
 class Records(Protocol):
@@ -47,6 +50,7 @@ class Recording:
         self._records = records
         self._turn = asyncio.Semaphore(at_once)
         """No more writers than the records have connections: waiting here costs no time limit of theirs."""
+        self._staying = 0
 
     @activity.defn(name=APPEND_ROWS)
     async def append_rows(self, batch: Batch) -> bool:
@@ -65,7 +69,7 @@ class Recording:
             log.warning("records not written", error_type=type(error).__name__, attempt=activity.info().attempt)
             raise ApplicationError("the records can't be written now", type="RecordsAway") from None
         if not wanted:
-            await _linger(batch.linger)
+            await self._linger(batch.linger)
         return wanted
 
     async def _write(self, batch: Batch) -> bool:
@@ -85,11 +89,16 @@ class Recording:
         content_hash = hashlib.sha256(document.encode()).hexdigest()
         await self._records.save_protocol(content_hash, about["protocol"], about["version"], document)
 
-
-async def _linger(time: timedelta) -> None:
-    """Wait, but not when the worker is to stop."""
-    try:
-        async with asyncio.timeout(time.total_seconds()):
-            await activity.wait_for_worker_shutdown()
-    except TimeoutError:
-        return
+    async def _linger(self, time: timedelta) -> None:
+        """Stay so long, longer in company, and no longer when the worker is to stop."""
+        if not time:
+            return
+        self._staying += 1
+        busy = min(timedelta(seconds=self._staying / MOST_A_SECOND), LONGEST_LINGER)
+        try:
+            async with asyncio.timeout(max(time, busy).total_seconds()):
+                await activity.wait_for_worker_shutdown()
+        except TimeoutError:
+            return
+        finally:
+            self._staying -= 1

@@ -1,7 +1,9 @@
 """What a step of an episode costs end to end, against a bare Temporal Update on the same server in the same run.
 
 Ours: the product's client and worker, encryption, validator, rules, receipt, the trail in SQLite, pages and timers.
-Interleaved, ours and bare in turn; each ratio compares neighbours.
+Interleaved, ours and bare in turn; each ratio compares neighbours. Rows are recorded after the step that made them,
+so a turn of ours first runs for as long as a batch may stay, unmeasured, until recording keeps step; afterwards its
+last rows are waited for, so that they cost nothing of the turn of the other.
 """
 
 from __future__ import annotations
@@ -12,20 +14,23 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import median
 
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import GrpcCompression
 
 from benchmarks.bare import BARE_QUEUE, Answer, Bare, Step
-from benchmarks.embedded import Embedded, Process, embedded, run_async
+from benchmarks.embedded import Embedded, Process, embedded, run_async, until
+from benchmarks.embedded import at_once as do_at_once
 from benchmarks.led import back_and_forth, flagship, led
 from benchmarks.tables import Row, spread
+from workflows.ports import LONGEST_LINGER
 
 AT_ONCE = (1, 16, 64)
-ROUNDS = 5
-SECONDS = 4.0
-"""Of each turn."""
+ROUNDS = 6
+SECONDS = LONGEST_LINGER.total_seconds()
+"""Of each turn: each episode's rows are recorded once in it."""
 PROCESSES = ("caller", "server", "worker")
 
 Stepper = Callable[[], Awaitable[object]]
@@ -36,7 +41,7 @@ Stepper = Callable[[], Awaitable[object]]
 class Turn:
     """What was measured while one of the two ran."""
 
-    seconds: float = 0.0
+    seconds: float
     milliseconds: list[float] = field(default_factory=list)
     cpu: dict[str, float] = field(default_factory=dict[str, float])
     """CPU seconds of each process."""
@@ -57,25 +62,36 @@ async def measured(at_once: tuple[int, ...] = AT_ONCE, rounds: int = ROUNDS) -> 
     async with embedded() as stack:
         worker = stack.start_worker()
         bare_worker = stack.start_module("benchmarks.bare", stack.settings.temporal_address, BARE_QUEUE)
-        ours = await _ours(stack, max(at_once))
+        ids = await _led(stack, max(at_once))
+        steps = [_our_stepper(stack, episode_id) for episode_id in ids]
         bare = await _bare(stack, max(at_once))
         sides: list[Row] = []
         ratios: list[Row] = []
         for count in at_once:
             turns: list[tuple[Turn, Turn]] = []
             for _ in range(rounds):
-                mine = await _turn(ours[:count], {"server": stack.server, "worker": worker})
-                others = await _turn(bare[:count], {"server": stack.server, "worker": bare_worker})
+                mine = await _turn(steps[:count], {"server": stack.server, "worker": worker}, before=SECONDS)
+                await until(partial(_all_recorded, stack, ids[:count]))
+                others = await _turn(bare[:count], {"server": stack.server, "worker": bare_worker}, before=0.5)
                 turns.append((mine, others))
             sides += _sides(count, turns)
             ratios += _ratios(count, turns)
     return sides + ratios
 
 
-async def _ours(stack: Embedded, count: int) -> list[Stepper]:
-    spec = flagship(stack.settings)
-    ids = [await led(stack.episodes, spec) for _ in range(count)]
-    return [_our_stepper(stack, episode_id) for episode_id in ids]
+async def _led(stack: Embedded, count: int) -> list[str]:
+    spec, ids = flagship(stack.settings), list[str]()
+
+    async def one() -> None:
+        ids.append(await led(stack.episodes, spec))
+
+    await do_at_once([one] * count)
+    return ids
+
+
+async def _all_recorded(stack: Embedded, ids: list[str]) -> bool:
+    views = await asyncio.gather(*(stack.episodes.view(episode_id) for episode_id in ids))
+    return not any(view.unrecorded for view in views)
 
 
 def _our_stepper(stack: Embedded, episode_id: str) -> Stepper:
@@ -103,18 +119,22 @@ def _bare_stepper(handle: WorkflowHandle[Bare, None]) -> Stepper:
     return step
 
 
-async def _turn(steppers: list[Stepper], processes: dict[str, Process]) -> Turn:
-    turn, cpu = Turn(), _cpu_seconds(processes)
-    begun = time.perf_counter()
+async def _turn(steppers: list[Stepper], processes: dict[str, Process], before: float) -> Turn:
+    """Step for some seconds unmeasured, then for those of the turn; what ends within these counts."""
+    turn, begins = Turn(SECONDS), time.perf_counter() + before
 
     async def go_on(step: Stepper) -> None:
-        while (at := time.perf_counter()) - begun < SECONDS:
+        while (at := time.perf_counter()) < begins + SECONDS:
             await step()
-            turn.milliseconds.append((time.perf_counter() - at) * 1e3)
+            if begins <= (ended := time.perf_counter()) < begins + SECONDS:
+                turn.milliseconds.append((ended - at) * 1e3)
 
-    await asyncio.gather(*(go_on(step) for step in steppers))
-    turn.seconds = time.perf_counter() - begun
+    going = asyncio.gather(*(go_on(step) for step in steppers))
+    await asyncio.sleep(begins - time.perf_counter())
+    cpu = _cpu_seconds(processes)
+    await asyncio.sleep(begins + SECONDS - time.perf_counter())
     turn.cpu = {name: seconds - cpu[name] for name, seconds in _cpu_seconds(processes).items()}
+    await going
     return turn
 
 

@@ -41,7 +41,7 @@ REFERRAL_LIMIT = timedelta(days=1)
 RECORD_ATTEMPT_LIMIT = timedelta(seconds=60)
 LONGEST_RETRY = timedelta(seconds=30)
 """How long after an outage ends the waiting activities at most notice it."""
-SHORTEST_LINGER, LONGEST_LINGER = timedelta(seconds=0.5), timedelta(seconds=4)
+SHORTEST_LINGER, LONGEST_LINGER = timedelta(seconds=0.5), timedelta(seconds=3)
 A_STEP_LONGER = timedelta(seconds=1)
 """A batch stays longer for each further step in it: nobody takes a step a second for long, a program may."""
 EPISODE_URGENCY = 2

@@ -1,5 +1,6 @@
 """Recording: what it does when the records are away, refuse, or the worker stops."""
 
+import asyncio
 import hashlib
 import time
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+from activities import recording
 from activities.recording import Recording
 from audit.store import ConflictError
 from protocol.summary import EpisodeSummary
@@ -69,11 +71,11 @@ async def test_a_new_protocol_is_asked_for_at_once_and_kept_when_it_comes():
     records = Records()
     records.protocols.clear()
     begun = time.monotonic()
-    recording = Recording(records, 1).append_rows
-    assert await ActivityEnvironment().run(recording, batch(linger=timedelta(seconds=30)))
+    recording_it = Recording(records, 1).append_rows
+    assert await ActivityEnvironment().run(recording_it, batch(linger=timedelta(seconds=30)))
     assert time.monotonic() - begun < 5
     document = '{"protocol":"minimal","version":"1.0.0"}'
-    assert not await ActivityEnvironment().run(recording, batch(rows=(), protocol=document))
+    assert not await ActivityEnvironment().run(recording_it, batch(rows=(), protocol=document))
     assert records.protocols == [hashlib.sha256(document.encode()).hexdigest()], "a document says itself what it is"
     assert len(records.written) == 2
 
@@ -104,6 +106,22 @@ async def test_it_lingers_but_not_when_the_worker_stops():
     begun = time.monotonic()
     await environment.run(Recording(Records(), 1).append_rows, batch(linger=timedelta(seconds=30)))
     assert time.monotonic() - begun < 5
+
+
+async def test_with_many_episodes_busy_each_batch_stays_longer(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(recording, "MOST_A_SECOND", 10)
+    here = Recording(Records(), 10)
+
+    async def stays(linger: timedelta) -> float:
+        begun = time.monotonic()
+        await ActivityEnvironment().run(here.append_rows, batch(linger=linger))
+        return time.monotonic() - begun
+
+    stayed = await asyncio.gather(*(stays(timedelta(milliseconds=1)) for _ in range(5)))
+    assert min(stayed) < max(stayed)
+    assert max(stayed) >= 0.5
+    *_, at_once = await asyncio.gather(*(stays(timedelta(milliseconds=1)) for _ in range(5)), stays(timedelta(0)))
+    assert at_once < 0.5
 
 
 def test_a_batch_is_bounded_in_rows_and_size_and_never_empty():
