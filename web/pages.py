@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from practice.sessions import Session
+from practice.sessions import IDLE, Session
 from protocol.local_time import show_span, show_time
 from protocol.words import plain
 from web.access import Actor
@@ -36,6 +36,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     shared: dict[str, Any] = {"asset": asset, "form_token_field": FORM_TOKEN, "fresh_key": fresh_key}
+    shared["idle_seconds"] = int(IDLE.total_seconds())
     made.globals.update(shared)
     made.filters["plain"] = plain
     return made

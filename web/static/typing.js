@@ -3,6 +3,7 @@
   "use strict";
   const WAIT = 1200;
   const timers = new WeakMap();
+  let asking = null;
   const said = (form, text) => {
     const place = form.querySelector(".saved");
     if (place) place.textContent = text;
@@ -46,6 +47,19 @@
     found.focus();
   });
 
+  // Nobody has touched the page for a while: it locks before somebody else reads it.
+  const idle = Number(document.querySelector("[data-idle]")?.dataset.idle ?? 0) * 1000;
+  let touched = Date.now();
+  for (const kind of ["pointerdown", "keydown", "input"]) document.addEventListener(kind, () => (touched = Date.now()), true);
+  const lock = async () => {
+    if (!idle || asking || Date.now() - touched < idle) return;
+    for (const form of document.querySelectorAll("form[data-draft]")) if (timers.has(form)) await save(form);
+    const fields = new URLSearchParams({ form_token: document.querySelector('[name="form_token"]')?.value ?? "" });
+    await fetch("/lock", { method: "POST", body: fields, redirect: "manual" }).catch(() => {});
+    await askAgain(() => (touched = Date.now()));
+  };
+  setInterval(lock, 10000);
+
   // A double press sends once; the key would see to it anyway.
   document.addEventListener("submit", (event) => {
     if (event.defaultPrevented || event.target.method !== "post") return;
@@ -55,20 +69,30 @@
   });
 
   // The session was locked or ended: sign in within the page; everything typed stays.
-  let asking = null;
+
   const askAgain = (then) => {
     asking ??= new Promise((done) => {
       const dialog = document.createElement("dialog");
       dialog.className = "curtain";
       dialog.setAttribute("aria-label", "Sign in to go on");
       dialog.innerHTML =
-        '<form class="card" method="dialog"><h2>Sign in to go on</h2><p>What you typed is still here.</p>' +
+        '<form method="dialog"><h2>Sign in to go on</h2><p>What you typed is still here.</p>' +
         '<p class="wrong" role="alert" hidden></p><div class="field" data-account><label for="again-account">Account</label>' +
-        '<input id="again-account" name="account" autocomplete="username"></div><div class="field">' +
+        '<input id="again-account" name="account" autocomplete="username"></div><div class="field" data-password>' +
         '<label for="again-password">Password</label><input id="again-password" name="password" type="password" autocomplete="current-password"></div>' +
         '<div class="field" data-code hidden><label for="again-code">Code from your authenticator app</label>' +
         '<input id="again-code" name="code" inputmode="numeric" autocomplete="one-time-code"></div><button class="btn go">Go on</button></form>';
       document.body.append(dialog);
+      const needs = (missing) => {
+        dialog.querySelector("[data-account]").hidden = missing !== "account";
+        dialog.querySelector("[data-password]").hidden = missing === "code";
+        dialog.querySelector("[data-code]").hidden = missing !== "code";
+        dialog.querySelector(".field:not([hidden]) input")?.focus();
+      };
+      fetch("/sign-in", { headers: { Accept: "application/json" } })
+        .then((answer) => answer.json())
+        .then((told) => needs(told.missing || "account"))
+        .catch(() => {});
       dialog.addEventListener("cancel", (event) => event.preventDefault());
       dialog.querySelector("form").addEventListener("submit", async (event) => {
         event.preventDefault();
@@ -78,7 +102,7 @@
         const answer = await fetch(coding ? "/sign-in/code" : "/sign-in", { method: "POST", body: fields, headers: { Accept: "application/json" } });
         const told = await answer.json();
         if (told.form_token) for (const one of document.querySelectorAll('[name="form_token"]')) one.value = told.form_token;
-        if (told.missing === "code") dialog.querySelector("[data-code]").hidden = false;
+        if (told.missing) needs(told.missing);
         const wrong = dialog.querySelector(".wrong");
         wrong.hidden = !told.error;
         wrong.textContent = told.error ?? "";
