@@ -143,12 +143,14 @@ class Accounts:
         )
 
     async def set_password(self, account_id: str, password: str, now: datetime) -> None:
-        """Change a password and end every session of the account. Raises AccountError when it is too short."""
+        """Change a password and end every session. Raises AccountError when it is too short or nobody's."""
         hashed = await _hashed(password)
 
         def work(connection: Connection) -> None:
             mine = accounts.c.account_id == account_id
-            connection.execute(update(accounts).where(mine).values(password_hash=hashed, failures=0, locked_until=None))
+            change = update(accounts).where(mine).values(password_hash=hashed, failures=0, locked_until=None)
+            if connection.execute(change).rowcount == 0:
+                raise AccountError(f"there is no account {account_id}")
             ended = update(sessions).where(sessions.c.account_id == account_id, sessions.c.revoked_at.is_(None))
             connection.execute(ended.values(revoked_at=now))
 

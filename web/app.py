@@ -90,7 +90,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        middleware=[Middleware(Shield, base_url=settings.base_url)],
+        middleware=[Middleware(Shield, base_url=settings.base_url, listens_at=settings.web_address)],
     )
     routes_of(ROUTERS)
     for router in ROUTERS:

@@ -17,11 +17,11 @@ SAFE = ("GET", "HEAD", "OPTIONS")
 class Shield:
     """Puts the headers on every answer and refuses what must not come in."""
 
-    def __init__(self, app: ASGIApp, base_url: str) -> None:
+    def __init__(self, app: ASGIApp, base_url: str, listens_at: str) -> None:
         self._app = app
-        own = urlsplit(base_url)
+        own, port = urlsplit(base_url), listens_at.rpartition(":")[2]
         self._secure = own.scheme == "https"
-        self._hosts = {own.netloc, f"localhost:{own.port}", f"127.0.0.1:{own.port}"}
+        self._hosts = {own.netloc, f"localhost:{port}", f"127.0.0.1:{port}"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
