@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
 from ruamel.yaml import YAML
 from sqlalchemy import create_engine, text
@@ -249,6 +250,33 @@ def test_the_watchdog_watches_with_nothing_but_the_records(records: Path):
         rest, _ = watchdog.communicate(timeout=30)
     assert watchdog.returncode == 0, rest
     assert "records not read" not in rest
+
+
+@pytest.mark.full
+def test_one_signs_in_to_the_web_application_with_an_account_made_on_the_command_line(records: Path):
+    migrated(records)
+    (port,) = free_ports(1)
+    rota, base = str(ROOT / "protocol_specs/rota.yaml"), f"http://127.0.0.1:{port}"
+    place = {"HOLDFAST_ROTA": rota, "HOLDFAST_WEB_ADDRESS": f"127.0.0.1:{port}", "HOLDFAST_BASE_URL": base}
+    given = environment("web") | {"PATH": os.environ["PATH"]}
+    given["HOLDFAST_DATABASE_URL"] = at(given["HOLDFAST_DATABASE_URL"], records)
+    made = [sys.executable, "-m", "cli.main", "account", "add", "abel", "--role", "administrator"]
+    subprocess.run(made, cwd=ROOT, env=given, input="a long sentence\n", text=True, check=True, timeout=60)
+    with started("web", records, **place) as web:
+        with httpx.Client(base_url=base, timeout=10) as browser:
+            while web.poll() is None:
+                try:
+                    assert browser.get("/health").json()["records"] is True
+                    break
+                except httpx.ConnectError:
+                    continue
+            answer = browser.post("/sign-in", data={"account": "abel", "password": "a long sentence"})
+            assert (answer.status_code, answer.headers["location"]) == (303, "/")
+            assert "Abel" not in browser.get("/accounts").text
+            assert "abel" in browser.get("/accounts").text
+        web.terminate()
+        output, _ = web.communicate(timeout=30)
+    assert web.returncode in (0, -15), output
 
 
 def well(command: list[str], place: dict[str, str]) -> int:
