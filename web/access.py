@@ -20,6 +20,7 @@ Action = Literal[
     "episode.act",
     "episode.emergency",
     "board.read",
+    "insight.read",
     "client.list",
     "client.read",
     "client.write",
@@ -78,10 +79,10 @@ _EVERYWHERE: dict[Role, frozenset[Action]] = {
     "on_call": _CARE | _set("episode.emergency", "access.break_glass", "board.read"),
     "supervisor": _CARE
     | _NEAR
-    | _set("episode.emergency", "board.read", "access.review", "audit.read", "directory.write"),
-    "clinical_operations": _READING | _set("protocol.write", "directory.write"),
+    | _set("episode.emergency", "board.read", "insight.read", "access.review", "audit.read", "directory.write"),
+    "clinical_operations": _READING | _set("insight.read", "protocol.write", "directory.write"),
     "auditor": _READING
-    | _set("episode.read", "client.list", "client.read", "board.read", "audit.read", "access.review"),
+    | _set("episode.read", "client.list", "client.read", "board.read", "insight.read", "audit.read", "access.review"),
     "administrator": _READING | _set("account.manage"),
 }
 """What a role may do whatever its relation."""

@@ -17,6 +17,7 @@ from audit.board import Board, Load, Watch, Watched
 from practice.wellbeing import flags
 from protocol.conditions import Guard, tests_in
 from protocol.spec import LEVELS, ProtocolSpec
+from web.access import authorize
 from web.guard import May, Visit
 from web.pages import page
 from web.parts import Parts
@@ -90,6 +91,7 @@ async def board(
         waiting=waiting,
         owners=[{"value": load.owner, "label": names(load.owner)} for load in loads],
         known=known,
+        may_act=authorize(visit.actor, "episode.act"),
     )
 
 

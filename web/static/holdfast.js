@@ -110,6 +110,8 @@
   const ready = () => {
     setClock();
     tick();
+    const goal = location.hash && document.getElementById(location.hash.slice(1));
+    if (goal && goal.tagName === "DETAILS") goal.open = true;
     document.querySelector(".problems")?.focus();
   };
   document.addEventListener("htmx:after:swap", tick);
