@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import copy
+import io
 import re
+import shlex
+import shutil
 from pathlib import Path
 
+import pytest
+
+from cli.main import run
 from protocol.check import check
 from protocol.conditions import Guard, write_guard
 from protocol.diff import as_text, compare
@@ -106,6 +112,72 @@ def test_the_guide_shows_what_a_comparison_says() -> None:
     changed["ladders"]["now"]["repeat"] = "4m"
     said = as_text(compare(pieces.validate(ProtocolSpec), ProtocolSpec.model_validate(changed)))
     assert f"```text\n{said}\n```" in (DOCS / "changing_a_protocol.md").read_text(encoding="utf-8")
+
+
+class Reader:
+    """Does what a page tells its reader to do, in an empty folder, and compares what is said."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder, self._monkeypatch, self._capsys = folder, monkeypatch, capsys
+        self._waiting: list[str] = []
+        self.said = ""
+        self.done: list[str] = []
+
+    def follow(self, kind: str, text: str) -> None:
+        """One fenced piece: commands, what to type into the last of them, what they say, a change of a file."""
+        if kind == "sh":
+            assert not self._waiting, "commands whose answer the page does not show"
+            self._waiting = text.splitlines()
+        elif kind == "diff":
+            self._change(text)
+        else:
+            if self._waiting:
+                self._run(text if kind == "input" else "")
+            if kind == "text":
+                self._compare(text)
+
+    def _run(self, typed: str) -> None:
+        self._monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+        codes: list[tuple[str, int]] = []
+        for line in self._waiting:
+            command, _, remark = line.partition("  # ends with ")
+            words = shlex.split(command)
+            if words[0] == "cp":
+                shutil.copy(self.folder / words[1], self.folder / words[2])
+            else:
+                codes.append((command, run(words[1:]) - int(remark or 0)))
+            self.done.append(command)
+        self.said, self._waiting = self._capsys.readouterr().out, []
+        assert [command for command, off in codes if off] == [], self.said
+
+    def _compare(self, text: str) -> None:
+        """Each line is said, in this order; a line may end in `…`."""
+        said = iter(line.rstrip() for line in self.said.splitlines())
+        for line in text.splitlines():
+            begin = line.rstrip("…").rstrip()
+            assert any(one == begin or (line.endswith("…") and one.startswith(begin)) for one in said), line
+
+    def _change(self, text: str) -> None:
+        name, *lines = text.splitlines()
+        file = self.folder / name.removeprefix("--- ")
+        old = "".join(f"{line[1:]}\n" for line in lines if line[:1] in (" ", "-"))
+        new = "".join(f"{line[1:]}\n" for line in lines if line[:1] in (" ", "+"))
+        written = file.read_text(encoding="utf-8")
+        assert written.count(old) == 1, text
+        file.write_text(written.replace(old, new), encoding="utf-8")
+
+
+@pytest.mark.full
+def test_the_first_protocol_is_written_as_the_page_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")
+    reader = Reader(tmp_path, monkeypatch, capsys)
+    for kind, text in blocks("first_protocol.md"):
+        reader.follow(kind, text)
+    verbs = {command.split()[2] for command in reader.done if command.startswith("holdfast protocol")}
+    assert verbs == {"new", "lint", "fmt", "simulate", "test", "prove", "diff"}
 
 
 def test_the_readme_shows_what_is_printed() -> None:
