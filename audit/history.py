@@ -10,6 +10,7 @@ Temporal is not needed.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -78,7 +79,7 @@ async def history(
     documents = shelf or Shelf(database)
     spec = await _pinned(documents, rows[0])
     moves = [await _pinned(documents, row) for row in rows if row.kind == "Migrated"]
-    later = {one.content_hash: one for one in moves}
+    later = {one.content_hash: one for one in (*moves, *await _tried(documents, rows))}
     exceptions = await _exceptions(database, (spec, *moves))
     entries: list[Entry] = []
     stopped = None if verdict.fault is None else str(verdict.fault)
@@ -118,6 +119,17 @@ async def _pinned(shelf: Shelf, first: TrailRow) -> ProtocolSpec:
         return await shelf.protocol(first.payload["event"].get("protocol_hash", ""))
     except ShelfError as error:
         raise HistoryError(f"episode {first.episode_id}: {error}") from None
+
+
+async def _tried(shelf: Shelf, rows: Sequence[TrailRow]) -> list[ProtocolSpec]:
+    """Versions to which somebody wanted to move the episode, as far as they were kept: to decide that anew too."""
+    found: list[ProtocolSpec] = []
+    for row in rows:
+        command = (row.payload or {}).get("command", {})
+        if command.get("kind") == "Migrate":
+            with suppress(ShelfError):
+                found.append(await shelf.protocol(command["protocol_hash"]))
+    return found
 
 
 async def _exceptions(database: Database, versions: Sequence[ProtocolSpec]) -> tuple[str, ...]:

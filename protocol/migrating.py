@@ -216,7 +216,7 @@ def migrate(turn: Turn, command: c.Migrate, onto: ProtocolSpec | None) -> Refuse
     turn.adopt(program(onto), _migrated(old, onto, planned, before, turn.now, command))
     for one in planned.moved:
         _carry_out(turn, one, command)
-    _raise_risk(turn)
+    _raise_risk(turn, RANK[old.emergency.at])
     _open_new_kinds(turn, old, onto)
     return None
 
@@ -264,11 +264,16 @@ def _rearm(turn: Turn, owed: OpenObligation) -> None:
     turn.emit(e.ObligationSuperseded(owed.obligation_id, kind, again.obligation_id, turn.now))
 
 
-def _raise_risk(turn: Turn) -> None:
-    """A rule of the new version may hold already; the engine raises and never lowers."""
+def _raise_risk(turn: Turn, emergency_before: int) -> None:
+    """A rule of the new version may hold already; the engine raises and never lowers.
+
+    A level that was no emergency may be one now.
+    """
     best = next((rule for rule in turn.program.ranked if rule.holds(turn.episode)), None)
     if best is not None and best.rank > RANK[turn.episode.risk]:
         turn.raise_risk_to(best.level, best.because, best.number)
+    elif turn.program.emergency_rank <= RANK[turn.episode.risk] < emergency_before:
+        turn.enter_emergency(f"a risk that is {turn.episode.risk} is an emergency in this version")
 
 
 def _open_new_kinds(turn: Turn, old: ProtocolSpec, new: ProtocolSpec) -> None:

@@ -16,7 +16,7 @@ from protocol.chronicle import event_of
 from protocol.commands import COMMAND, Command, Migrate
 from protocol.decide import decide
 from protocol.episode import Episode
-from protocol.events import EVENT, Event
+from protocol.events import EVENT, CommandRefused, Event
 from protocol.evolve import evolve
 from protocol.spec import ProtocolSpec
 from protocol.trail import TrailRow
@@ -99,7 +99,9 @@ def _replay_one(spec: ProtocolSpec, before: Episode | None, group: list[TrailRow
     except (KeyError, ValueError) as error:
         raise ReplayError(f"entry {first.sequence} is no step of an episode: {error}") from error
     onto = later.get(command.protocol_hash) if isinstance(command, Migrate) else None
-    decided = decide(spec, before, command, first.recorded_at, onto)
+    decided = decide(spec, before, command, first.recorded_at, onto).events
+    if isinstance(command, Migrate) and onto is None and any(isinstance(event, CommandRefused) for event in events):
+        decided = events  # refused under a document that nobody kept, for nothing came of it
     return Replayed(
         first.sequence,
         command,
@@ -107,7 +109,7 @@ def _replay_one(spec: ProtocolSpec, before: Episode | None, group: list[TrailRow
         events,
         before,
         after,
-        _differences(first.sequence, events, decided.events),
+        _differences(first.sequence, events, decided),
         later.get(after.protocol_hash, spec),
     )
 

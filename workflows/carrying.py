@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from functools import lru_cache
 from threading import Lock
 
 from pydantic_core import to_json
 
+from protocol.commands import Migrate
 from protocol.engine import Engine, Receipt
 from protocol.program import program
 from protocol.spec import ProtocolSpec
@@ -52,12 +54,20 @@ def engine_of(told: EpisodeInput) -> Engine:
 
 
 def onto_of(submission: Submission) -> ProtocolSpec | None:
-    """The version that a `Migrate` brings along. Raises ValueError when it is none, or too large."""
-    if submission.protocol is None:
+    """The version that a `Migrate` brings along; None for every other command.
+
+    Raises ValueError when the document is missing, none, too large, or not the one that the command names: what is
+    recorded must be decided alike by whoever reads that document from the records.
+    """
+    document = submission.protocol
+    wanted = submission.command.protocol_hash if isinstance(submission.command, Migrate) else None
+    if document is None and wanted is None:
         return None
-    if len(submission.protocol) > LARGEST_PROTOCOL:
-        raise ValueError(f"a protocol has at most {LARGEST_PROTOCOL} characters")
-    return protocol_of(submission.protocol)
+    if document is None or wanted is None or len(document) > LARGEST_PROTOCOL:
+        raise ValueError(f"a `Migrate` comes with a document of at most {LARGEST_PROTOCOL} characters, alone")
+    if hashlib.sha256(document.encode()).hexdigest() != wanted:
+        raise ValueError("the document is not the one that the command names")
+    return protocol_of(document)
 
 
 def latest(receipts: Iterable[Receipt]) -> tuple[Receipt, ...]:

@@ -97,11 +97,17 @@ class EpisodeWorkflow:
             self._engine = self._rehearsed[2]
         self._rehearsed = None
         self._woken = True
-        receipt = self._engine.submit(submission.command, now, onto_of(submission))
-        if submission.protocol is not None and receipt.refusal is None:
-            self._earlier.append(self._protocol)
-            self._protocol = submission.protocol
+        onto = onto_of(submission)
+        receipt = self._engine.submit(submission.command, now, onto)
+        if onto is not None and submission.protocol is not None:
+            self._adopt(submission.protocol, onto)
         return receipt
+
+    def _adopt(self, document: str, onto: ProtocolSpec) -> None:
+        """Carry the document in force. A `Migrate` sent again after a later one brings an older document."""
+        if self._engine.spec.content_hash == onto.content_hash and document != self._protocol:
+            self._earlier.append(self._protocol)
+            self._protocol = document
 
     @submit.validator
     def check(self, submission: Submission) -> None:

@@ -206,6 +206,16 @@ def test_a_level_is_never_lowered_by_a_migration() -> None:
     assert story.episode.risk == "high"
 
 
+def test_a_level_that_is_an_emergency_now_opens_the_emergency_stage() -> None:
+    story = Story.begun()
+    story.answer(plan="yes")
+    assert (story.episode.risk, story.episode.stage) == ("high", "assessment")
+    emergency = {"stage": "emergency_response", "at": "high", "script": ["Help."]}
+    move(story, newer(emergency=emergency))
+    assert story.episode.stage == "emergency_response"
+    assert story.owed("dispatch")
+
+
 def test_obligations_that_are_new_open_where_the_episode_stands() -> None:
     new = {
         **OBLIGATIONS,
@@ -284,6 +294,14 @@ def test_a_replay_uses_the_version_in_force() -> None:
     assert steps[-1].after == story.episode
     with pytest.raises(ReplayError, match="not under this one"):
         list(replay(compact(), story.engine.rows))
+
+
+def test_a_refused_move_replays_also_when_nobody_kept_its_document() -> None:
+    story = Story.begun()
+    onto = newer(policy("rearm"), obligations=SLOW)
+    assert code(move(story, onto)) == "sign_off_needed"
+    for kept in ({}, {onto.content_hash: onto}):
+        assert not [one for step in replay(compact(), story.engine.rows, kept) for one in step.differences]
 
 
 def test_old_and_new_side_by_side() -> None:

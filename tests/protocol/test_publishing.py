@@ -77,6 +77,7 @@ def test_only_licensed_staff_publishes_and_retires() -> None:
     office.do(p.publish, compact(), "dora", GOOD)
     assert office.do(p.retire, compact(), "pat", "why", role="peer") == "wrong_role"
     assert office.do(p.retire, compact(), "dora", "  ") == "no_reason"
+    assert office.do(p.retire, NEXT, "dora", "why") == "not_published"
 
 
 def test_only_what_was_published_is_retired() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ from tests.workflows.stack import Stack, brisk, command, free_port, opening, sta
 from workflows import ports
 from workflows.client import workflow_id
 from workflows.episode_workflow import EpisodeWorkflow
+from workflows.messages import Submission
 
 pytestmark = pytest.mark.full
 
@@ -122,13 +124,45 @@ async def test_what_comes_later_is_refused_until_somebody_signs_for_it(shell: St
     await told_without_difference(shell, episode_id, ("1.0.0", "1.1.0"))
 
 
-async def test_a_document_that_is_none_is_refused_without_a_trace(shell: Stack) -> None:
+@pytest.mark.parametrize("document", [None, "{}", "{", brisk().canonical()])
+async def test_a_document_that_is_not_the_one_named_is_refused_without_a_trace(
+    shell: Stack, document: str | None
+) -> None:
     async with shell.worker():
         episode_id = await opened(shell)
-        told = {"command": to_jsonable_python(command(Migrate, protocol_hash="0" * 64)), "protocol": "{}"}
+        named = "0" * 64 if document is None else hashlib.sha256(document.encode()).hexdigest()
+        hashed = named if document == "{" else named[::-1]
+        told = {"command": to_jsonable_python(command(Migrate, protocol_hash=hashed)), "protocol": document}
         handle = shell.client.get_workflow_handle(workflow_id(episode_id))
         with pytest.raises(WorkflowUpdateFailedError) as failed:
             await handle.execute_update(ports.SUBMIT, told, result_type=Receipt)  # pyright: ignore[reportUnknownMemberType]
         assert "can't be read" in str(failed.value.cause)
         kinds = {row.kind for row in await shell.recorded(episode_id)}
         assert not kinds & {"CommandRefused", "Migrated"}
+
+
+async def test_a_move_that_is_sent_again_after_a_later_one_changes_nothing(shell: Stack) -> None:
+    first, second = newer("keep", "1h"), latest()
+    async with shell.worker():
+        episode_id = await opened(shell)
+        told = command(Migrate, protocol_hash=first.content_hash)
+        receipt = await shell.episodes.migrate(episode_id, told, first)
+        await move(shell, episode_id, second)
+        handle = shell.client.get_workflow_handle(workflow_id(episode_id))
+        again = Submission(told, first.canonical())
+        repeated = await handle.execute_update(ports.SUBMIT, again, id="again", result_type=Receipt)  # pyright: ignore[reportUnknownMemberType]
+        assert repeated == receipt
+        for number in range(20):
+            await shell.episodes.submit(episode_id, command(RecordFacts, facts={"distress_1": number % 5}))
+        await shell.recorded(episode_id)
+        view = await shell.episodes.view(episode_id)
+        assert await runs(shell, episode_id) > 1
+    assert view.episode is not None
+    assert view.episode.protocol_hash == second.content_hash
+    await told_without_difference(shell, episode_id, ("1.0.0", "1.1.0", "1.2.0"))
+
+
+def latest() -> ProtocolSpec:
+    document = json.loads(newer("keep", "1h").canonical())
+    document |= {"version": "1.2.0", "migrates_from": {"1.1.0": {}}}
+    return ProtocolSpec.model_validate_json(json.dumps(document))
