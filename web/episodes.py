@@ -40,7 +40,7 @@ Reader = Annotated[Visit, Depends(May("episode.read"))]
 Doer = Annotated[Visit, Depends(May("episode.act"))]
 Rescuer = Annotated[Visit, Depends(May("episode.emergency"))]
 
-HIDDEN = (FORM_TOKEN, "key", "revision", "to", "draft")
+HIDDEN = (FORM_TOKEN, "key", "revision", "back", "draft")
 MOST_SAID = 8
 
 
@@ -152,7 +152,7 @@ async def sent(request: Request, visit: Visit, seen: Seen, attempt: Attempt, com
     if receipt.refusal is not None:
         return await refused(request, visit, await see(parts, episode_id), attempt, receipt.refusal)
     await accepted(visit, seen, attempt, receipt)
-    return RedirectResponse(local(first(attempt.fields, "to") or f"/episodes/{episode_id}"), 303)
+    return RedirectResponse(local(first(attempt.fields, "back") or f"/episodes/{episode_id}"), 303)
 
 
 async def accepted(visit: Visit, seen: Seen, attempt: Attempt, receipt: Receipt) -> None:

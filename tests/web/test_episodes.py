@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from protocol.spec import ProtocolSpec
 from tests.web.desk import Browser, Desk, form_of
 
 pytestmark = pytest.mark.full
@@ -222,3 +223,70 @@ async def test_a_look_at_an_episode_is_written_into_the_access_trail(live: Desk)
             await browser.get(place)
         looks = await looked(live.parts.database, episode_id=place.rpartition("/")[2])
         assert [(one.who, one.what) for one in looks] == [("maya", "read")]
+
+
+CALM = SESSION | {
+    "crisis_nature": "Wants to drink after a bad day",
+    "suicidal_thoughts": "no",
+    "homicidal_thoughts": "no",
+    "self_harm_risk": "no",
+    "medical_danger": "no",
+    "weapon_or_violence": "no",
+    "engages": "yes",
+    "coping_now": "walking",
+    "supports_available": "some",
+    "affect_observed": "Tired, calmer by the minute",
+    "surroundings_observed": "At home, alone",
+    "observation_concern": "no",
+    "cssrs_1": "no",
+    "cssrs_2": "no",
+    "cssrs_6": "never",
+    "rapport_state": "trusting",
+    "feelings": "shame",
+    "coping_agreed": "yes",
+    "plan_agreed": "yes",
+    "plan_realistic": "yes",
+    "help_route_told": "yes",
+}
+"""What a calm client answers; whatever else is asked gets the first choice, a middling number or a few words."""
+
+
+def answer_to(spec: ProtocolSpec, name: str) -> str:
+    fact = spec.facts[name]
+    if name in CALM:
+        return CALM[name]
+    match fact.type:
+        case "yes_no":
+            return "yes"
+        case "choice" | "several":
+            return fact.choices[0]
+        case "number":
+            return str(fact.minimum or 0)
+        case "moment":
+            return "12:00"
+        case "text":
+            return "As told"
+
+
+async def test_a_newcomer_gets_from_report_to_follow_up_by_the_one_primary_action(live: Desk):
+    """Every page shows one next thing to do; doing it, and nothing else, leads to the follow-up."""
+    spec = live.parts.shelf.open_now()["virtual_iop_crisis"]
+    async with live.signed_in("maya") as browser:
+        place = await reported(browser)
+        for presses in range(1, 25):
+            page = (await browser.get(place)).text
+            if "step-title" in page:
+                sent = form_of(page, f"{place}/acts/complete-step")
+                step = spec.steps[sent["step"]]
+                asked = [*step.form, *(item.fact for one in step.instruments for item in spec.instruments[one].items)]
+                told = facts(**{name: answer_to(spec, name) for name in asked if name in step.form or name in CALM})
+                answer = await browser.post(f"{place}/acts/complete-step", **{**sent, **told})
+            else:
+                answer = await did(browser, place, "advance")
+            assert answer.status_code == 303, (presses, answer.text[answer.text.find("problems") :][:900])
+            view = await live.parts.engine.view(place.rpartition("/")[2])
+            assert view.episode is not None
+            if view.episode.stage == "follow_up":
+                break
+        assert view.episode.stage == "follow_up"
+        assert presses <= 20
