@@ -228,6 +228,8 @@ class Obligation(Element):
             raise ValueError(
                 "a safety deadline can't run on a business clock, which stops at night; write `clock: safety`"
             )
+        if self.reopening == "keep" and any(trigger.counts_anew for trigger in self.opens):
+            raise ValueError("with `reopening: keep` nothing counts anew; leave one of the two out")
         if self.contact and not all(evidence.reached for evidence in self.met_by):
             raise ValueError("a contact obligation is met only by a live contact; give each `met_by` a `reached`")
         if self.contact and self.duty_to_try:

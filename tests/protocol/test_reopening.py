@@ -200,3 +200,9 @@ def test_a_step_that_was_only_skipped_was_not_done_yet():
 def test_only_a_stage_or_a_step_has_a_first_time(trigger: dict[str, Any]):
     with pytest.raises(ValidationError, match="only these have a first time"):
         Trigger.model_validate({**trigger, "counts_anew": True})
+
+
+def test_what_is_kept_as_it_is_never_counts_anew():
+    opens = [{"entered": "follow_up", "counts_anew": True}]
+    with pytest.raises(ValidationError, match="nothing counts anew"):
+        with_duties(call=duty("5h", opens, [{"done": "reassess"}], reopening="keep"))
