@@ -25,6 +25,8 @@ log = structlog.get_logger()
 
 MOST_A_SECOND = 16
 """Batches that one worker writes, about: with so many episodes busy that there would be more, each stays longer."""
+MOST_STAYING = 500
+"""Batches that stay at once. The worker has twice as many places, and pages must find one free."""
 
 
 class Records(Protocol):
@@ -91,7 +93,7 @@ class Recording:
 
     async def _linger(self, time: timedelta) -> None:
         """Stay so long, longer in company, and no longer when the worker is to stop."""
-        if not time:
+        if not time or self._staying >= MOST_STAYING:
             return
         self._staying += 1
         busy = min(timedelta(seconds=self._staying / MOST_A_SECOND), LONGEST_LINGER)

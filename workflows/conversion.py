@@ -39,14 +39,16 @@ class JsonConverter(EncodingPayloadConverter):
         return adapter_of(Any if type_hint is None else type_hint).validate_json(payload.data)
 
 
-_CONVERTERS = tuple(
-    JsonConverter() if isinstance(one, JSONPlainPayloadConverter) else one
-    for one in DefaultPayloadConverter.default_encoding_payload_converters
+_ALL = CompositePayloadConverter(
+    *(
+        JsonConverter() if isinstance(one, JSONPlainPayloadConverter) else one
+        for one in DefaultPayloadConverter.default_encoding_payload_converters
+    )
 )
 
 
 class PayloadConverter(CompositePayloadConverter):
-    """The SDK's converters with our JSON. It is made for every payload, so making it costs next to nothing."""
+    """The SDK's converters with our JSON. It is made twice for every task, so making it costs next to nothing."""
 
     def __init__(self) -> None:
-        super().__init__(*_CONVERTERS)
+        self.converters = _ALL.converters

@@ -17,6 +17,7 @@ from activities.recording import Recording
 from audit.store import ConflictError
 from protocol.summary import EpisodeSummary
 from protocol.trail import Entry, Head, TrailRow, append, genesis
+from worker import MOST_ACTIVITIES
 from workflows.ports import LARGEST_BATCH, LONGEST_LINGER, MOST_ROWS, SHORTEST_LINGER, Batch, batch_length, linger_after
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
@@ -108,20 +109,29 @@ async def test_it_lingers_but_not_when_the_worker_stops():
     assert time.monotonic() - begun < 5
 
 
+async def stays(here: Recording, linger: timedelta) -> float:
+    begun = time.monotonic()
+    await ActivityEnvironment().run(here.append_rows, batch(linger=linger))
+    return time.monotonic() - begun
+
+
 async def test_with_many_episodes_busy_each_batch_stays_longer(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(recording, "MOST_A_SECOND", 10)
-    here = Recording(Records(), 10)
-
-    async def stays(linger: timedelta) -> float:
-        begun = time.monotonic()
-        await ActivityEnvironment().run(here.append_rows, batch(linger=linger))
-        return time.monotonic() - begun
-
-    stayed = await asyncio.gather(*(stays(timedelta(milliseconds=1)) for _ in range(5)))
+    here, short = Recording(Records(), 10), timedelta(milliseconds=1)
+    stayed = await asyncio.gather(*(stays(here, short) for _ in range(5)))
     assert min(stayed) < max(stayed)
     assert max(stayed) >= 0.5
-    *_, at_once = await asyncio.gather(*(stays(timedelta(milliseconds=1)) for _ in range(5)), stays(timedelta(0)))
+    *_, at_once = await asyncio.gather(*(stays(here, short) for _ in range(5)), stays(here, timedelta(0)))
     assert at_once < 0.5
+
+
+async def test_batches_that_stay_leave_places_for_pages(monkeypatch: pytest.MonkeyPatch):
+    assert 2 * recording.MOST_STAYING <= MOST_ACTIVITIES
+    monkeypatch.setattr(recording, "MOST_STAYING", 2)
+    here, half = Recording(Records(), 10), timedelta(seconds=0.5)
+    first, second, third = await asyncio.gather(*(stays(here, half) for _ in range(3)))
+    assert min(first, second) >= 0.5
+    assert third < 0.5
 
 
 def test_a_batch_is_bounded_in_rows_and_size_and_never_empty():
