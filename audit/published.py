@@ -22,6 +22,9 @@ from audit.shelf import Shelf, ShelfError
 from protocol.publishing import PUBLICATION, Publication, in_effect
 from protocol.spec import ProtocolSpec
 
+KEPT = "published"
+"""Folder below `var` with what was last known to be in effect."""
+
 
 @dataclass(frozen=True, slots=True)
 class ToOpen:
@@ -58,6 +61,11 @@ class Current:
             return last
         self._keep(known)
         return known
+
+    async def ever(self, protocol: str) -> bool:
+        """Whether any version of this protocol was ever published. Raises like `of`."""
+        record = (await self._publications.read()).record
+        return any(one.protocol == protocol and one.act == "published" for one in record)
 
     def _file(self, protocol: str) -> Path:
         return self._kept / f"{protocol}.json"

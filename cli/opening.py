@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 
 from audit.publications import PublicationError
-from audit.published import Current, ToOpen
+from audit.published import KEPT, Current, ToOpen
 from audit.shelf import ShelfError
 from cli.books import Books, with_books
 from cli.output import FOUND, UNREACHABLE, Trouble
@@ -17,9 +17,6 @@ from cli.shelf import read_protocol
 from protocol.publishing import exception_of
 from protocol.spec import ProtocolSpec
 from settings import Settings
-
-KEPT = "published"
-"""Folder below `var` with what was last known to be in effect."""
 
 
 def spec_to_open(settings: Settings, named: str, now: datetime) -> tuple[ProtocolSpec, str]:
@@ -40,13 +37,12 @@ def spec_to_open(settings: Settings, named: str, now: datetime) -> tuple[Protoco
 
 async def _published(books: Books, named: str, now: datetime, *, embedded: bool) -> tuple[ToOpen | None, bool]:
     """The version in effect, and whether any was ever published, as far as that can be told."""
-    publications = publications_of(books)
+    current = Current(books.records, publications_of(books), books.settings.var / KEPT)
     try:
-        found = await Current(books.records, publications, books.settings.var / KEPT).of(named, now)
-        record = () if found else (await publications.read()).record
+        found = await current.of(named, now)
+        return found, found is not None or await current.ever(named)
     except (SQLAlchemyError, PublicationError, ShelfError) as error:
         if embedded and isinstance(error, SQLAlchemyError):
             return None, False
         why = "the records do not answer" if isinstance(error, SQLAlchemyError) else str(error)
         raise Trouble(f"{why}, and no version of {named} was known before", "see to the records", UNREACHABLE) from None
-    return found, any(one.protocol == named and one.act == "published" for one in record)

@@ -85,7 +85,7 @@ async def episodes(
 async def open_episode(request: Request, visit: Annotated[Visit, call("episode.open")], key: Key) -> JSONResponse:
     """Report a crisis. A client's open episode is named instead, unless another one is really meant."""
     body, parts, now = await body_of(request, OPENING), visit.parts, visit.parts.clock()
-    spec = usual(parts, body.protocol or "")
+    spec = await usual(parts, body.protocol or "")
     if body.protocol is not None and spec.protocol != body.protocol:
         raise Problem(422, f"There is no protocol {body.protocol}", "GET /api/v1/protocols lists them.")
     episode_id = episode_id_of(visit.actor, key)

@@ -49,6 +49,14 @@ class NotThere(WebError):
     remedy = "Go back to your queue."
 
 
+class NotPublished(WebError):
+    """No version of the protocol is in effect, or none can be made out."""
+
+    status = 409
+    title = "No version of this protocol is in effect"
+    remedy = "Ask clinical operations to publish one; use the paper fallback meanwhile."
+
+
 class TooMuch(WebError):
     """What was sent is larger than anything we take."""
 

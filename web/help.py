@@ -12,7 +12,7 @@ from protocol.directory import look_up
 from web.errors import NotThere
 from web.guard import May, Visit
 from web.pages import page
-from web.report import usual
+from web.report import at_hand
 
 router = APIRouter(include_in_schema=False)
 Anyone = Annotated[Visit, Depends(May("self"))]
@@ -27,7 +27,7 @@ async def help_page(request: Request, visit: Anyone) -> Response:
 @router.get("/paper")
 async def paper(request: Request, visit: Anyone) -> Response:
     """A sheet to print and keep: what to ask, what to say, whom to call, for when the screen is dark."""
-    spec = usual(visit.parts, "")
+    spec = at_hand(visit.parts, "")
     directory = await visit.parts.numbers.current(visit.parts.directory)
     today = visit.parts.clock().astimezone(visit.parts.zone).date()
     guidance = look_up(directory, None, today, life_in_danger=True)

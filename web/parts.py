@@ -10,9 +10,12 @@ from zoneinfo import ZoneInfo
 
 from starlette.requests import HTTPConnection
 
+from audit.checkpoints import SigningKeys
 from audit.database import Database
 from audit.database import connect as connect_records
 from audit.owing import Owing
+from audit.publications import Publications
+from audit.published import KEPT, Current
 from audit.queries import Queries
 from audit.sealing import Keyring
 from practice.accounts import Accounts
@@ -62,6 +65,7 @@ class Parts:
     clients: Clients
     numbers: Numbers
     facilities: Facilities
+    current: Current
 
     @property
     def zone(self) -> ZoneInfo:
@@ -102,9 +106,14 @@ async def opened(settings: Settings, clock: Clock = utc_now) -> AsyncGenerator[P
             clients=Clients(database, seal),
             numbers=Numbers(database),
             facilities=Facilities(database),
+            current=Current(database, Publications(database, _signing(settings)), settings.var / KEPT),
         )
     finally:
         await database.dispose()
+
+
+def _signing(settings: Settings) -> SigningKeys | None:
+    return SigningKeys((key.id, key.secret) for key in settings.signing_keys) if settings.signing_keys else None
 
 
 def parts_of(connection: HTTPConnection) -> Parts:

@@ -7,15 +7,18 @@ import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from audit.publications import PublicationError
+from audit.shelf import ShelfError
 from protocol.commands import AddAddendum, OpenEpisode
 from protocol.engine import Receipt
 from protocol.spec import ProtocolSpec
 from web.access import Actor, authorize
 from web.acting import command_id_of, role_of
-from web.errors import Away, NotThere
+from web.errors import Away, NotPublished, NotThere
 from web.forms import fields_of
 from web.guard import MOST_FIELDS, May, Visit
 from web.pages import fresh_key, page
@@ -43,7 +46,7 @@ async def report(request: Request, visit: Reporter) -> Response:
     """Open an episode; or offer the one that is open already."""
     form = fields_of((await request.form(max_files=0, max_fields=MOST_FIELDS)).multi_items())
     typed = {name: values[0].strip() for name, values in form.items()}
-    spec = usual(visit.parts, typed.get("protocol", ""))
+    spec = await usual(visit.parts, typed.get("protocol", ""))
     errors = problems(spec, typed)
     if errors:
         return await shown(request, visit, typed, errors=errors, status=422)
@@ -108,12 +111,30 @@ def problems(spec: ProtocolSpec, typed: dict[str, str]) -> list[dict[str, str]]:
     return found
 
 
-def usual(parts: Parts, named: str) -> ProtocolSpec:
-    """The protocol to open under. Raises NotThere when there is none at all."""
+def at_hand(parts: Parts, named: str) -> ProtocolSpec:
+    """A protocol among the files; the usual one where the name is of none. Raises NotThere when there is no file."""
     known = parts.shelf.open_now()
     if not known:
         raise NotThere
     return known.get(named) or known.get(USUAL) or next(iter(known.values()))
+
+
+async def usual(parts: Parts, named: str) -> ProtocolSpec:
+    """The protocol to open under, in the version in effect. Raises NotThere, NotPublished.
+
+    On one's own machine a protocol that nobody ever published may be opened from its file.
+    """
+    spec = at_hand(parts, named)
+    alone = parts.settings.mode == "embedded"
+    try:
+        found = await parts.current.of(spec.protocol, parts.clock())
+        if found is None and not (alone and not await parts.current.ever(spec.protocol)):
+            raise NotPublished
+    except (SQLAlchemyError, PublicationError, ShelfError):
+        if not alone:
+            raise NotPublished from None
+        found = None
+    return spec if found is None else found.spec
 
 
 async def shown(
@@ -127,7 +148,7 @@ async def shown(
     key: str = "",
 ) -> Response:
     """The form with what was typed, its problems, and the episodes that are open already."""
-    spec = usual(visit.parts, typed.get("protocol", ""))
+    spec = await usual(visit.parts, typed.get("protocol", ""))
     crises = [
         {"value": name, "label": one.title, "help": ", ".join(one.signals)} for name, one in spec.crisis_types.items()
     ]
