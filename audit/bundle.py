@@ -89,6 +89,8 @@ class Made:
     rows: int = 0
     withheld: int = 0
     protocols: set[str] = field(default_factory=set[str])
+    proved: Proved | None = None
+    """How far a checkpoint vouches for the last episode; None when none does yet."""
 
 
 async def write_bundle(
@@ -159,7 +161,8 @@ class _Source:
             raise BundleError(f"the records have no episode {episode_id}")
         made.episodes += 1
         made.rows += head.sequence
-        return _line(_episode(episode_id, head, self.proofs.prove(connection, episode_id)))
+        made.proved = self.proofs.prove(connection, episode_id)
+        return _line(_episode(episode_id, head, made.proved))
 
     def _pages(self, connection: Connection, episode_id: str) -> Iterator[tuple[TrailRow, ...]]:
         after = 0

@@ -58,6 +58,8 @@ def _summary(told: History, request: Request, made: Made) -> Iterator[str]:
     yield f"The chain of {told.verdict.rows} entries is {holds}."
     differing = f"{told.differences} entries DIFFER" if told.differences else "every decision comes out the same again"
     yield f"Decided anew with the protocol of that time, {differing}." if told.stopped is None else told.stopped
+    if made.proved is None:
+        yield "No checkpoint vouches for it yet: only the bundle's signature does."
     if request.redact:
         yield f"{made.withheld} values that may tell of substance use are withheld; so are the missed deadlines' names."
 
@@ -66,6 +68,10 @@ def _bound(told: History, request: Request, made: Made, public_key: str) -> Iter
     yield "Bundle (SHA-256)", made.sha256
     yield "Protocol (SHA-256)", told.spec.content_hash
     yield f"Entry {told.verdict.rows}, the last (SHA-256)", told.verdict.head.hash
+    if made.proved is not None:
+        said = made.proved.signed.statement
+        covered = f"entries 1 to {made.proved.mark.sequence}; checkpoint {said.number} of {rfc3339(said.at)}"
+        yield "Vouched for by a checkpoint", f"{covered}, root {said.root}"
     yield "Public key (Ed25519)", public_key
     yield "Made with", f"Holdfast {request.release.version}, rules {request.release.rules}"
     for seen in request.releases:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from protocol.canonical import canonical, quoted
+from protocol.values import value
 
 KEY_BYTES = 32
 _FORMAT = b"\x01"
@@ -65,7 +65,7 @@ class Keyring:
             raise SealingError(f"data key {key_id} was changed, or {kek_id!r} is another key than then") from None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Place:
     """The row that a sealed payload belongs to. Times in RFC 3339."""
 

@@ -24,6 +24,7 @@ from hmac import digest
 from typing import Any
 
 from protocol.canonical import NotCanonicalError, leaves, quoted, rfc3339
+from protocol.values import value
 
 VERSION = "holdfast-trail-1"
 _SALT_BYTES = 32
@@ -47,7 +48,7 @@ class Entry:
     """Made by `payload_of`."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Head:
     """The last row of a chain: all that is needed to continue it."""
 
@@ -270,7 +271,7 @@ def verify(
     return None if expected_head is None else check_end(head, episode_id, expected_head)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Link:
     """What the chain needs of a row, times in RFC 3339."""
 

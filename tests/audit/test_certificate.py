@@ -11,17 +11,21 @@ import typst
 
 from audit.bundle import Made, Request
 from audit.certificate import TEMPLATE, certificate
+from audit.checkpoints import Proved, Signed
 from audit.database import connect
 from audit.history import History, history
 from audit.migrate import upgrade
 from audit.releases import Release, Seen
 from audit.store import Store
+from protocol.checkpoint import Mark, Statement
 from tests.audit.bundles import KEY, SPECS, played
 from tests.audit.records import RING, START, sqlite_url
 
 RELEASE = Release("1.2.3", "cd" * 32)
 REQUEST = Request(["ep"], START, "ada", "the board", "complaint 12", False, RELEASE, [Seen(START, RELEASE)])
-MADE = Made(sha256="ab" * 32, episodes=1, rows=9)
+SAID = Statement(12, START, "00" * 32, 900, 1, "ef" * 32, "s1")
+PROVED = Proved(Signed(SAID, "00" * 64), Mark("ep", 7, "aa" * 32), 0, ())
+MADE = Made(sha256="ab" * 32, episodes=1, rows=9, proved=PROVED)
 
 
 async def told(tmp_path: Path, scenario: str) -> History:
@@ -64,6 +68,7 @@ async def test_it_says_what_it_is_bound_to_and_what_happened(tmp_path: Path):
     said = texts(REQUEST, found)
     for text in (MADE.sha256, KEY, found.spec.content_hash, found.verdict.head.hash, "rules cdcd", "complaint 12"):
         assert text in said
+    assert "entries 1 to 7; checkpoint 12 of 2026-11-01T09:00:00.123456Z, root efef" in said
     assert "every decision comes out the same again" in said
     assert "CIWA" in said
     assert "prohibits unauthorized use or disclosure" in said

@@ -11,6 +11,8 @@ from sqlalchemy import text, update
 from audit.database import Database
 from audit.history import HistoryError, episodes_beginning_with, history
 from audit.keys import destroy
+from audit.lists import Comparison, Lists, folded
+from audit.queries import Queries
 from audit.store import Store
 from audit.tables import protocols, trail
 from protocol.program import program
@@ -135,8 +137,9 @@ async def test_the_trail_of_every_scenario_replays_to_the_identical_state(store:
         await store.append(stage.trail, summarise(spec, end))
         told = await history(records, RING, end.episode_id)
         assert told.sound, path.name
+        rows = await Queries(records, RING).trail_rows(end.episode_id, limit=100_000)
+        assert folded(rows) == end, path.name
+        (lists,) = [one async for one in Lists(records, RING).compare([told.verdict])]
+        assert lists == Comparison(end.episode_id)
         last = told.entries[-1].state
         assert (len(told.entries), last.risk, last.owner) == (end.revision, end.risk, end.owner)
-        assert {owed.obligation_id: owed.due_at for owed in last.owed} == {
-            one.obligation_id: one.due_at for one in end.obligations.values()
-        }
