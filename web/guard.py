@@ -14,6 +14,7 @@ from starlette.requests import HTTPConnection, Request
 from practice.sessions import Session
 from web.access import NOWHERE, Action, Actor, Target, authorize
 from web.errors import Denied, FormTooOld, SignInNeeded
+from web.masking import unmasked
 from web.parts import Parts, parts_of
 from web.relations import relation_to
 
@@ -87,7 +88,7 @@ async def check_form_token(request: Request, expected: str) -> None:
     if given is None:
         form = await request.form(max_files=0, max_fields=MOST_FIELDS)
         given = str(form.get(FORM_TOKEN, ""))
-    if not hmac.compare_digest(given.encode(), expected.encode()):
+    if not hmac.compare_digest(unmasked(given).encode(), expected.encode()):
         raise FormTooOld
 
 

@@ -18,6 +18,7 @@ from protocol.local_time import show_span, show_time
 from protocol.words import plain
 from web.access import Actor
 from web.guard import FORM_TOKEN, session_of
+from web.masking import answer, masked
 from web.navigation import navigation
 from web.parts import Parts, parts_of
 
@@ -74,8 +75,9 @@ async def page(request: Request, template: str, *, status: int = 200, **context:
         "left": partial(left, now),
         "silent_since": parts.engine.silent_since,
     }
-    text = environment().get_template(template).render({**shared, **context})
-    return HTMLResponse(text, status)
+    shown = {**shared, **context}
+    shown["form_token"] = masked(shown["form_token"])
+    return answer(request, environment().get_template(template).render(shown), status)
 
 
 def said(parts: Parts, session: Session | None) -> str | None:
