@@ -23,10 +23,11 @@ from cli.output import FOUND, AsJson, console, say, say_json
 from cli.shelf import find_owner, find_person, read_directory, read_rota
 from cli.verbs import As, At, CommandId, Facts, Order, Role, add_verbs, command_of, moment_of, split_facts
 from protocol.answers import read_answers
-from protocol.commands import DeclareEmergency, OfferHandover, OpenEpisode
+from protocol.commands import OfferHandover, OpenEpisode
 from protocol.engine import Receipt
 from protocol.local_time import show_time
 from protocol.program import Program, program
+from protocol.rota import LICENSED_ACTS
 from protocol.words import Words
 from workflows.client import EpisodeOverError
 
@@ -165,8 +166,8 @@ def _carry_out(ctx: typer.Context, order: Order, as_json: bool) -> None:
         if episode is None:
             raise EpisodeOverError(f"the opening of episode {episode_id} was refused")
         its = await desk.program_of(episode)
-        rota, at_once = read_rota(settings()), order.command is DeclareEmergency
-        _, role = find_person(rota, order.actor, order.role, its.spec, unlicensed=at_once)
+        rota, free = read_rota(settings()), order.command.__name__ not in LICENSED_ACTS
+        _, role = find_person(rota, order.actor, order.role, its.spec, unlicensed=free)
         if order.command is OfferHandover:
             find_owner(rota, str(order.own["to"]), its.spec)
         return its, await engine.submit(episode_id, command_of(order, role, its.spec, episode, now))

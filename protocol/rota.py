@@ -24,6 +24,12 @@ from protocol.elements import Listed, Name, Sentence
 PERSONAL = frozenset({"owner", "addressee"})
 """Roles of a rung that mean one person: who owns the episode, who was offered it."""
 
+LICENSED_ACTS = frozenset(
+    {"CompleteStep", "SkipStep", "CoSign", "RecordDecision", "LowerRisk", "Waive", "CloseEpisode"}
+)
+"""Acts for which a protocol names roles: only these may take a licence. An opening, an emergency, a contact or
+something seen never waits for one."""
+
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 State = Annotated[str, Constraints(pattern=r"^[A-Z]{2}$")]

@@ -16,9 +16,9 @@ from protocol.commands import HUMAN_COMMAND, HumanCommand, OpenEpisode
 from protocol.engine import Receipt
 from protocol.local_time import show_time, to_utc
 from protocol.program import Program
-from protocol.rota import Rota
+from protocol.rota import LICENSED_ACTS, Rota
 from protocol.spec import ProtocolSpec
-from protocol.words import Words
+from protocol.words import Words, plain
 from web.access import Actor
 from web.seen import Seen
 
@@ -48,12 +48,22 @@ def command_id_of(actor: Actor, place: str, key: str) -> str:
     return "w-" + hashlib.sha256(f"{actor.account_id}\n{place}\n{key}".encode()).hexdigest()[:40]
 
 
-def role_of(actor: Actor, rota: Rota, spec: ProtocolSpec, wanted: Sequence[str] = ()) -> str:
-    """The role of the protocol in which somebody acts: one that the act is for, where they have one."""
+def role_of(actor: Actor, rota: Rota, spec: ProtocolSpec, kind: str = "", wanted: Sequence[str] = ()) -> str:
+    """The role of the protocol in which somebody acts: one that the act is for, where they have one.
+
+    Raises Malformed where that role needs a licence which the rota does not give them.
+    """
     person = rota.by_id.get(actor.account_id)
     held = [*(person.roles if person is not None else ()), *actor.roles]
     usable = [role for role in held if role in spec.roles]
-    return next((role for role in usable if role in wanted), usable[0] if usable else held[0])
+    fitting = [role for role in usable if role in wanted]
+    if person is not None and kind in LICENSED_ACTS and not rota.licensed_here(person):
+        allowed = [role for role in fitting if not spec.roles[role].licensed]
+        if fitting and not allowed:
+            words = f"a {plain(fitting[0])} needs a licence in {rota.state}, which the rota does not give you"
+            raise Malformed([("role", words)])
+        fitting = allowed
+    return fitting[0] if fitting else usable[0] if usable else held[0]
 
 
 def wanted_roles(spec: ProtocolSpec, command: type[HumanCommand], own: Mapping[str, Any]) -> Sequence[str]:

@@ -35,12 +35,11 @@ async def command_from(visit: Visit, seen: Seen, body: Said, key: str, if_match:
     common: dict[str, Any] = {
         "command_id": command_id_of(visit.actor, seen.episode.episode_id, key),
         "actor": visit.actor.account_id,
-        "role": role_of(visit.actor, rota, spec, wanted),
         "occurred_at": body.occurred_at or visit.parts.clock(),
         "expected_revision": body.expected_revision if if_match is None else int(if_match.strip('"')),
     }
     try:
-        return command_of(kind, common, own)
+        return command_of(kind, {**common, "role": role_of(visit.actor, rota, spec, kind, wanted)}, own)
     except Malformed as error:
         raise Problem(422, "The command does not fit", "Change the named fields.", errors=error.problems) from None
 

@@ -126,11 +126,11 @@ async def meant(visit: Visit, seen: Seen, attempt: Attempt) -> HumanCommand:
     if "facts" in command.__dataclass_fields__:
         own["facts"] = answers_of(seen.program, fields, now)
     revision = first(fields, "revision")
-    rota = await visit.parts.rota.current()
+    rota, spec = await visit.parts.rota.current(), seen.program.spec
     common: dict[str, Any] = {
         "command_id": command_id_of(visit.actor, seen.episode.episode_id, first(fields, "key") or fresh_key()),
         "actor": visit.actor.account_id,
-        "role": role_of(visit.actor, rota, seen.program.spec, wanted_roles(seen.program.spec, command, own)),
+        "role": role_of(visit.actor, rota, spec, command.__name__, wanted_roles(spec, command, own)),
         "occurred_at": happened_at(first(fields, "happened_at"), seen.program, now),
         "expected_revision": int(revision) if revision.isdecimal() and len(revision) < 10 else None,
     }

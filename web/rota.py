@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from protocol.rota import Rota, resolve
+from protocol.roster import gaps
+from protocol.rota import resolve
 from protocol.words import plain
 from web.guard import May, Visit
 from web.pages import page
@@ -18,7 +18,6 @@ from web.pages import page
 router = APIRouter(include_in_schema=False)
 
 AHEAD = timedelta(days=14)
-STEP = timedelta(hours=1)
 MOST_GAPS = 20
 
 
@@ -36,21 +35,6 @@ async def rota(request: Request, visit: Annotated[Visit, Depends(May("directory.
         leave=sorted(on_leave, key=lambda one: (one.first, one.person)),
         people=known.by_id,
         today=today,
-        gaps=list(gaps(known, now))[:MOST_GAPS],
+        gaps=gaps(known, tuple(visit.parts.shelf.open_now().values()), now, now + AHEAD)[:MOST_GAPS],
         days=AHEAD.days,
     )
-
-
-def gaps(known: Rota, now: datetime) -> Iterator[tuple[str, datetime, datetime]]:
-    """Roles with shifts at which nobody answers, looked at by the hour: role, from, until (aware UTC)."""
-    start = now.replace(minute=0, second=0, microsecond=0)
-    hours = [start + STEP * number for number in range(int(AHEAD / STEP))]
-    for role in sorted(known.shifts_of):
-        began: datetime | None = None
-        for hour in (*hours, None):
-            empty = hour is not None and not resolve(known, role, hour)
-            if empty and began is None:
-                began = hour
-            elif not empty and began is not None:
-                yield plain(role).capitalize(), began, hour or hours[-1] + STEP
-                began = None

@@ -1,10 +1,18 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
 
 from protocol.rota import parse_rota
+from protocol_specs.loader import load_protocol
+from protocol_specs.rota_file import RotaFile
 from tests.web.desk import Desk
-from web.rota import gaps
+from web.access import Actor
+from web.acting import Malformed, role_of
+
+SPECS = Path(__file__).parents[2] / "protocol_specs"
 
 
 async def test_the_paper_fallback_has_the_script_and_the_numbers(web: Desk):
@@ -30,12 +38,25 @@ async def test_insight_withholds_small_numbers_and_is_not_for_everybody(web: Des
         assert (await browser.get("/insight")).status_code == 403
 
 
-def test_hours_at_which_nobody_answers_are_named():
-    person = {"id": "a", "name": "A", "roles": ["on_call"], "email": "a@staff.example"}
-    hours = {"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "begins": "06:00", "ends": "04:00"}
-    rota = parse_rota({"people": [person], "shifts": [{"role": "on_call", "person": "a", "weekly": hours}]})
-    found = list(gaps(rota, datetime(2026, 11, 23, 18, 30, tzinfo=UTC)))
-    assert len(found) == 14
-    role, began, ended = found[0]
-    assert role == "On call"
-    assert (began, ended) == (datetime(2026, 11, 24, 12, tzinfo=UTC), datetime(2026, 11, 24, 14, tzinfo=UTC))
+async def test_hours_at_which_nobody_who_may_act_answers_are_named(web: Desk, tmp_path: Path):
+    rota = (SPECS / "rota.yaml").read_text(encoding="utf-8")
+    left_out = rota.replace("name: Dora Quispe, roles: [clinical_director]", "name: Dora Quispe, roles: [compliance]")
+    draft = tmp_path / "rota.yaml"
+    draft.write_text(left_out, encoding="utf-8")
+    web.app.state.parts = replace(web.parts, rota=RotaFile(draft))
+    async with web.signed_in("maya") as browser:
+        text = (await browser.get("/rota")).text
+    assert "Clinical director: from" in text
+    assert "nobody of the staff has the role clinical_director" in text
+
+
+def test_a_role_that_needs_a_licence_is_not_taken_without_one():
+    spec = load_protocol(SPECS.parent / "tests/specs/minimal.yaml")
+    person = {"id": "ned", "name": "Ned", "roles": ["therapist", "coordinator"], "email": "ned@staff.example"}
+    rota = parse_rota({"people": [person]})
+    ned = Actor("ned", "Ned", ("therapist",))
+    with pytest.raises(Malformed, match="a therapist needs a licence in CA"):
+        role_of(ned, rota, spec, "CompleteStep", ("therapist",))
+    assert role_of(ned, rota, spec, "CompleteStep", ("therapist", "coordinator")) == "coordinator"
+    for kind in ("DeclareEmergency", "RecordContact", "RecordFacts"):
+        assert role_of(ned, rota, spec, kind, ("therapist",)) == "therapist", "nothing of this waits for a licence"
