@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -22,6 +23,9 @@ from web.parts import Parts
 router = APIRouter(include_in_schema=False)
 Reader = Annotated[Visit, Depends(May("queue.read"))]
 
+Number = Annotated[int, Query(alias="page", ge=1, le=1_000)]
+
+ROWS = 50
 NEAR = timedelta(minutes=30)
 SILENT_AFTER = timedelta(seconds=30)
 """A deadline that passed longer ago and was not seen to means that the engine is silent."""
@@ -39,18 +43,22 @@ class Mine:
 
 
 @router.get("/")
-async def queue(request: Request, visit: Reader, show: str = "", risk: str = "") -> Response:
+async def queue(request: Request, visit: Reader, show: str = "", risk: str = "", number: Number = 1) -> Response:
     """The home page."""
     parts, now = visit.parts, visit.parts.clock()
     mine = await mine_of(parts, visit.actor)
     fitting = [one for one in mine.owed if fits(one, show, risk, now, parts)]
-    known = await parts.clients.names(one.client_ref for one in (*mine.owed, *mine.asked))
+    pages = max(1, ceil(len(fitting) / ROWS))
+    shown = fitting[(min(number, pages) - 1) * ROWS :][:ROWS]
+    known = await parts.clients.names(one.client_ref for one in (*shown, *mine.asked))
     return await page(
         request,
         "queue.html",
-        rows=[await row(visit, one, now, known) for one in fitting],
+        rows=[await row(visit, one, now, known) for one in shown],
         asked=[await row(visit, one, now, known) for one in mine.asked if fits(one, "", risk, now, parts)],
         total=len(mine.owed),
+        pages=pages,
+        number=min(number, pages),
         late=sum(one.due_at <= now for one in mine.owed),
         show=show if show in ("late", "today") else "",
         risk=risk if risk in LEVELS else "",

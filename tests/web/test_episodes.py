@@ -273,7 +273,7 @@ async def test_a_newcomer_gets_from_report_to_follow_up_by_the_one_primary_actio
     spec = live.parts.shelf.open_now()["virtual_iop_crisis"]
     async with live.signed_in("maya") as browser:
         place = await reported(browser)
-        for presses in range(1, 25):
+        for presses in range(20):
             page = (await browser.get(place)).text
             if "step-title" in page:
                 sent = form_of(page, f"{place}/acts/complete-step")
@@ -284,9 +284,7 @@ async def test_a_newcomer_gets_from_report_to_follow_up_by_the_one_primary_actio
             else:
                 answer = await did(browser, place, "advance")
             assert answer.status_code == 303, (presses, answer.text[answer.text.find("problems") :][:900])
-            view = await live.parts.engine.view(place.rpartition("/")[2])
-            assert view.episode is not None
-            if view.episode.stage == "follow_up":
-                break
-        assert view.episode.stage == "follow_up"
-        assert presses <= 20
+            episode = (await live.parts.engine.view(place.rpartition("/")[2])).episode
+            if episode is not None and episode.stage == "follow_up":
+                return
+        pytest.fail("twenty presses were not enough")
