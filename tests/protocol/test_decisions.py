@@ -9,7 +9,7 @@ import pytest
 from protocol import commands as c
 from protocol import events as e
 from protocol.effects import RequestReferral
-from tests.protocol.specs import DECISIONS, protocol
+from tests.protocol.specs import DECISIONS, OBLIGATIONS, protocol
 from tests.protocol.story import Story, code, kinds
 
 
@@ -187,3 +187,20 @@ def test_a_clinical_rule_may_name_options():
     story = Story.begun(protocol(refusals={"no_left": rule}))
     assert code(decided(story, "plain", "left")) == "clinical_refusal"
     assert code(decided(story, "plain", "right")) is None
+
+
+def test_a_signature_goes_to_what_waits_for_one_where_a_step_has_the_same_name():
+    story = Story.begun(protocol(decisions={**DECISIONS, "start": DECISIONS["report"]}))
+    story.do(c.CompleteStep, step="start", facts={"address": "x"})
+    story.do(c.RecordDecision, decision="start", option="no", rationale="r")
+    assert code(story.do(c.CoSign, subject="start", by="sue", role="supervisor")) is None
+    assert story.episode.decisions["start"].cosigned
+    assert story.episode.steps["start"].sequence < story.episode.decisions["start"].sequence
+
+
+def test_a_protocol_without_decisions_says_so():
+    kept = {name: OBLIGATIONS[name] for name in ("finish_assessment", "dispatch")}
+    story = Story.begun(protocol(decisions={}, refusals={}, obligations=kept))
+    refusal = story.do(c.RecordDecision, decision="x", option="y", rationale="r").refusal
+    assert refusal is not None
+    assert refusal.remedy == "Use one of: none."

@@ -323,3 +323,10 @@ def test_a_moved_episode_and_its_command_can_be_written_and_read() -> None:
         assert EVENT.validate_json(EVENT.dump_json(event)) == event
     written = json.dumps((story.engine.rows[-2].payload or {})["command"])
     assert isinstance(COMMAND.validate_json(written), c.Migrate)
+
+
+def test_a_crisis_type_moves_with_its_name() -> None:
+    story = Story.begun(crisis_types=("relapse",))
+    onto = newer({"crisis_types": {"relapse": "return_to_use"}}, crisis_types={"return_to_use": {"title": "Use"}})
+    assert code(move(story, onto)) is None
+    assert story.episode.crisis_types == ("return_to_use",)
