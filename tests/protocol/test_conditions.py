@@ -223,7 +223,8 @@ def test_the_published_schema_knows_the_words_of_a_condition():
     assert set(schema["properties"]) == {"all", "any", "not", "if_unknown"}
     assert schema["properties"]["if_unknown"]["enum"] == ["holds", "fails"]
     listed = {"type": "array", "items": {"type": "object"}}
-    assert schema["properties"]["all"] == schema["properties"]["any"] == listed
+    for several in ("all", "any"):
+        assert listed.items() <= schema["properties"][several].items()
     assert schema["additionalProperties"]["anyOf"][:2] == [
         {"type": ["string", "integer"]},
         {"type": "array", "items": {"type": ["string", "integer"]}, "minItems": 1},

@@ -17,7 +17,7 @@ from tests.protocol.story import START, Story
 
 SEEN_AND_EDITED = {
     *("EpisodeOpened", "FactsRecorded", "StepCompleted", "StepSkipped", "CoSigned", "StageEntered"),
-    *("CrisisTypeRecorded", "DecisionRecorded", "RiskRaised", "RiskLowered", "EpisodeClosed"),
+    *("CrisisTypeRecorded", "DecisionRecorded", "RiskRaised", "RiskLowered", "Migrated", "EpisodeClosed"),
 }
 
 
