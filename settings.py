@@ -168,7 +168,8 @@ class Settings(BaseModel):
 
     signing_keys: Keys = ()
     """Keys that sign checkpoints of the trail (Ed25519); written like the payload keys. The first signs, all verify.
-    Only the watchdog and whoever verifies need them; keep them from the workers and the database."""
+    Only the watchdog, whoever publishes protocols and whoever verifies need them; keep them from the workers and the
+    database."""
 
     smtp_host: Name = "127.0.0.1"
     """Mail server for pages. The embedded stack has its own, which keeps every mail under `var/mail`."""

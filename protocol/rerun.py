@@ -175,7 +175,12 @@ class Rerun:
             return None if owed is None else replace(command, obligation_id=owed)
         command = replace(command, **changes)
         facts: Mapping[str, c.FactValue] = getattr(command, "facts", {})
-        return command if not facts else self._answered(replace(command, facts=self._known(facts)))
+        if not facts:
+            return command
+        if act.refused:  # whole, for that is what was refused
+            names = self.way.renamed("facts")
+            return replace(command, facts={names.get(name, name): value for name, value in facts.items()})
+        return self._answered(replace(command, facts=self._known(facts)))
 
     def _answered(self, command: c.Command) -> c.Command:
         """A step that this version does not have still leaves its answers."""

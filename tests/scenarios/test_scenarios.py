@@ -9,6 +9,7 @@ from protocol.directory import Directory
 from protocol.program import program
 from protocol.replay import replay
 from protocol.spec import ProtocolSpec
+from protocol.whatif import compare
 from protocol_specs.loader import load, load_protocol
 from rehearsal.casting import problems
 from rehearsal.play import play
@@ -39,6 +40,9 @@ def test_a_scenario_passes_on_the_pure_core_and_its_trail_replays_to_the_same_en
     story = transcript(report)
     assert report.passed, story
     assert max(map(len, story.splitlines())) <= WIDTH
+    if stage.trail:
+        again = compare(spec, spec, stage.trail)
+        assert (again.first, again.refused, again.notes) == (None, (), ())
     steps = list(replay(spec, stage.trail))
     assert [one for step in steps for one in step.differences] == []
     assert [step.after for step in steps[-1:]] == [end for end in [finished(stage.episode())] if end is not None]
