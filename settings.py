@@ -167,7 +167,7 @@ class Settings(BaseModel):
     """Keys that wrap each client's data key in the records; written and rotated like the payload keys."""
 
     signing_keys: Keys = ()
-    """Keys that sign checkpoints and publications (Ed25519); written like the payload keys. The first signs, all verify.
+    """Keys that sign checkpoints and publications (Ed25519), written like payload keys. The first signs; all verify.
     Only the watchdog, whoever publishes and whoever verifies need them; keep them from the workers and the database."""
 
     smtp_host: Name = "127.0.0.1"
