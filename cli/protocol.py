@@ -10,7 +10,7 @@ from cli import migrating, publishing, whatif
 from cli.authoring import fmt, new
 from cli.configuration import settings
 from cli.output import FOUND, USAGE, AsJson, Trouble, complain_of, say, say_json, table
-from cli.proving import prove, tables
+from cli.proving import generate, prove, tables
 from cli.shelf import find_protocol, protocol_files, read_directory, scenario_files
 from cli.simulate import simulate
 from protocol.spec import ProtocolSpec
@@ -23,6 +23,7 @@ app.command("fmt")(fmt)
 app.command("simulate")(simulate)
 app.command("prove")(prove)
 app.command("tables")(tables)
+app.command("generate")(generate)
 
 Spec = Annotated[str, typer.Argument(help="A protocol's name, or the path of its file.", show_default=False)]
 

@@ -146,3 +146,31 @@ def _explained(spec: ProtocolSpec, name: str) -> Explanation:
     if explained is None:
         raise Trouble(f"the rows of {name} can't be compared case by case", "`holdfast protocol lint` says why")
     return explained
+
+
+def generate(
+    spec: Spec,
+    out: Annotated[Path, typer.Option(help="The folder for the scenario files.")],
+    as_json: AsJson = False,
+) -> None:
+    """Make scenarios that go through every way, rule, row, option, obligation, rung and refusal of a protocol.
+
+    They hold what the protocol does today. Ends with 1 when something is left that none of them goes through.
+    """
+    from proof.generating import generate as generate_all
+    from protocol.findings import dotted
+    from protocol_specs.loader import load_protocol
+    from rehearsal.coverage import as_text
+
+    generated = generate_all(load_protocol(find_protocol(spec, settings().protocols)))
+    saved = save(generated.scenarios, out)
+    left = [{"path": dotted(one.spot.path), "text": one.spot.text, "why": one.why} for one in generated.missed]
+    if as_json:
+        covered = generated.coverage.as_object()
+        say_json({"saved": [str(file) for file in saved], "coverage": covered, "missed": left})
+    else:
+        say(f"{len(saved)} scenarios saved in {out}\n\n{as_text(generated.coverage)}")
+        for one in left:
+            say(f"  {one['path']}: {one['why']}")
+    if left:
+        raise typer.Exit(FOUND)

@@ -148,7 +148,7 @@ class Owing:
             case "risk_raised":
                 return self._raised(walk, trigger)
             case "risk_lowered":
-                return pilot.lower(walk, "none") or pilot.lower(walk, "low")
+                return pilot.risk.lower(walk, "none") or pilot.risk.lower(walk, "low")
             case "step_skipped":
                 return next((one for step in self.spec.steps if (one := pilot.skip(walk, step)) is not None), None)
             case "co_signature_needed":
@@ -164,7 +164,7 @@ class Owing:
     def _raised(self, walk: Walk, trigger: Trigger) -> Walk | None:
         holds = self.pilot.program.readers.predicate(trigger.when)
         for level in [one for one in LEVELS if RANK[one] > RANK[walk.episode.risk]]:
-            raised = self.pilot.level(walk, level)
+            raised = self.pilot.risk.to(walk, level)
             if raised is not None and holds(raised.episode):
                 return raised
         return None

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from proof.answers import Answers, Wish, ways
+from proof.levels import Levels
 from proof.owing import Owing
 from proof.people import MOST_TRIES, REASON, People
 from proof.walk import STARTS, Cast, Walk, begin
@@ -41,12 +42,18 @@ class Pilot:
         """Goals that are being reached already: none waits for itself."""
         self.bare = False
         """Steps are completed without their instruments."""
-        self.people, self.owing = People(self), Owing(self)
+        self._begun: Walk | None = None
+        self._known_ways: dict[tuple[Condition, bool], list[Wish]] = {}
+        self.people, self.owing, self.risk = People(self), Owing(self), Levels(self)
 
     def begin(self, facts: Mapping[str, Any] | None = None, crisis_types: tuple[str, ...] = ()) -> Walk | None:
         """An episode that was just opened. A new goal: what was tried before counts no longer."""
         self.acts = 0
-        return begin(self.program, self.cast, self.start, facts or {}, crisis_types)
+        if facts or crisis_types:
+            return begin(self.program, self.cast, self.start, facts or {}, crisis_types)
+        if self._begun is None:
+            self._begun = begin(self.program, self.cast, self.start, {}, ())
+        return self._begun
 
     def act(self, walk: Walk, do: str, roles: Iterable[str] = (), **fields: Any) -> Walk | None:
         """One command by somebody in one of the roles; by the owner's role where it may."""
@@ -77,7 +84,7 @@ class Pilot:
         self._depth += 1
         self.under_way.add(goal)
         try:
-            found = sorted(ways(condition, self.program.readers.domains, want), key=lambda wish: self._cost(walk, wish))
+            found = sorted(self._ways(condition, want), key=lambda wish: self._cost(walk, wish))
             for wish in found[:MOST_TRIES]:
                 reached = self.grant(walk, wish)
                 if reached is not None and holds(reached.episode) is want:
@@ -87,9 +94,15 @@ class Pilot:
             self._depth -= 1
             self.under_way.discard(goal)
 
+    def _ways(self, condition: Condition, want: bool) -> list[Wish]:
+        known = self._known_ways.get((condition, want))
+        if known is None:
+            known = self._known_ways[condition, want] = list(ways(condition, self.program.readers.domains, want))
+        return known
+
     def wishes(self, condition: Condition, depth: int = 0) -> Iterator[Wish]:
         """Wishes for a condition in which rows stand for their tables."""
-        for wish in ways(condition, self.program.readers.domains):
+        for wish in self._ways(condition, want=True):
             tables = [name for name in wish if name in self.spec.tables]
             if not tables or depth > 3:
                 yield wish
@@ -142,7 +155,7 @@ class Pilot:
             return self._instrument(walk, name.removesuffix(".status"), known)
         match prefix:
             case "risk" | "peak_risk":
-                return self.first(self.level(walk, level) for level in sorted(known, key=RANK.__getitem__))
+                return self.first(self.risk.to(walk, level) for level in sorted(known, key=RANK.__getitem__))
             case "stage":
                 return self.first(self.go_to(walk, stage) for stage in known)
             case "step":
@@ -196,13 +209,14 @@ class Pilot:
         self.under_way.add(goal)
         self._depth += 1
         try:
-            ready = self._ready_for(walk, step)
+            ready = self.ready_for(walk, step)
             return None if ready is None else self._complete(ready, step, dict(answers or {}))
         finally:
             self._depth -= 1
             self.under_way.discard(goal)
 
-    def _ready_for(self, walk: Walk, step: str) -> Walk | None:
+    def ready_for(self, walk: Walk, step: str) -> Walk | None:
+        """Be where a step can be completed, with all done that comes before it."""
         current = self._placed(walk, step)
         for before in self.spec.steps[step].after:
             if current is not None and before not in current.episode.steps:
@@ -295,10 +309,16 @@ class Pilot:
         try:
             if stage == self.spec.emergency.stage:
                 return self.act(walk, "declare_emergency", reason=REASON)
-            back = self.step_back(walk, stage)
-            return back if back is not None else self._forward(walk, stage)
+            return self.step_back(walk, stage) or self._forward(walk, stage) or self._through_emergency(walk, stage)
         finally:
             self.under_way.discard(goal)
+
+    def _through_emergency(self, walk: Walk, stage: str) -> Walk | None:
+        """Where the usual way is barred: an emergency, and on from there."""
+        if walk.episode.stage == self.spec.emergency.stage or not self._route(self.spec.emergency.stage, stage):
+            return None
+        declared = self.act(walk, "declare_emergency", reason=REASON)
+        return self._forward(declared, stage) if declared is not None else None
 
     def step_back(self, walk: Walk, stage: str) -> Walk | None:
         """Return to an earlier stage, if one may."""
@@ -334,10 +354,11 @@ class Pilot:
             gone = self.act(current, "advance", to=to)
             if gone is not None:
                 return gone
-            current = self._prepared(current, to)
+            current = self.prepared(current, to)
         return None
 
-    def _prepared(self, walk: Walk, to: str) -> Walk | None:
+    def prepared(self, walk: Walk, to: str) -> Walk | None:
+        """Everything done that the present stage asks for, and nothing that refuses the next one."""
         current: Walk | None = walk
         here = walk.episode.stage
         for step in self.program.missing_steps(walk.episode):
@@ -350,36 +371,6 @@ class Pilot:
         if current is not None:
             current = self.achieve(current, self.spec.stages[here].leave_when)
         return self.unrefused(current, "entered", to) if current is not None else None
-
-    # Risk
-
-    def level(self, walk: Walk, level: str) -> Walk | None:
-        """Raise or lower the risk to a level."""
-        if RANK[level] < RANK[walk.episode.risk]:
-            return self.lower(walk, level)
-        for rule in sorted(self.program.ranked, key=lambda one: self._rule_cost(one.number)):
-            if rule.level == level:
-                written = self.spec.risk.rules[rule.number].when
-                reached = self.achieve(walk, written)
-                if reached is not None and reached.episode.risk == level:
-                    return reached
-        return self.act(walk, "declare_emergency") if level == self.spec.emergency.at else None
-
-    def _rule_cost(self, number: int) -> int:
-        return len(self.program.readers.bases(self.spec.risk.rules[number].when))
-
-    def lower(self, walk: Walk, level: str) -> Walk | None:
-        """Re-assess and lower the risk, taking back what stands against it."""
-        lowering = self.spec.risk.lowering
-        current: Walk | None = walk
-        for rule in self.spec.risk.rules:
-            if current is not None and RANK[rule.level] > RANK[level]:
-                current = self.achieve(current, rule.when, want=False)
-        current = self.complete(current, lowering.step) if current is not None else None
-        current = self.achieve(current, lowering.requires) if current is not None else None
-        if current is None:
-            return None
-        return self.act(current, "lower_risk", lowering.roles, level=level, reason=REASON)
 
     def _obligation_to(self, walk: Walk, name: str, states: list[str]) -> Walk | None:
         return self.owing.bring(walk, name, states)

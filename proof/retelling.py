@@ -60,7 +60,7 @@ class _Retelling:
         pilot = self.pilot
         if move.what == "declare_emergency":
             return pilot.act(walk, "declare_emergency", reason="danger")
-        return pilot.lower(walk, move.name) if move.what == "lower_risk" else pilot.go_to(walk, move.name)
+        return pilot.risk.lower(walk, move.name) if move.what == "lower_risk" else pilot.go_to(walk, move.name)
 
     def _do(self, walk: Walk, move: Move) -> Walk | None:
         pilot, name = self.pilot, move.name
@@ -108,7 +108,7 @@ class _Retelling:
             return self.pilot.owing.open(walk, pulse.removeprefix(OPENS))
         if pulse.startswith(ENDS):
             return self.pilot.owing.meet(walk, pulse.removeprefix(ENDS))
-        return self.pilot.level(walk, pulse.removeprefix(RISES))
+        return self.pilot.risk.to(walk, pulse.removeprefix(RISES))
 
     def _condition(self, walk: Walk, name: str) -> Walk:
         """As far as it can be brought about, the condition that a coin stands for."""

@@ -95,5 +95,7 @@ def limits(effort: Effort) -> str:
 
 
 def listed(names: Sequence[str]) -> str:
-    """`a, b or c`."""
+    """`a, b or c`; `nothing` where there is none."""
+    if not names:
+        return "nothing"
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"

@@ -125,34 +125,47 @@ def _basis(key: str) -> str:
 
 def emergency(ground: Ground) -> Claim:
     """Imminent danger opens help in the same moment, from every stage."""
-    spec, effort, doubts = ground.program.spec, Effort(), list[Doubt]()
-    stage = spec.emergency.stage
-    duties = tuple(
+    spec, effort = ground.program.spec, Effort()
+    helping = _helping(spec)
+    duties = tuple(name for name in helping if spec.ladders[spec.obligations[name].ladder].starts == "at_opening")
+    proved, walk = _heard(ground, effort, duties)
+    if not duties and helping:
+        begun = ground.pilot.begin()
+        walk = ground.pilot.act(begun, "declare_emergency") if begun is not None else None
+    doubts = () if proved else (_no_help(spec, duties or helping, walk),)
+    how = (
+        f"Every stage × risk, every way to {spec.emergency.at} risk, first and repeated emergencies, "
+        f"with {listed(duties)}.{limits(effort)}"
+    )
+    title = f"From every open stage {spec.emergency.at} risk opens the call for help and pages somebody, at once."
+    return Claim("emergency", title, settled(doubts), how, effort.configurations, effort.steps, doubts)
+
+
+def _helping(spec: ProtocolSpec) -> tuple[str, ...]:
+    """Safety obligations of the emergency stage that only an act of help ends."""
+    return tuple(
         name
         for name, one in spec.obligations.items()
         if one.concern == "safety"
-        and any(trigger.entered == stage for trigger in one.opens)
-        and spec.ladders[one.ladder].starts == "at_opening"
+        and any(trigger.entered == spec.emergency.stage for trigger in one.opens)
         and all(any((part.done, part.reached, part.decided)) for part in one.met_by)
     )
-    proved = False
-    walk: Walk | None = None
+
+
+def _heard(ground: Ground, effort: Effort, duties: tuple[str, ...]) -> tuple[bool, Walk | None]:
+    """Whether one of the obligations, or all of them together, answer every emergency; else an episode without."""
+    stage, walk = ground.program.spec.emergency.stage, None
+
+    def broken(one: Walk) -> bool:
+        return _unheard(one, stage, duties)
+
     for chosen in [*((name,) for name in duties), duties] if duties else []:
         interest = Interest(frozenset({"stage", "risk"}), chosen)
-        answer = settle(
-            ground, effort, interest, lambda _, program: _unanswered(program), lambda one: _unheard(one, stage, duties)
-        )
-        proved, walk = answer.proved, walk or answer.walk
-        if proved:
-            break
-    if not proved:
-        doubts.append(_no_help(spec, duties, walk))
-    how = (
-        f"Every stage × risk, every way to {spec.emergency.at} risk, first and repeated emergencies, "
-        f"with {listed(duties) if duties else 'no obligation at all'}.{limits(effort)}"
-    )
-    title = f"From every open stage {spec.emergency.at} risk opens the call for help and pages somebody, at once."
-    return Claim("emergency", title, settled(doubts), how, effort.configurations, effort.steps, tuple(doubts))
+        answer = settle(ground, effort, interest, lambda _, program: _unanswered(program), broken)
+        if answer.proved:
+            return True, None
+        walk = walk or answer.walk
+    return False, walk
 
 
 def _alarmed(before: str, events: tuple[e.Event, ...], spec: ProtocolSpec) -> bool:
@@ -189,26 +202,26 @@ def _paged(owed: OpenObligation) -> bool:
 
 
 def _unheard(walk: Walk, stage: str, duties: tuple[str, ...]) -> bool:
-    if not _alarmed(stage, walk.last, walk.program.spec) and walk.episode.stage == stage:
-        return False
-    if walk.episode.stage != stage and RANK[walk.episode.risk] < RANK[walk.program.spec.emergency.at]:
+    """Whether an emergency just began on the protocol itself, and nobody was paged to send help."""
+    spec = walk.program.spec
+    inside = walk.episode.stage == stage
+    entered = any(isinstance(one, e.StageEntered) and one.stage == stage for one in walk.last)
+    if not (entered if inside else _alarmed(walk.episode.stage, walk.last, spec)):
         return False
     owed = [one for one in walk.episode.obligations.values() if one.obligation in duties]
-    return walk.episode.stage != stage or not any(map(_paged, owed))
+    return not inside or not any(map(_paged, owed))
 
 
 def _no_help(spec: ProtocolSpec, duties: tuple[str, ...], walk: Walk | None) -> Doubt:
     stage = spec.emergency.stage
     path: Path = ("obligations", duties[0], "opens") if duties else ("stages", stage)
-    message = f"an emergency can begin, and nobody is paged to send help: {listed(duties) or 'nothing'} does not open"
+    message = f"an emergency can begin, and nobody is paged at once to send help: {listed(duties)} does not do it"
     if walk is None:
-        message = f"it could not be shown that every emergency opens {listed(duties) if duties else 'a call for help'}"
+        message = f"it could not be shown that every emergency opens {listed(duties)}"
     remedy = f"let the call for help open with `entered: {stage}` alone, every time, with a ladder that starts at once"
-    expect = (
-        {"stage": stage, "open": dict.fromkeys(duties[:1], "any"), "pages": [{"obligation": duties[0]}]}
-        if duties
-        else {}
-    )
+    expect: dict[str, object] = {"stage": stage}
+    if duties:
+        expect |= {"open": {duties[0]: "any"}, "pages": [{"obligation": duties[0]}]}
     scenario = walk and walk.scenario("emergency_unheard", "An emergency is heard", _basis("emergency"), expect)
     return Doubt(Finding(path, message, remedy), scenario)
 

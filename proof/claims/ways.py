@@ -72,6 +72,10 @@ def _stuck(pilot: Pilot, walk: Walk, stage: str) -> Scenario | None:
         except Lost:
             return None
         walk = done if done is not None and done.episode.stage == walk.episode.stage else walk
+    try:
+        walk = pilot.achieve(walk, pilot.spec.stages[walk.episode.stage].leave_when) or walk
+    except Lost:
+        return None
     by = pilot.cast.owner
     if walk.tried("advance", by, to=stage).refusal is None:
         return None

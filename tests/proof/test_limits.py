@@ -1,0 +1,77 @@
+"""A proof that reaches a limit says so, in time and in memory, and never counts as one."""
+
+from __future__ import annotations
+
+import resource
+import time
+from pathlib import Path
+
+import pytest
+
+from proof.claims import owed
+from proof.claims.common import Ground
+from proof.explore import Explorer
+from proof.prove import prove
+from proof.slices import Interest, cut
+from protocol.program import program
+from protocol.spec import ProtocolSpec
+from protocol_specs.loader import read_yaml
+from tests.protocol_specs.test_hostile_protocol import HOSTILE
+
+TEXT = (Path(__file__).parents[1] / "specs" / "minimal.yaml").read_text(encoding="utf-8")
+
+
+def minimal(old: str = "", new: str = "") -> ProtocolSpec:
+    assert old in TEXT
+    return read_yaml(TEXT.replace(old, new, 1)).validate(ProtocolSpec)
+
+
+def test_an_exhausted_budget_is_not_proved() -> None:
+    ground = Ground(program(minimal()))
+    ground.steps_left = 100
+    claim = owed.emergency(ground)
+    assert claim.verdict == "open"
+    assert "Explored" in claim.how
+    assert "not proved" in claim.how
+    assert all(doubt.scenario is None for doubt in claim.doubts)
+
+
+def test_too_many_answers_at_once_are_not_explored_in_part() -> None:
+    facts = "".join(f"  f{n}: {{ask: Which, type: yes_no}}\n" for n in range(12))
+    asked = ", ".join(f"f{n}" for n in range(12))
+    terms = ", ".join(f"f{n}: yes" for n in range(12))
+    text = TEXT.replace("facts:\n", "facts:\n" + facts, 1).replace("substances]", f"substances, {asked}]", 1)
+    text = text.replace(
+        "never: {risk: imminent, stage: follow_up}", f"always: {{{terms}, if_unknown: fails}}\n    owed: [call_back]"
+    )
+    proof = prove(read_yaml(text).validate(ProtocolSpec))
+    (claim,) = [one for one in proof.claims if one.key == "properties.never_closed_high"]
+    assert claim.verdict == "open"
+    assert not proof.proved
+
+
+def test_a_slice_can_do_what_its_protocol_does() -> None:
+    """What is left out may happen: the talk may be left at once, though its steps are not done."""
+    compiled = program(minimal())
+    slice_ = cut(compiled, Interest(frozenset({"stage"}), ("talk_limit",)))
+    seen: set[str] = set()
+
+    def watch(_before: object, step: object) -> bool:
+        seen.add(step.episode.stage)  # type: ignore[attr-defined]
+        return False
+
+    explored = Explorer(slice_, watch).run()
+    assert explored.complete
+    assert seen == {"talk", "settle", "follow_up", "emergency", "closed"}
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_protocol_is_answered_in_time(name: str) -> None:
+    spec = read_yaml(HOSTILE[name]).validate(ProtocolSpec)
+    began = time.process_time()
+    proof = prove(spec)
+    assert not proof.proved
+    assert proof.findings
+    assert time.process_time() - began < 4, "seconds of work; two on a quiet machine"
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 500 * 1024, "kilobytes"
