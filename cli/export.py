@@ -78,7 +78,7 @@ async def _export(
     now = utc_now()
     releases = await in_use(books.records, LONG_AGO, now)
     request = Request(ids, now, somebody(), to or "nobody named", purpose, redact, present(), releases)
-    draft = out.with_name(f".{out.name}.draft")
+    draft = out.with_name(f".{out.name}.{os.getpid()}.draft")
     try:
         with Progress(console=console(), transient=True) as bar:
             task = bar.add_task("episodes", total=len(ids))
