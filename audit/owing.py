@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import and_, func, not_, or_, select
 
@@ -12,6 +12,8 @@ from audit.database import Database
 from audit.tables import episodes, obligations, pages
 
 MOST = 500
+RECENT = timedelta(days=7)
+"""No ladder keeps silent for so long: what was paged before and is still owed was paged again since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,12 @@ class Owing:
         query = select(*_COLUMNS, pages.c.recipients).select_from(
             obligations.join(episodes, episodes.c.episode_id == obligations.c.episode_id).join(pages, latest)
         )
-        query = query.where(unanswered, obligations.c.owner != person).order_by(obligations.c.due_at).limit(4 * MOST)
+        recent = pages.c.requested_at >= now - RECENT  # by the index: few of the pages ever sent
+        query = (
+            query.where(recent, unanswered, obligations.c.owner != person)
+            .order_by(obligations.c.due_at)
+            .limit(4 * MOST)
+        )
         found = await self._database.read(lambda connection: connection.execute(query).all())
         mine = {(row[0], row[1]): Due(*row[:-1]) for row in found if person in row[-1]}
         return tuple(mine.values())[:limit]
