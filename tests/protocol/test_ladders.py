@@ -307,7 +307,9 @@ def test_a_failed_page_does_not_disturb_who_is_on_it(story: Story):
     assert kinds(report(story, "ep-1-p1", delivered=False)) == ["PageReported"]
 
 
-def test_an_older_page_that_failed_does_not_hurry_the_ladder(story: Story):
+def test_an_older_page_that_failed_does_not_hurry_the_ladder():
+    longer = {**LADDERS["late"], "rungs": [*LADDERS["late"]["rungs"], LADDERS["late"]["rungs"][0]]}
+    story = Story.begun(protocol(ladders={**LADDERS, "late": longer}))
     story.later("2h").sweep()
     story.do(c.Acknowledge, obligation_id="finish_assessment-1")
     story.later("45m").sweep()
