@@ -167,9 +167,8 @@ class Settings(BaseModel):
     """Keys that wrap each client's data key in the records; written and rotated like the payload keys."""
 
     signing_keys: Keys = ()
-    """Keys that sign checkpoints, exports and publications (Ed25519), written like payload keys. The first signs; all
-    verify. Only the watchdog and whoever publishes, exports or verifies need them; keep them from the workers and the
-    database."""
+    """Keys that sign checkpoints, exports and publications (Ed25519); written like payload keys. The first signs, all
+    verify. Keep them from the workers and the database: only the watchdog, publishers and auditors need them."""
 
     smtp_host: Name = "127.0.0.1"
     """Mail server for pages. The embedded stack has its own, which keeps every mail under `var/mail`."""
