@@ -1,0 +1,107 @@
+"""What scripts add, in a real Chromium: drafts as one types, previews in place, a lock that keeps the text, news."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.web.browser import House, Visitor, house
+
+pytestmark = pytest.mark.full
+ADDRESS = '[name="fact.present_address"]'
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with house(tmp_path_factory.mktemp("typing")) as made:
+        yield made
+
+
+def opened(visitor: Visitor) -> Page:
+    """The page of a fresh episode of the visitor's own."""
+    page = visitor.goes_to("/report")
+    page.get_by_label("Client", exact=True).fill(f"client-{uuid4().hex[:8]}")
+    page.locator('input[name="crisis"][value="craving"]').check()
+    page.get_by_role("button", name="Open the episode").click()
+    page.wait_for_url("**/episodes/*")
+    return page
+
+
+def test_what_is_typed_is_saved_and_is_there_in_the_next_browser(home: House):
+    with home.visitor("maya") as visitor:
+        page = opened(visitor)
+        page.locator(ADDRESS).fill("12 Kelp La")
+        expect(page.locator("#step .saved")).to_contain_text("Saved ")
+        place = page.url.removeprefix(visitor.address)
+    with home.visitor("maya") as another:
+        expect(another.goes_to(place).locator(ADDRESS)).to_have_value("12 Kelp La")
+
+
+def test_a_locked_session_asks_in_place_and_keeps_the_text(home: House):
+    with home.visitor("maya") as visitor:
+        page = opened(visitor)
+        other = visitor.context.new_page()
+        other.goto(f"{visitor.address}/account")
+        other.get_by_role("button", name="Lock this session").click()
+        other.close()
+        page.locator(ADDRESS).fill("12 Kelp Lane, Unit 3")
+        password = page.locator("#again-password")
+        expect(password).to_be_visible()
+        expect(page.locator("#again-account")).to_be_hidden()
+        password.fill("wrong")
+        password.press("Enter")
+        expect(page.get_by_text("The name or the password is wrong.")).to_be_visible()
+        password.fill(home.password)
+        password.press("Enter")
+        expect(page.locator("dialog[open]")).to_have_count(0)
+        expect(page.locator("#step .saved")).to_contain_text("Saved ")
+        expect(page.locator(ADDRESS)).to_have_value("12 Kelp Lane, Unit 3")
+
+
+def test_a_preview_comes_in_place_and_leaves_the_form_alone(home: House):
+    with home.visitor("maya") as visitor:
+        page = opened(visitor)
+        page.locator(ADDRESS).fill("12 Kelp Lane")
+        page.locator("#step").get_by_role("button", name="What will this do?").click()
+        expect(page.locator("#preview")).to_contain_text("Nothing was sent yet")
+        expect(page.locator(ADDRESS)).to_have_value("12 Kelp Lane")
+        assert "/preview/" not in page.url
+
+
+def test_what_another_does_shows_up_by_itself_beside_a_form_that_stays(home: House):
+    with home.visitor("maya") as maya, home.visitor("ruth") as ruth:
+        page = opened(maya)
+        page.locator(ADDRESS).fill("12 Kelp Lane")
+        expect(page.locator("#step .saved")).to_contain_text("Saved ")
+        ruth.goes_to(page.url.removeprefix(maya.address)).locator("button.sos").click()
+        expect(page.get_by_role("heading", name="Emergency: call now")).to_be_visible()
+        expect(page.locator("#changed")).to_be_visible()
+        expect(page.locator(ADDRESS)).to_have_value("12 Kelp Lane")
+
+
+def test_the_queue_is_walked_with_the_keyboard(home: House):
+    with home.visitor("maya") as visitor:
+        opened(visitor)
+        page = visitor.goes_to("/")
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/episodes/*")
+
+
+def test_without_scripts_a_form_that_outlived_its_session_is_sent_after_signing_in(home: House):
+    with home.visitor("maya", scripts=False) as visitor:
+        page = opened(visitor)
+        page.locator(ADDRESS).fill("1 Pier Road")
+        visitor.context.clear_cookies()
+        page.get_by_role("button", name="Save for later").click()
+        expect(page.get_by_text("What you typed is kept")).to_be_visible()
+        page.get_by_label("Account").fill("maya")
+        page.get_by_label("Password").fill(home.password)
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_text("1 Pier Road")).to_be_visible()
+        page.get_by_role("button", name="Send it now").click()
+        page.wait_for_url("**/episodes/*")
+        expect(page.locator(ADDRESS)).to_have_value("1 Pier Road")
