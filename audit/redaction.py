@@ -45,7 +45,8 @@ class Redactor:
         self._texts = {name for name, fact in spec.facts.items() if fact.type == "text"}
         self.names = _about_substances(spec, document)
         """The names in the protocol that tell something about substance use."""
-        self._rules = {place for place, rule in enumerate(document["risk"]["rules"]) if _mentions(rule, self.names)}
+        self.rules = {place for place, rule in enumerate(document["risk"]["rules"]) if _mentions(rule, self.names)}
+        """The numbers of the risk rules that do."""
 
     def row(self, row: TrailRow) -> DisclosedRow:
         """The row for that reader. Raises ValueError when the payload can't be read any more."""
@@ -58,7 +59,7 @@ class Redactor:
         if group in ("facts", "seen"):
             return name not in self.names and (group == "seen" or name not in self._texts)
         if field == "rule":
-            return value not in self._rules
+            return value not in self.rules
         named = cast("list[Any]", value) if isinstance(value, list) else [value]
         return field in STAYS and not any(self._tells(one) for one in named)
 

@@ -72,6 +72,22 @@ async def test_nothing_about_substances_shows(store: Store, records: Database, t
             assert not {str(part) for part in said} & names, place
 
 
+async def test_a_risk_rule_about_substances_is_not_named(store: Store, records: Database):
+    done = await played(store, SPECS / "scenarios" / "withdrawal_monitoring" / "opioid_withdrawal_in_pregnancy.yaml")
+    assert done is not None
+    redactor = Redactor(done[0])
+    raised = [row for row in await Queries(records, RING).trail_rows(done[1]) if row.kind == "RiskRaised"]
+    numbers = {row.payload["event"]["rule"] for row in raised if row.payload}
+    assert numbers & redactor.rules
+    for row in raised:
+        assert row.payload is not None
+        shown = [one.leaf for one in redactor.row(row).values if isinstance(one, Shown)]
+        number = row.payload["event"]["rule"]
+        assert (f'"event/rule":{number}' in shown) == (number not in redactor.rules)
+        assert not any(leaf.startswith('"event/because"') for leaf in shown)
+        assert f'"event/level":"{row.payload["event"]["level"]}"' in shown
+
+
 async def test_the_whole_export_shows_what_the_redacted_one_hides(store: Store, records: Database, tmp_path: Path):
     done = await played(store, SPECS / "scenarios" / "virtual_iop_crisis" / "withdrawal_at_home.yaml")
     assert done is not None
