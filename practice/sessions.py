@@ -65,8 +65,11 @@ class Sessions:
         del values["account_id"]
         return token, Session(account=account, locked_at=None, **values)
 
-    async def of(self, token: str, now: datetime) -> Session | None:
-        """The session of a token; None when it ended. Notes the visit; an idle one comes back locked."""
+    async def of(self, token: str, now: datetime, *, by_itself: bool = False) -> Session | None:
+        """The session of a token; None when it ended. An idle one comes back locked.
+
+        Notes the visit, unless the page asks by itself, with nobody at it.
+        """
         query = _living(now).where(sessions.c.token_hash == digest(token))
         row = await self._database.read(lambda connection: connection.execute(query).first())
         if row is None:
@@ -75,6 +78,8 @@ class Sessions:
         if session.locked_at is not None or now - session.seen_at < NOTED_EVERY:
             return session
         idle = now - session.seen_at >= IDLE
+        if by_itself and not idle:
+            return session
         await self._change(session, {"locked_at": now} if idle else {"seen_at": now})
         return _session(row, locked_at=now) if idle else session
 

@@ -77,7 +77,9 @@ async def session_of(connection: HTTPConnection) -> Session | None:
     if not hasattr(connection.state, "session"):
         parts = parts_of(connection)
         token = connection.cookies.get(cookie_name(parts), "")
-        connection.state.session = await parts.sessions.of(token, parts.clock()) if token else None
+        by_itself = connection.url.path == "/live" or "x-live" in connection.headers
+        found = await parts.sessions.of(token, parts.clock(), by_itself=by_itself) if token else None
+        connection.state.session = found
     session: Session | None = connection.state.session
     return session
 

@@ -85,6 +85,19 @@ async def test_an_idle_session_asks_for_the_password_and_keeps_what_was_typed(we
         assert unmasked(hidden(again.text, "form_token")) == browser.form_token, "the same session goes on"
 
 
+async def test_a_page_that_only_follows_news_does_not_keep_a_session_awake(web: Desk):
+    async with web.signed_in("maya") as browser:
+        followed: list[int] = []
+        for _ in range(3):
+            web.clock.goes_on(IDLE / 2)
+            followed.append((await browser.http.get("/", headers={"x-live": "1"})).status_code)
+        assert followed == [200, 303, 303], "nobody touched it for too long"
+    async with web.signed_in("maya") as browser:
+        for _ in range(3):
+            web.clock.goes_on(IDLE / 2)
+            assert (await browser.get("/")).status_code == 200
+
+
 def unescaped(text: str) -> str:
     from html import unescape
 
