@@ -55,10 +55,13 @@ def test_a_form_can_be_left(typed: Type) -> None:
     assert "completes" not in said
 
 
-def test_taking_back_forgets_what_was_paged(typed: Type) -> None:
-    said = typed("2 h later", "undo", "2 h later")
+def test_taking_back_forgets_what_was_paged(typed: Type, spec: Path) -> None:
+    """A first page is told in full again, not counted as one more of the same."""
+    later = spec.read_text(encoding="utf-8").replace("    lead: 2h\n", "    lead: 1h\n", 1)
+    spec.write_text(later, encoding="utf-8")
+    said = typed("70 min", "undo", "70 min")
     assert "Taken back: the time that passed" in said
-    assert said.count("page      Come to a plan → Supervisor: Ben by email") == 2
+    assert said.count("page      Come to a plan → the owner: Mara by email") == 2
 
 
 def test_a_saved_run_is_played_by_the_test_command(typed: Type, spec: Path, capsys: Out) -> None:

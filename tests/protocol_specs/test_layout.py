@@ -82,6 +82,11 @@ def test_lists_are_indented_and_their_entries_ordered() -> None:
     )
 
 
+def test_a_comment_within_brackets_keeps_the_order() -> None:
+    text = "stages:\n  b: {kind: open, # why\n      title: B}\n"
+    assert laid_out(text) == text
+
+
 def test_a_comment_that_has_no_place_after_a_dash_keeps_the_order() -> None:
     text = "risk:\n  rules:\n    - when: {a: yes}\n      # why\n      level: low\n"
     assert laid_out(text) == text

@@ -6,9 +6,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from pydantic import ValidationError
 
 from protocol.spec import ProtocolSpec
-from protocol_specs.loader import load, load_protocol
+from protocol_specs.loader import load, load_protocol, read_file
 from rehearsal.load_chart import draw_load, in_words
 from rehearsal.population import Load, as_object, populate, spread
 from rehearsal.rates import Answers, Rates, Response, Staff, misnamed
@@ -16,6 +17,7 @@ from rehearsal.rates import Answers, Rates, Response, Staff, misnamed
 ROOT = Path(__file__).parents[2]
 MINIMAL = load_protocol(ROOT / "tests/specs/minimal.yaml")
 SHIPPED = ROOT / "protocol_specs/rates"
+CRISIS = load_protocol(ROOT / "protocol_specs/virtual_iop_crisis.yaml")
 MANY = 60
 
 
@@ -65,6 +67,9 @@ def test_a_page_that_finds_nobody_is_counted_and_climbs() -> None:
     empty = run(Rates(staff=Staff(otherwise=Response(on_shift=0)), follow_days=2))
     assert empty.nobody == sum(empty.pages.values())
     assert USUAL.nobody < sum(USUAL.pages.values()) / 4
+    asleep = run(Rates(staff=Staff(keeps=0, otherwise=Response(on_shift=0, answers=100)), follow_days=6))
+    awake = run(Rates(staff=Staff(keeps=0, otherwise=Response(on_shift=100, answers=100)), follow_days=6))
+    assert asleep.missed["call_back"] > MANY / 2 > awake.missed["call_back"]
 
 
 def test_whoever_is_slower_takes_longer() -> None:
@@ -97,7 +102,10 @@ def test_the_answers_have_the_weights_that_are_given() -> None:
 def test_decisions_for_more_are_counted_as_step_ups() -> None:
     more = run(Rates(risk={"high": 1}, staff=Staff(follows_advice=100)))
     assert more.step_ups["care", "more"] == more.decided["care", "more"] > 0
-    assert ("care", "same") not in more.step_ups
+    crisis = run(Rates(risk={"high": 1}, staff=Staff(follows_advice=0)), spec=CRISIS)
+    first, *others = CRISIS.decisions["step_up"].options
+    assert crisis.decided["step_up", first] > crisis.step_ups["step_up", first] == 0
+    assert {one for one in others if crisis.step_ups["step_up", one] == crisis.decided["step_up", one] > 0}
 
 
 def test_episodes_begin_when_the_rates_say() -> None:
@@ -118,6 +126,20 @@ def test_rates_that_ship_fit_their_protocol_and_are_called_assumptions(path: Pat
 def test_the_rates_of_the_code_are_called_assumptions() -> None:
     assert Rates().source.grade == "P"
     assert "local data" in (Rates().source.note or "")
+
+
+def test_weights_that_weigh_nothing_are_refused() -> None:
+    for wrong in ({"risk": {"low": 0}}, {"begins": {}}, {"answers": {"facts": {"wish_to_die": {"yes": 0}}}}):
+        with pytest.raises(ValidationError, match="one of the weights must be above 0"):
+            Rates.model_validate(wrong)
+
+
+def test_what_is_written_down_does_not_raise_the_risk_beyond_what_was_meant() -> None:
+    """Not even to get out of a stage."""
+    document = read_file(ROOT / "tests/specs/minimal.yaml").data
+    document["stages"]["settle"]["leave_when"] = {"wish_to_die": "yes", "if_unknown": "fails"}
+    stuck = run(Rates(risk={"low": 1}, follow_days=3), spec=ProtocolSpec.model_validate(document))
+    assert set(stuck.peaks) == {"low"}
 
 
 def test_names_that_the_protocol_lacks_are_found() -> None:
