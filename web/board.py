@@ -64,7 +64,7 @@ class Person:
 async def board(
     request: Request, visit: Annotated[Visit, Depends(May("board.read"))], asked: Annotated[Asked, Depends()]
 ) -> Response:
-    """The board; htmx asks for it again and again and takes what changed."""
+    """The board; a script asks for it again when the stream says that something changed."""
     parts, now = visit.parts, visit.parts.clock()
     records = Board(parts.database)
     (rows, total), totals, loads, climbing, names = await asyncio.gather(

@@ -24,15 +24,18 @@ NO_EPISODE = ""
 
 
 @router.get("/live")
-async def live(visit: Annotated[Visit, Depends(May("self"))], episode: str = NO_EPISODE) -> StreamingResponse:
-    """The stream of a tab: `changed` for the list, or for the episode that it shows."""
+async def live(
+    visit: Annotated[Visit, Depends(May("self"))], episode: str = NO_EPISODE, board: bool = False
+) -> StreamingResponse:
+    """The stream of a tab: `changed` for the list, for the episode, or for the board that it shows."""
     parts = visit.parts
     if episode:
         target = await to_episode(parts, visit.actor, episode)
         if not authorize(visit.actor, "episode.read", target):
             episode = NO_EPISODE
     full = parts.pulse.streams >= MOST_STREAMS
-    told = _full() if full else lines(visit, episode)
+    whole = board and authorize(visit.actor, "board.read")
+    told = _full() if full else lines(visit, episode, whole=whole)
     return StreamingResponse(told, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
@@ -40,24 +43,26 @@ async def _full() -> AsyncGenerator[str]:
     yield "retry: 60000\n\n"
 
 
-async def lines(visit: Visit, episode: str) -> AsyncGenerator[str]:
+async def lines(visit: Visit, episode: str, *, whole: bool = False) -> AsyncGenerator[str]:
     """What a tab is told, for as long as it listens."""
     parts = visit.parts
     parts.pulse.streams += 1
     try:
         yield "retry: 2000\n\n"
-        number, shown = parts.pulse.number, await _state(visit, episode)
+        number, shown = parts.pulse.number, await _state(visit, episode, whole=whole)
         until = asyncio.get_running_loop().time() + LONGEST_SECONDS
         while asyncio.get_running_loop().time() < until:
             number = await parts.pulse.after(number, KEEP_ALIVE_SECONDS)
-            state = await _state(visit, episode)
+            state = await _state(visit, episode, whole=whole)
             yield "event: changed\ndata: 1\n\n" if state != shown else ": still here\n\n"
             shown = state
     finally:
         parts.pulse.streams -= 1
 
 
-async def _state(visit: Visit, episode: str) -> int:
+async def _state(visit: Visit, episode: str, *, whole: bool) -> int:
+    if whole:
+        return hash((visit.parts.pulse.number, visit.parts.engine.silent_since))
     if episode:
         return hash((await visit.parts.owing.revision(episode), visit.parts.engine.silent_since))
     mine = await mine_of(visit.parts, visit.actor)

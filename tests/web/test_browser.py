@@ -23,7 +23,9 @@ PAGES: dict[str, tuple[str, ...]] = {
     ),
     "abel": ("/accounts",),
 }
-LOOKS = [("desktop", "light"), ("phone", "dark"), ("desktop", "dark"), ("phone", "light")]
+LOOKS = [("desktop", "light"), ("phone", "dark")]
+OTHERWISE = ("/", "/board", f"/episodes/{DRILL}", "/gallery")
+"""Pages that are looked at the other way round as well; the gallery has every component."""
 WEIGHT = 150_000
 """Bytes over the wire for the first page somebody sees."""
 
@@ -49,6 +51,14 @@ def test_every_page_is_sound(home: House, person: str, size: str, scheme: str):
             if visitor.overflow() > 0:
                 wrong.append(f"{path}: is {visitor.overflow()} px too wide")
     assert wrong == []
+
+
+@pytest.mark.parametrize(("size", "scheme"), [("desktop", "dark"), ("phone", "light")])
+def test_the_other_way_round_is_sound_too(home: House, size: str, scheme: str):
+    with home.visitor("ruth", size, "dark" if scheme == "dark" else "light") as visitor:
+        for path in OTHERWISE:
+            visitor.goes_to(path)
+            assert (path, visitor.violations(), visitor.overflow()) == (path, [], 0)
 
 
 def protocol_pages(visitor: Visitor) -> list[str]:
@@ -79,6 +89,15 @@ def test_a_crisis_is_reported_and_help_is_one_press_away(home: House, size: str)
 
 def in_view(page: Page, selector: str) -> bool:
     return page.locator(selector).evaluate("one => one.getBoundingClientRect().top < innerHeight")
+
+
+def test_what_one_does_another_sees_without_asking(home: House):
+    with home.visitor("ruth") as watching, home.visitor("maya") as acting:
+        board = watching.goes_to("/board")
+        row = board.locator("tr", has_text="Dana Rourke")
+        expect(row.get_by_text("imminent")).to_have_count(0)
+        acting.goes_to(f"/episodes/{CALM}").locator(".sos-act button").click()
+        expect(row.get_by_text("imminent")).to_be_visible(timeout=10_000)
 
 
 def test_without_scripts_the_work_goes_on(home: House):

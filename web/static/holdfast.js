@@ -114,7 +114,10 @@
     if (goal && goal.tagName === "DETAILS") goal.open = true;
     document.querySelector(".problems")?.focus();
   };
-  document.addEventListener("htmx:after:swap", tick);
+  document.addEventListener("holdfast:fresh", () => {
+    setClock();
+    tick();
+  });
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", ready);
   else ready();
   setInterval(tick, 5000);

@@ -19,11 +19,12 @@
     }
     document.body.dataset.now = fresh.body.dataset.now ?? document.body.dataset.now;
     if (focused) document.querySelector(`#live a[href="${CSS.escape(focused)}"]`)?.focus();
-    document.dispatchEvent(new Event("htmx:after:swap"));
+    document.dispatchEvent(new Event("holdfast:fresh"));
     const note = document.getElementById("changed");
     if (note) note.hidden = false;
   };
-  const place = document.querySelector("[data-live]")?.dataset.live;
+  const told = document.querySelector("[data-live]")?.dataset;
+  const place = told?.live;
   if (!place || !window.EventSource) return;
   let waiting = false;
   const soon = () => {
@@ -32,7 +33,7 @@
     setTimeout(() => {
       waiting = false;
       refresh().catch(() => {});
-    }, 150);
+    }, Number(told.liveWait || 150));
   };
   const stream = new EventSource(place);
   stream.addEventListener("changed", soon);
