@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -11,11 +11,10 @@ from uuid import uuid4
 import typer
 
 from audit.access import Access, record
-from audit.lists import folded
+from audit.moving import Foreseen, foresee_all
 from audit.publications import Publications
-from audit.shelf import Shelf, ShelfError
 from audit.store import Store
-from audit.trails import Trail, episode_ids, trails
+from audit.trails import episode_ids
 from cli.books import signing_keys
 from cli.configuration import settings
 from cli.desk import Desk, at_desk, utc_now
@@ -25,9 +24,8 @@ from cli.shelf import find_protocol
 from cli.verbs import Role
 from cli.who import ROLE, somebody
 from protocol.commands import Migrate
-from protocol.episode import Episode
 from protocol.facts import Refused
-from protocol.foresight import Foresight, foresee
+from protocol.foresight import Foresight
 from protocol.local_time import show_time
 from protocol.publishing import SignOff, state_of
 from protocol.spec import ProtocolSpec
@@ -35,21 +33,6 @@ from protocol.words import Words
 from protocol_specs.loader import load_protocol
 
 PUBLISHED = ("in effect", "superseded")
-
-
-@dataclass(frozen=True)
-class Foreseen:
-    """What would become of one open episode."""
-
-    episode_id: str
-    version: str
-    old: ProtocolSpec | None
-    found: Foresight | Refused
-
-    @property
-    def needs_sign_off(self) -> bool:
-        """Whether a clinician must answer for moving it."""
-        return isinstance(self.found, Foresight) and self.found.plan.needs_sign_off
 
 
 def migrate_episodes(
@@ -109,39 +92,10 @@ async def _foresee_all(desk: Desk, new: ProtocolSpec, only: Sequence[str], now: 
     wanted = [await desk.find(one) for one in only]
     if unknown := sorted(set(wanted) - set(ids)):
         raise Trouble(f"{unknown[0]} is no open episode of {new.protocol}", "`holdfast episode list` shows them", USAGE)
-    shelf = Shelf(desk.records)
-    found = [one async for one in _foresee(desk, shelf, new, wanted or ids, now)]
+    found = [one async for one in foresee_all(desk.records, desk.ring, new, wanted or ids, now)]
     looks = [Access(now, somebody(), ROLE, "replayed", "dry run of a migration", one.episode_id) for one in found]
     await record(desk.records, *looks)
     return found
-
-
-async def _foresee(
-    desk: Desk, shelf: Shelf, new: ProtocolSpec, ids: Sequence[str], now: datetime
-) -> AsyncIterator[Foreseen]:
-    async for trail in trails(desk.records, desk.ring, ids):
-        episode = _folded(trail)
-        if episode is None:
-            refused = Refused("unreadable", "Its trail can't be read.", "`holdfast audit verify` says why.")
-            yield Foreseen(trail.episode_id, "?", None, refused)
-        elif episode.protocol_hash != new.content_hash and episode.closed_at is None:
-            yield await _foresee_one(shelf, new, episode, now)
-
-
-def _folded(trail: Trail) -> Episode | None:
-    try:
-        return folded(trail.rows) if trail.readable else None
-    except (ValueError, KeyError):
-        return None
-
-
-async def _foresee_one(shelf: Shelf, new: ProtocolSpec, episode: Episode, now: datetime) -> Foreseen:
-    try:
-        old = await shelf.protocol(episode.protocol_hash)
-    except ShelfError as error:
-        refused = Refused("unreadable", str(error), "Try again in a moment: the records may be behind.")
-        return Foreseen(episode.episode_id, episode.protocol_version, None, refused)
-    return Foreseen(episode.episode_id, old.version, old, foresee(old, new, episode, now))
 
 
 # Moving

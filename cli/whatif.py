@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from audit.access import Access, record
-from audit.shelf import Shelf, ShelfError, protocols_of
-from audit.trails import episode_ids, trails
-from audit.unpacked import UnpackError, protocol_in, unpacked
+from audit.counterfactual import Tried, over_export, over_records
+from audit.trails import episode_ids
+from audit.unpacked import UnpackError
 from cli.books import Books, with_books
 from cli.configuration import settings
 from cli.desk import utc_now
@@ -21,21 +21,10 @@ from cli.output import FOUND, USAGE, AsJson, Trouble, say, say_json
 from cli.shelf import find_protocol
 from cli.who import ROLE, somebody
 from protocol.local_time import show_time
-from protocol.rerun import NotComparableError
 from protocol.spec import ProtocolSpec
-from protocol.trail import TrailRow
-from protocol.whatif import Comparison, compare
+from protocol.whatif import Comparison
 from protocol.words import Words
 from protocol_specs.loader import load_protocol
-
-
-@dataclass(frozen=True)
-class Tried:
-    """An episode under the draft, or why it can't be compared."""
-
-    episode_id: str
-    comparison: Comparison | None
-    why_not: str = ""
 
 
 def whatif(
@@ -67,39 +56,20 @@ def whatif(
         raise typer.Exit(FOUND)
 
 
-def _from_file(draft: ProtocolSpec, file: Path) -> Iterator[Tried]:
-    try:
-        for episode_id, rows in unpacked(file):
-            yield _try(draft, protocol_in(file, next(protocols_of(rows), "")), episode_id, rows)
-    except UnpackError as error:
-        raise Trouble(f"{file}: {error}", "make it anew with `holdfast audit export`, unredacted", FOUND) from None
-
-
 async def _from_records(books: Books, draft: ProtocolSpec, named: Sequence[str]) -> list[Tried]:
     ids = [await books.find(one) for one in named]
     ids = ids or list(await episode_ids(books.records, draft.protocol, open_only=False))
-    shelf, found = Shelf(books.records), list[Tried]()
     now = utc_now()
     looks = [Access(now, somebody(), ROLE, "replayed", f"what if {draft.version}", one) for one in ids]
     await record(books.records, *looks)
-    async for trail in trails(books.records, books.ring, ids):
-        if not trail.readable:
-            found.append(Tried(trail.episode_id, None, "its trail can't be read any more"))
-            continue
-        try:
-            pinned = await shelf.protocol(next(protocols_of(trail.rows), ""))
-        except ShelfError as error:
-            found.append(Tried(trail.episode_id, None, str(error)))
-            continue
-        found.append(_try(draft, pinned, trail.episode_id, trail.rows))
-    return found
+    return [one async for one in over_records(books.records, books.ring, draft, ids)]
 
 
-def _try(draft: ProtocolSpec, pinned: ProtocolSpec, episode_id: str, rows: Sequence[TrailRow]) -> Tried:
+def _from_file(draft: ProtocolSpec, file: Path) -> list[Tried]:
     try:
-        return Tried(episode_id, replace(compare(pinned, draft, rows), episode_id=episode_id))
-    except NotComparableError as error:
-        return Tried(episode_id, None, str(error))
+        return list(over_export(draft, file))
+    except UnpackError as error:
+        raise Trouble(f"{file}: {error}", "make it anew with `holdfast audit export`, unredacted", FOUND) from None
 
 
 def _as_object(found: Sequence[Tried]) -> dict[str, Any]:
