@@ -81,6 +81,7 @@ def test_shortening_to_what_has_passed_is_due_at_once() -> None:
     receipt = move(story, newer(policy("shorten"), obligations=QUICK))
     assert kinds(receipt)[:3] == ["Migrated", "ObligationRescheduled", "DeadlineMissed"]
     assert "PageRequested" in kinds(receipt)
+    assert story.owed("finish_assessment")[0].due_at == story.now
 
 
 def test_shortening_never_makes_later() -> None:
@@ -144,7 +145,7 @@ def test_what_is_overdue_stays_overdue(deadline: str) -> None:
     story.sweep()
     (before,) = story.owed("finish_assessment")
     assert before.missed
-    move(story, newer(policy(deadline), obligations=QUICK))
+    assert code(move(story, newer(policy(deadline), obligations=SLOW))) is None
     assert story.owed("finish_assessment") == [before]
 
 
@@ -281,6 +282,14 @@ def test_the_plan_is_what_then_happens() -> None:
     move(story, onto, **SIGNED)
     assert moved.new_due_at == story.owed("finish_assessment")[0].due_at
     assert isinstance(plan(onto, onto, story.episode, story.now), Refused)
+
+
+def test_a_form_from_before_the_move_is_stale() -> None:
+    story = Story.begun()
+    seen = story.episode.revision
+    move(story, newer())
+    stale = story.do(c.CompleteStep, step="start", facts={"address": "12 Elm"}, expected_revision=seen)
+    assert code(stale) == "stale_revision"
 
 
 def test_a_replay_uses_the_version_in_force() -> None:

@@ -25,6 +25,15 @@ def in_follow_up() -> Story:
     return story
 
 
+def test_the_revision_that_people_saw_does_not_count() -> None:
+    story = Story.begun().later("3h")
+    story.sweep()
+    seen = story.episode.revision
+    story.do(c.RecordFacts, facts={"safe": "yes"}, expected_revision=seen)
+    quick = {**OBLIGATIONS, "finish_assessment": {**OBLIGATIONS["finish_assessment"], "due": "9h"}}
+    assert told(story, obligations=quick).refused == ()
+
+
 def with_contact(due: str) -> dict[str, Any]:
     contact = {**OBLIGATIONS["first_contact"], "due": {"by": "peak_risk", "values": {"high": "1h"}, "otherwise": due}}
     return {**OBLIGATIONS, "first_contact": contact}

@@ -154,6 +154,8 @@ async def test_a_move_that_is_sent_again_after_a_later_one_changes_nothing(shell
         assert repeated == receipt
         for number in range(20):
             await shell.episodes.submit(episode_id, command(RecordFacts, facts={"distress_1": number % 5}))
+        only_there = command(RecordFacts, facts={"only_here": "yes"})
+        assert (await shell.episodes.submit(episode_id, only_there)).refusal is None
         await shell.recorded(episode_id)
         view = await shell.episodes.view(episode_id)
         assert await runs(shell, episode_id) > 1
@@ -165,4 +167,5 @@ async def test_a_move_that_is_sent_again_after_a_later_one_changes_nothing(shell
 def latest() -> ProtocolSpec:
     document = json.loads(newer("keep", "1h").canonical())
     document |= {"version": "1.2.0", "migrates_from": {"1.1.0": {}}}
+    document["facts"]["only_here"] = {"ask": "Only here?", "type": "yes_no"}
     return ProtocolSpec.model_validate_json(json.dumps(document))
