@@ -117,3 +117,9 @@ async def test_redacted_rows_still_verify_as_a_chain(store: Store, records: Data
     assert verify(disclosed, done[1], rows[-1].head) is None
     assert sum(map(withheld, disclosed)) > 0
     assert any(isinstance(value, Shown) for value in disclosed[0].values)
+
+
+def test_names_that_derive_from_substance_use_are_known_however_far():
+    names = Redactor(load_protocol(SPECS / "withdrawal_monitoring.yaml")).names
+    assert {"ciwa_ar", "ciwa_check", "daily_ciwa", "care_advice", "level_of_care", "level_of_care_decision"} <= names
+    assert "first_contact" not in names
