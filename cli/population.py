@@ -12,6 +12,7 @@ from protocol.spec import RANK, ProtocolSpec
 from protocol.words import Words, plain
 from protocol_specs.loader import read_file
 from protocol_specs.located import SpecErrors
+from rehearsal.life import MOST_ACTS
 from rehearsal.load_chart import draw_load, missed_kinds
 from rehearsal.population import HOURS, MOST_EPISODES, Load, Progress, as_object, populate, spread
 from rehearsal.rates import Rates, misnamed
@@ -105,6 +106,10 @@ def _tell(load: Load, told: dict[str, Any]) -> None:
     say()
     say(f"From the first page until a person is on it: {_spread(load.answered, 'min')}.")
     say(f"Episodes whose first page nobody answered: {load.unanswered}.")
+    if load.left:
+        say(
+            f"Left after {MOST_ACTS} acts and pages, since nobody came any more: {load.left}; what followed is missing."
+        )
     say(f"Until closed: {_spread(load.lasted, 'h')}.")
     say(f"Endings: {', '.join(f'{plain(name)} {count}' for name, count in sorted(load.closed.items()))}.")
 

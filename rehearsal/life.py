@@ -31,8 +31,8 @@ REVIEW = timedelta(days=1)
 """How often the owner looks at an episode that asks for nothing."""
 WORSE_WITHIN = 45.0
 """Minutes after the opening within which the danger shows."""
-MOST_ACTS = 600
-"""A run that is longer than this goes round in circles and is left."""
+MOST_ACTS = 5_000
+"""An episode with more acts and pages than this is left: nobody comes any more, or it goes round in circles."""
 
 
 class Watcher(Protocol):
@@ -59,14 +59,14 @@ class Life:
         self._acts = 0
         self._episode: Episode | None = None
 
-    def play(self) -> None:
-        """From the opening until it is closed, or no longer followed."""
+    def play(self) -> bool:
+        """From the opening until it is closed, or no longer followed. False when it was left before."""
         self._open()
         while self._episode is not None and self._episode.closed_at is None and self._acts < MOST_ACTS:
             due = next_deadline(self._episode)
             planned = self._agenda[0][0] if self._agenda else self._ends
             if min(planned, due or planned) >= self._ends:
-                return
+                return True
             if due is not None and due <= planned:
                 self._now = due
                 self._send(c.DeadlineReached, c.SYSTEM_ACTOR, c.SYSTEM_ROLE)
@@ -74,6 +74,7 @@ class Life:
                 at, _, what, about, role = heapq.heappop(self._agenda)
                 self._now = max(self._now, at)
                 getattr(self, f"_do_{what}")(about, role)
+        return self._acts < MOST_ACTS
 
     def _open(self) -> None:
         rates, spec = self._people.rates, self._spec

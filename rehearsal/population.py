@@ -63,6 +63,8 @@ class Load:
     """Minutes from the first page of an episode until a person says "I am on it" or does what is owed."""
     unanswered: int = 0
     """Episodes whose first page nobody answered while they were followed."""
+    left: int = 0
+    """Episodes that were left because nobody came any more: their later pages are not counted."""
     lasted: list[float] = field(default_factory=list[float])
     """Hours from the opening until the end, for each episode that ended."""
 
@@ -146,7 +148,7 @@ def populate(spec: ProtocolSpec, rates: Rates, episodes: int, seed: int, progres
     for number in range(episodes):
         random = Random(f"{seed}/{number}")  # noqa: S311 — made-up episodes, no secrets
         tally = _Tally(load, compiled)
-        Life(people, random, tally, _begins(people, random)).play()
+        load.left += not Life(people, random, tally, _begins(people, random)).play()
         tally.end()
         progress(number + 1)
     return load
@@ -203,6 +205,7 @@ def as_object(load: Load) -> dict[str, Any]:
         ],
         "minutes_from_first_page_to_answer": spread(load.answered),
         "episodes_whose_first_page_nobody_answered": load.unanswered,
+        "episodes_left_before_their_end": load.left,
         "hours_until_closed": spread(load.lasted),
         "endings": dict(sorted(load.closed.items())),
     }

@@ -56,6 +56,14 @@ def test_nobody_who_answers_means_more_pages_and_more_missed_deadlines() -> None
     assert sum(silent.pages.values()) > sum(lively.pages.values())
 
 
+def test_an_episode_that_nobody_comes_to_is_left_and_counted() -> None:
+    nobody = Rates(staff=Staff(keeps=0, otherwise=Response(on_shift=0)), risk={"imminent": 1}, follow_days=20)
+    deserted = populate(CRISIS, nobody, 2, 1)
+    assert deserted.left > 0
+    assert as_object(deserted)["episodes_left_before_their_end"] == deserted.left
+    assert USUAL.left == 0
+
+
 def test_duties_that_are_kept_are_not_missed() -> None:
     kept = run(Rates(staff=Staff(keeps=100), reach={"client": 100}))
     forgotten = run(Rates(staff=Staff(keeps=0, otherwise=Response(answers=0)), follow_days=5))
