@@ -29,7 +29,7 @@ GET_IT = ("apt-get", "install", "--yes", "--no-install-recommends", "chromium")
 HARMLESS = ("Autofocus processing was blocked", "Password forms should have")
 
 Scheme = Literal["light", "dark"]
-SIZES: dict[str, ViewportSize] = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
+SIZES: dict[str, ViewportSize] = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 360, "height": 740}}
 
 
 @cache
