@@ -105,7 +105,7 @@ async def test_rows_on_the_way_are_no_fault_and_rows_handed_over_are(shell: Stac
         (comparison,) = [one async for one in Lists(records, at.ring).compare([verdict])]
         assert comparison.disagreement is comparison.skipped is None
         ahead = replace(comparison, ahead=short.fault)
-        assert Findings([], None, [ahead], asked).cut(ahead) is None  # pyright: ignore[reportArgumentType]
+        assert Findings([], None, [ahead], asked, "").cut(ahead) is None  # pyright: ignore[reportArgumentType]
         shell.records.away = False
     await records.dispose()
 
