@@ -19,6 +19,8 @@ from protocol.vocabulary import Domain, accepted
 
 MOST_JOINT = 4_096
 """Combinations of answers and coins that one entry may bring; a slice with more is not explored in full."""
+MOST_KINDS = 4
+"""Crisis types of which every set is tried at the opening."""
 SECOND = timedelta(seconds=1)
 
 
@@ -118,16 +120,26 @@ class Moves:
         return [self._answer(name, group[0]) for group in self._classes[name]]
 
     def openings(self) -> Iterator[Move]:
-        """Every way in which an episode may begin."""
+        """Every way in which an episode may begin: what is answered, the risk it has, the kinds of crisis reported."""
         rises = [name for name in self.slice.pulses if name.startswith(RISES)]
         for answers in self._assignments or [{name: groups[0][0] for name, groups in self._classes.items()}]:
-            yield Move("open", answers=answers)
-            yield from (Move("open", answers=answers, pulses=(rise,)) for rise in rises)
+            for kinds in self._kinds():
+                yield Move("open", " ".join(kinds), answers=answers)
+                yield from (Move("open", " ".join(kinds), answers=answers, pulses=(rise,)) for rise in rises)
+
+    def _kinds(self) -> list[tuple[str, ...]]:
+        """Sets of crisis types; of many only none, each alone, and all together."""
+        kinds = tuple(self.spec.crisis_types)
+        sizes = range(len(kinds) + 1) if len(kinds) <= MOST_KINDS else (0, 1, len(kinds))
+        return [chosen for size in dict.fromkeys(sizes) for chosen in combinations(kinds, size)]
 
     def opening(self, move: Move, now: datetime) -> c.OpenEpisode:
         """The command of an opening."""
         facts = {name: value for name, value in self._facts(move).items() if value != "unknown"}
-        return self._command(c.OpenEpisode, now, episode_id="slice", client_ref="nobody", owner="a", facts=facts)
+        kinds = tuple(move.name.split())
+        return self._command(
+            c.OpenEpisode, now, episode_id="slice", client_ref="nobody", owner="a", facts=facts, crisis_types=kinds
+        )
 
     def commands(self, move: Move, episode: Episode, now: datetime) -> Iterator[tuple[c.Command, datetime]]:
         """The commands of a move with their times."""

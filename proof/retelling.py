@@ -25,7 +25,7 @@ def retell(pilot: Pilot, cut: Slice, story: Sequence[Move], broken: Broken) -> W
             for n, v in first.answers.items()
             if v and n in pilot.spec.facts
         }
-        walk = pilot.begin(facts)
+        walk = pilot.begin(facts, tuple(first.name.split()))
         if walk is None:
             return None
         walk = _Retelling(pilot, cut).take(walk, replace(first, what="answers"))

@@ -65,6 +65,18 @@ def test_a_slice_can_do_what_its_protocol_does() -> None:
     assert seen == {"talk", "settle", "follow_up", "emergency", "closed"}
 
 
+def test_an_episode_may_begin_with_any_kind_of_crisis() -> None:
+    """A duty that only an overdose opens, at the very beginning, is seen to be missing otherwise."""
+    claimed = "always: {stage: talk, crisis.overdose: yes}\n    owed: [letter]"
+    text = TEXT.replace("never: {risk: imminent, stage: follow_up}", claimed)
+    opens = "opens: [{event: episode_opened, when: {crisis.overdose: yes}}]"
+    told = read_yaml(text.replace("opens: [{met: care_decision}]", opens)).validate(ProtocolSpec)
+    (claim,) = [one for one in prove(told).claims if one.key == "properties.never_closed_high"]
+    (doubt,) = claim.doubts
+    assert doubt.scenario is not None, "an overdose that is reported later opens no letter"
+    assert "record_crisis_type" in [entry.do for entry in doubt.scenario.steps]
+
+
 @pytest.mark.full
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_protocol_is_answered_in_time(name: str) -> None:
