@@ -108,7 +108,11 @@ class _Retelling:
             return self.pilot.owing.open(walk, pulse.removeprefix(OPENS))
         if pulse.startswith(ENDS):
             return self.pilot.owing.meet(walk, pulse.removeprefix(ENDS))
-        return self.pilot.risk.to(walk, pulse.removeprefix(RISES))
+        level = pulse.removeprefix(RISES)
+        if level == walk.episode.risk == self.pilot.spec.emergency.at:
+            # The level can't rise further; what holds anew enters the emergency again, as declaring one does.
+            return self.pilot.act(walk, "declare_emergency", reason="danger")
+        return self.pilot.risk.to(walk, level)
 
     def _condition(self, walk: Walk, name: str) -> Walk:
         """As far as it can be brought about, the condition that a coin stands for."""
