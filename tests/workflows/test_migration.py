@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -152,13 +153,15 @@ async def test_a_move_that_is_sent_again_after_a_later_one_changes_nothing(shell
         again = Submission(told, first.canonical())
         repeated = await handle.execute_update(ports.SUBMIT, again, id="again", result_type=Receipt)  # pyright: ignore[reportUnknownMemberType]
         assert repeated == receipt
-        for number in range(20):
-            await shell.episodes.submit(episode_id, command(RecordFacts, facts={"distress_1": number % 5}))
+        begun = await runs(shell, episode_id)
+        async with asyncio.timeout(60):
+            while await runs(shell, episode_id) == begun:
+                await shell.episodes.submit(episode_id, command(RecordFacts, facts={"distress_1": 1}))
+                await shell.recorded(episode_id)
         only_there = command(RecordFacts, facts={"only_here": "yes"})
         assert (await shell.episodes.submit(episode_id, only_there)).refusal is None
         await shell.recorded(episode_id)
         view = await shell.episodes.view(episode_id)
-        assert await runs(shell, episode_id) > 1
     assert view.episode is not None
     assert view.episode.protocol_hash == second.content_hash
     await told_without_difference(shell, episode_id, ("1.0.0", "1.1.0", "1.2.0"))
