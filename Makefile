@@ -25,8 +25,8 @@ demo: setup ## Play three crisis episodes through the real workflow with skipped
 test: setup ## All tests: servers, databases, processes and kill -9 included
 	@$(PY) -m pytest
 
-test-fast: setup ## The tests that need no server
-	@$(PY) -m pytest -q -m "not full" -n auto --dist loadfile
+test-fast: setup ## The tests that need no server and no database
+	@$(PY) -m pytest -q -m "not full" -n auto --dist loadfile -p no:schemathesis
 
 lint: setup ## Style, formatting and types
 	@$(PY) -m ruff check .
