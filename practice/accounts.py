@@ -170,6 +170,8 @@ class Accounts:
         return self._seal.open(row.second_factor, "second_factor", row.account_id)["secret"]
 
     async def _row(self, account_id: str) -> Any | None:
+        if not _ID.fullmatch(account_id):
+            return None
         query = select(accounts).where(accounts.c.account_id == account_id)
         return await self._database.read(lambda connection: connection.execute(query).first())
 

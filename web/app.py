@@ -129,7 +129,7 @@ def _as_ours(error: Exception) -> WebError:
     if isinstance(error, RequestValidationError):
         return invalid(error)
     if isinstance(error, HTTPException):
-        return NotThere()
+        return NotThere() if error.status_code == 404 else TooMuch()
     return TooMuch() if isinstance(error, TooLong) else WebError()
 
 

@@ -139,5 +139,5 @@ def fields_of(items: Iterable[tuple[str, object]]) -> dict[str, list[str]]:
     fields: dict[str, list[str]] = {}
     for name, value in items:
         if isinstance(value, str):
-            fields.setdefault(name, []).append(value.replace("\r\n", "\n"))
+            fields.setdefault(name, []).append(value.replace("\r\n", "\n").replace("\0", ""))
     return fields

@@ -46,6 +46,8 @@ class Shield:
     def _refusal(self, scope: Scope, headers: Headers) -> PlainTextResponse | None:
         if headers.get("host", "") not in self._hosts:  # DNS rebinding
             return PlainTextResponse("This address does not serve Holdfast. Use the one that was printed.\n", 421)
+        if b"%00" in scope.get("raw_path", b"") or b"%00" in scope.get("query_string", b""):
+            return PlainTextResponse("There is no such address.\n", 400)  # no database takes it
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > MOST_BYTES:
             return PlainTextResponse("That is more than a form may hold. Shorten the text.\n", 413)

@@ -43,6 +43,24 @@ async def test_what_comes_from_elsewhere_stays_outside(web: Desk, headers: dict[
         assert answer.status_code == status
 
 
+@pytest.mark.parametrize("address", ["/episodes/%00", "/?risk=%00", "/api/v1/episodes?owner=a%00"])
+async def test_what_no_database_takes_is_refused_at_the_door(web: Desk, address: str):
+    async with web.signed_in("maya") as browser:
+        assert (await browser.get(address)).status_code == 400
+
+
+async def test_a_name_with_a_nul_is_nobody(web: Desk):
+    async with web.browser() as browser:
+        assert (await browser.post("/sign-in", account="maya\0", password="x")).status_code == 422
+
+
+async def test_a_form_with_too_many_fields_is_too_much(web: Desk):
+    async with web.browser() as browser:
+        answer = await browser.post("/sign-in", **{f"f{number}": "1" for number in range(1_000)})
+        assert answer.status_code == 400
+        assert "more than a form may hold" in answer.text
+
+
 async def test_a_body_without_a_length_ends_at_the_limit(web: Desk):
     async def endless():
         for _ in range(100):
