@@ -5,6 +5,7 @@ CPU time; everything that is compared runs interleaved in the same process, and 
 
 from __future__ import annotations
 
+import gc
 import time
 from statistics import median
 
@@ -52,6 +53,8 @@ def against_others() -> list[Row]:
     playing |= {name: make() for name, make in PEERS.items()}
     singles = {name: _single(name) for name in ROUND}
     seconds: dict[str, list[float]] = {name: [] for name in ("bare", *playing, *singles)}
+    gc.collect()
+    gc.freeze()  # nobody's round pays for looking through the objects that all the engines are made of
     for _ in range(REPEATS):
         seconds["bare"].append(bare(ROUNDS) / (ROUNDS * STEPS_OF_A_ROUND))
         for name, play in playing.items():
