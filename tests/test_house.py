@@ -4,9 +4,9 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -42,6 +42,7 @@ MAY_DRAW = {"rehearsal"}
 """May draw made-up episodes, from a seed that is given."""
 CLOCK_AND_CHANCE = {"now", "utcnow", "today", "uuid1", "uuid4"}
 REACHES_OUT = {"open", "eval", "exec", "__import__", "print"}
+LOGGERS = {"log", "logger", "_log", "_logger"}
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical", "log"}
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 60
@@ -74,24 +75,52 @@ def room(path: Path) -> str:
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
+class Call(NamedTuple):
+    """A call in a file: where, of what, and what it begins with: "nothing", a "constant" or something "made"."""
+
+    place: str
+    called: str
+    begins: str
+
+
+class Source(NamedTuple):
+    """What the rules ask of a file. The tree itself is let go of: held for each file, it would slow later tests."""
+
+    imports: list[str]
+    calls: list[Call]
+    attributes: set[str]
+    lengths: dict[str, int]
+    """Lines of each function."""
+
+
 @cache
-def nodes(path: Path) -> list[ast.AST]:
-    """Everything in a file, parsed once for all rules. Each rule looks at all files, and names all that break it."""
-    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"), name(path))))
+def source(path: Path) -> Source:
+    imports, calls, attributes, lengths = list[str](), list[Call](), set[str](), dict[str, int]()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), name(path))):
+        match node:
+            case ast.Import():
+                imports += [alias.name for alias in node.names]
+            case ast.ImportFrom():
+                assert node.level == 0, f"{name(path)}:{node.lineno}: name the whole module instead of dots"
+                imports.append(node.module or "")
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=owner), attr=called)):
+                calls.append(_call(path, node, f"{owner}.{called}"))
+            case ast.Call(func=ast.Attribute(attr=called)):
+                calls.append(_call(path, node, f"….{called}"))
+            case ast.Call(func=ast.Name(id=called)):
+                calls.append(_call(path, node, called))
+            case ast.Attribute():
+                attributes.add(node.attr)
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                lengths[f"{node.name}:{node.lineno}"] = (node.end_lineno or node.lineno) - node.lineno + 1
+            case _:
+                pass
+    return Source(imports, calls, attributes, lengths)
 
 
-def imports(path: Path) -> Iterator[str]:
-    for node in nodes(path):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{name(path)}:{node.lineno}: name the whole module instead of dots"
-            yield node.module or ""
-
-
-def calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
-    """Each call with its place."""
-    return ((f"{name(path)}:{node.lineno}", node) for node in nodes(path) if isinstance(node, ast.Call))
+def _call(path: Path, call: ast.Call, called: str) -> Call:
+    begins = "nothing" if not call.args else "constant" if isinstance(call.args[0], ast.Constant) else "made"
+    return Call(f"{name(path)}:{call.lineno}", called, begins)
 
 
 def test_arrows_point_inward():
@@ -99,7 +128,7 @@ def test_arrows_point_inward():
         f"{name(path)} imports {module}; {here} may import {sorted(ARROWS[here]) or 'nothing of ours'}"
         for path in PRODUCT
         if (here := room(path)) not in WIRING
-        for module in imports(path)
+        for module in source(path).imports
         if module.partition(".")[0] in (set(ARROWS) | WIRING) - ARROWS[here] - {here}
     ]
     assert not wrong
@@ -111,61 +140,45 @@ def test_every_room_is_known():
 
 def test_the_core_is_pure():
     pure = [path for path in PRODUCT if room(path) in PURE]
-    tops = {(name(path), module.partition(".")[0]) for path in pure for module in imports(path)}
+    tops = {(name(path), module.partition(".")[0]) for path in pure for module in source(path).imports}
     drawing = {(name(path), "random") for path in pure if room(path) in MAY_DRAW}
     assert not [(path, top) for path, top in tops - drawing if top not in PURE | CORE_MAY_IMPORT]
-    unseeded = [(name(path), call.lineno) for path in pure for node in nodes(path) if (call := _unseeded(node))]
-    assert not unseeded
-    found = [(place, ast.unparse(call.func)) for path in pure for place, call in calls(path)]
-    assert not [(place, called) for place, called in found if called.rpartition(".")[2] in CLOCK_AND_CHANCE]
-    assert not [(place, called) for place, called in found if called in REACHES_OUT]
-
-
-def _unseeded(node: ast.AST) -> ast.Call | None:
-    """A generator of chance without a seed."""
-    if not isinstance(node, ast.Call):
-        return None
-    called = ast.unparse(node.func)
-    bare = called.rpartition(".")[2] in ("Random", "SystemRandom") and not node.args
-    return node if bare or called.endswith("SystemRandom") else None
+    calls = [(call, call.called.rpartition(".")) for path in pure for call in source(path).calls]
+    assert not [call for call, (_, dot, last) in calls if dot and last in CLOCK_AND_CHANCE]
+    assert not [call for call, _ in calls if call.called in REACHES_OUT]
+    assert not [call for call, (_, _, last) in calls if last == "Random" and call.begins == "nothing"], (
+        "a seed is given"
+    )
+    assert not [call for call, (_, _, last) in calls if last == "SystemRandom"]
 
 
 def test_one_file_parses_yaml_and_one_reads_the_environment():
-    parsers = {name(path) for path in PRODUCT if any(module.startswith("ruamel") for module in imports(path))}
+    parsers = {name(path) for path in PRODUCT if any(module.startswith("ruamel") for module in source(path).imports)}
     assert parsers == {"protocol_specs/yaml_text.py"}
-    readers = {
-        name(path)
-        for path in PRODUCT
-        for node in nodes(path)
-        if isinstance(node, ast.Attribute) and node.attr in ("environ", "environb", "getenv")
-    }
+    readers = {name(path) for path in PRODUCT if source(path).attributes & {"environ", "environb", "getenv"}}
     assert readers - {"cli/output.py"} == {"settings.py"}, "cli/output.py alone asks COLUMNS, as terminals have it"
 
 
 def test_files_and_functions_stay_small():
     assert not [name(path) for path in SOURCES if path.read_text(encoding="utf-8").count("\n") > LONGEST_FILE]
     assert not [
-        f"{name(path)}: {node.name} has {lines} lines"
+        f"{name(path)}: {function} has {lines} lines"
         for path in SOURCES
-        for node in nodes(path)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and (lines := (node.end_lineno or node.lineno) - node.lineno + 1) > LONGEST_FUNCTION
+        for function, lines in source(path).lengths.items()
+        if lines > LONGEST_FUNCTION
     ]
 
 
 def test_what_is_logged_is_a_constant_phrase():
     """Values go into named fields, where `logs.withhold` sees them; a phrase made at run time would slip past."""
     logged = [
-        (place, call)
+        call
         for path in PRODUCT
-        for place, call in calls(path)
-        if isinstance(call.func, ast.Attribute)
-        and call.func.attr in LEVELS
-        and isinstance(call.func.value, ast.Name)
-        and call.func.value.id in ("log", "logger", "_log", "_logger")
+        for call in source(path).calls
+        if call.called.partition(".")[0] in LOGGERS and call.called.partition(".")[2] in LEVELS
     ]
     assert logged, "nothing is logged: the names of the loggers changed"
-    assert not [place for place, call in logged if not (call.args and isinstance(call.args[0], ast.Constant))]
+    assert not [call for call in logged if call.begins != "constant"]
 
 
 @pytest.mark.parametrize("what", FORBIDDEN)

@@ -33,6 +33,7 @@ def comments(text: str) -> list[tuple[str, str]]:
     )
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("path", PROTOCOLS, ids=lambda path: path.stem)
 def test_what_ships_keeps_its_meaning_and_settles_at_once(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
@@ -120,6 +121,7 @@ def scattered(random: Random, text: str, step: int) -> str:
     return "\n".join(lines)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("seed", range(12))
 def test_however_it_was_written_it_means_the_same_and_settles(seed: int) -> None:
     random = Random(seed)

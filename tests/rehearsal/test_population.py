@@ -107,6 +107,7 @@ def test_the_answers_have_the_weights_that_are_given() -> None:
     assert run(wishes).peaks["high"] > MANY * 0.9
 
 
+@pytest.mark.full
 def test_decisions_for_more_are_counted_as_step_ups() -> None:
     more = run(Rates(risk={"high": 1}, staff=Staff(follows_advice=100)))
     assert more.step_ups["care", "more"] == more.decided["care", "more"] > 0

@@ -85,6 +85,7 @@ def play(spec: ProtocolSpec, seed: int, steps: int) -> Simulation:
     return simulation
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("seed", range(6))
 def test_a_saved_run_replays_as_it_went(seed: int) -> None:
     simulation = play(MINIMAL, seed, 25)

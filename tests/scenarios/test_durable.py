@@ -54,6 +54,7 @@ async def test_a_scenario_of_the_past_is_told_as_if_it_were_today() -> None:
     assert transcript(report) == transcript(rehearse(spec, past, directory()))
 
 
+@pytest.mark.full
 def test_the_calendar_repeats_after_the_cycle() -> None:
     spec = protocol(SPECS / "virtual_iop_crisis.yaml")
     moved = later(spec, CYCLE)
