@@ -79,24 +79,22 @@ def test_an_episode_may_begin_with_any_kind_of_crisis() -> None:
 
 
 ALONE = """
-import pathlib, resource, sys, time
+import sys, time
 from proof.prove import prove
 from protocol.spec import ProtocolSpec
 from protocol_specs.loader import read_yaml
+from tests.memory import peak_kilobytes
 from tests.protocol_specs.test_hostile_protocol import HOSTILE
 spec = read_yaml(HOSTILE[sys.argv[1]]).validate(ProtocolSpec)
 began = time.process_time()
 proof = prove(spec)
 seconds = time.process_time() - began
-status = pathlib.Path("/proc/self/status").read_text()
-(most,) = [int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")]
-print(proof.proved, len(proof.findings), seconds, most)
+print(proof.proved, len(proof.findings), seconds, peak_kilobytes())
 """
 """In a process of its own: memory is that of one proof, not of the tests before it."""
 
 
 @pytest.mark.full
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read as Linux tells it")
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_protocol_is_answered_in_time(name: str) -> None:
     told = subprocess.run([sys.executable, "-c", ALONE, name], capture_output=True, text=True, check=True, cwd=ROOT)
