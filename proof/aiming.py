@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -105,10 +105,25 @@ class Aiming:
         if RANK[rule.level] <= RANK[walk.episode.risk]:
             walk = pilot.risk.lower(walk, LEVELS[RANK[rule.level] - 1]) or walk
         for wish in pilot.wishes(rule.when.condition):
-            raised = pilot.grant(walk, wish)
-            if raised is not None and self._raised_by(raised, number):
-                return raised
+            for raised in self._granted(walk, wish):
+                if self._raised_by(raised, number):
+                    return raised
         return None
+
+    def _granted(self, walk: Walk, wish: Wish) -> Iterator[Walk]:
+        """A wish fulfilled in several ways, since others follow from how.
+
+        A screen of which only some is answered is unfinished, which may raise the risk by itself. An answer that comes
+        last may raise the risk that was wished for once more; one that is known before leads to another way there.
+        """
+        pilot = self.pilot
+        for whole in (False, True):
+            if (reached := pilot.grant(walk, wish, whole)) is not None:
+                yield reached
+        answers = {name: values for name, values in wish.items() if name in self.spec.facts}
+        known = pilot.grant(walk, answers)
+        if known is not None and (reached := pilot.grant(known, wish)) is not None:
+            yield reached
 
     def _raised_by(self, walk: Walk, number: int) -> bool:
         return any(isinstance(one, e.RiskRaised) and one.rule == number for one in walk.events)
@@ -119,9 +134,9 @@ class Aiming:
         if deciding(walk.episode) == number:
             return walk.wait(1)
         for wish in pilot.wishes(row.when.condition):
-            reached = pilot.grant(walk, wish)
-            if reached is not None and deciding(reached.episode) == number:
-                return reached
+            for reached in self._granted(walk, wish):
+                if deciding(reached.episode) == number:
+                    return reached
         return None
 
     def _duty(self, walk: Walk, fate: str, name: str) -> Walk | None:

@@ -121,8 +121,8 @@ class Pilot:
                 costs += 1 if name in self.spec.facts else 3 if name in self.spec.tables else 5
         return costs
 
-    def grant(self, walk: Walk, wish: Wish) -> Walk | None:
-        """Everything that is wished for: what takes acts first, plain answers last and all at once."""
+    def grant(self, walk: Walk, wish: Wish, whole: bool = False) -> Walk | None:
+        """Everything wished for: what takes acts first, plain answers last and at once; with `whole`, whole screens."""
         read = self.program.readers.reader
         current: Walk | None = walk
         order = sorted(wish, key=lambda name: (name != "stage", name in self.spec.tables))
@@ -136,7 +136,13 @@ class Pilot:
             for name, values in wish.items()
             if name in self.spec.facts and read(name)(current.episode) not in values
         }
-        return self.act(current, "record_facts", facts=facts) if facts else current
+        screens = self._screens(facts, current.now) if whole else {}
+        return self.act(current, "record_facts", facts={**screens, **facts}) if facts else current
+
+    def _screens(self, facts: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+        """Calm answers to every item of the instruments that some facts belong to."""
+        asked = [[item for item, _ in items] for items in self.program.asked.values()]
+        return {item: self.answers.calm(item, now) for items in asked if set(items) & set(facts) for item in items}
 
     def _best(self, name: str, values: tuple[str | None, ...], now: datetime) -> Any:
         calm = self.answers.calm(name, now)

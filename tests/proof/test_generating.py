@@ -53,6 +53,6 @@ def test_the_files_are_played_like_any_others(tmp_path: Path, capsys: pytest.Cap
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("name", ["caring_contacts", "withdrawal_monitoring"])
+@pytest.mark.parametrize("name", ["caring_contacts", "virtual_iop_crisis", "withdrawal_monitoring"])
 def test_nothing_of_a_shipped_protocol_is_left_out(name: str) -> None:
     assert generate(load_protocol(ROOT / "protocol_specs" / f"{name}.yaml")).missed == ()

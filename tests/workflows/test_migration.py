@@ -125,6 +125,28 @@ async def test_what_comes_later_is_refused_until_somebody_signs_for_it(shell: St
     await told_without_difference(shell, episode_id, ("1.0.0", "1.1.0"))
 
 
+async def test_what_is_dropped_is_signed_for_and_told_in_the_record(shell: Stack) -> None:
+    onto = newer("waive", "3h", because="The stage has no limit any more.")
+    signed = {"sign_off_by": "dora", "sign_off_role": "supervisor", "sign_off_reason": "Agreed in the round."}
+    async with shell.worker():
+        episode_id = await opened(shell)
+        refused = await move(shell, episode_id, onto)
+        assert refused.refusal is not None
+        assert refused.refusal.code == "sign_off_needed"
+        assert LIMIT in await owed(shell, episode_id)
+        receipt = await move(shell, episode_id, onto, **signed)
+        assert [event.kind for event in receipt.events] == ["Migrated", "ObligationWaived"]
+        assert LIMIT not in await owed(shell, episode_id)
+        await shell.recorded(episode_id)
+    await told_without_difference(shell, episode_id, ("1.0.0", "1.1.0"))
+
+
+async def owed(shell: Stack, episode_id: str) -> set[str]:
+    episode = (await shell.episodes.view(episode_id)).episode
+    assert episode is not None
+    return set(episode.obligations)
+
+
 @pytest.mark.parametrize("document", [None, "{}", "{", brisk().canonical()])
 async def test_a_document_that_is_not_the_one_named_is_refused_without_a_trace(
     shell: Stack, document: str | None
