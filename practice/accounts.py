@@ -111,7 +111,10 @@ class Accounts:
         return tuple(_account(row) for row in found)
 
     async def check_password(self, account_id: str, password: str, now: datetime) -> Attempt:
-        """Hold a password against an account. Wrong ones count; an account that waits refuses right ones too."""
+        """Hold a password against an account. Wrong ones count; an account that waits refuses right ones too.
+
+        With a second factor only its code ends the count: else a known password would buy guesses at the code.
+        """
         row = await self._row(account_id)
         waiting = _waiting(row, now)
         if waiting is not None:
@@ -119,7 +122,8 @@ class Accounts:
         fits = await _fits(password, _nobody() if row is None else row.password_hash)
         if row is None or row.disabled_at is not None or not fits:
             return Attempt(None, await self._failed(account_id, now))
-        await self._succeeded(account_id)
+        if row.second_factor is None:
+            await self._succeeded(account_id)
         return Attempt(_account(row))
 
     async def check_code(self, account_id: str, code: str, now: datetime) -> Attempt:

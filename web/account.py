@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 import segno
@@ -21,6 +22,8 @@ Own = Annotated[Visit, Depends(May("self"))]
 
 WRONG_PASSWORD = "The present password is wrong."  # noqa: S105 - a sentence
 NOT_THIS_CODE = "This is not the code that the app shows now."
+SECRET = re.compile(r"[A-Z2-7]{32}")
+"""A secret as `new_secret` makes it."""
 SCOPES: tuple[Action, ...] = tuple(one for one in ACTIONS if one not in ("public", "self"))
 """What a token may be made for."""
 
@@ -48,17 +51,12 @@ async def password(request: Request, visit: Own) -> Response:
 async def second_factor(request: Request, visit: Own) -> Response:
     """Keep the second factor whose first code is right; sessions elsewhere end."""
     form, now = await fields(request), visit.parts.clock()
-    secret = form.get("secret", "")
+    given = form.get("secret", "")
+    secret = given if SECRET.fullmatch(given) else ""
     if not await knows_password(visit, form):
         return await shown(request, visit, secret=secret, error=("present-factor", WRONG_PASSWORD))
-    try:
-        fits = fitting_step(secret, form.get("code", ""), now) is not None
-    except ValueError:
-        fits = False
-    if not fits:
-        return await shown(
-            request, visit, secret=secret, error=("code", "This is not the code that the app shows now.")
-        )
+    if not secret or fitting_step(secret, form.get("code", ""), now) is None:
+        return await shown(request, visit, secret=secret, error=("code", NOT_THIS_CODE))
     await visit.parts.accounts.set_second_factor(visit.actor.account_id, secret)
     assert visit.session is not None
     await visit.parts.sessions.end_others(visit.session, now)

@@ -133,7 +133,7 @@ def own_fields(command: type[HumanCommand], written: Mapping[str, list[str]]) ->
         value = written[one.name][0].strip()
         optional = one.default is not MISSING
         if value or not optional:
-            own[one.name] = int(value) if one.name == "refers_to" and value.isdecimal() else value
+            own[one.name] = int(value) if one.name == "refers_to" and value.isdecimal() and len(value) < 10 else value
     return own
 
 

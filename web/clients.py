@@ -132,7 +132,7 @@ async def change(request: Request, client_ref: Ref, visit: Annotated[Visit, Depe
         return await _form(request, visit, client, written_in(form), dict(error.problems))
     seen = str(form.get("revision", ""))
     try:
-        revision = int(seen) if seen.isdecimal() else 0
+        revision = int(seen) if seen.isdecimal() and len(seen) < 10 else 0
         await visit.parts.clients.save(client_ref, file, revision, visit.parts.clock())
     except StaleClient:
         theirs = differences(file, client.file)

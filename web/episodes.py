@@ -15,6 +15,7 @@ from protocol.decide import decide
 from protocol.engine import Receipt
 from protocol.events import CommandRefused
 from protocol.local_time import show_clock
+from web.access import authorize
 from web.acting import (
     COMMANDS,
     Malformed,
@@ -27,7 +28,7 @@ from web.acting import (
     wanted_roles,
 )
 from web.episode_page import Attempt, shown
-from web.errors import NotThere
+from web.errors import NotDeclared, NotThere
 from web.forms import FACT, Fields, answers_of, fields_of
 from web.guard import FORM_TOKEN, MOST_FIELDS, May, Visit
 from web.pages import fresh_key
@@ -140,19 +141,35 @@ async def meant(visit: Visit, seen: Seen, attempt: Attempt) -> HumanCommand:
 async def sent(request: Request, visit: Visit, seen: Seen, attempt: Attempt, command: HumanCommand) -> Response:
     """Send it; on with the page, or back to the form with the reason."""
     parts, episode_id = visit.parts, seen.episode.episode_id
+    reads = authorize(visit.actor, "episode.read", visit.target)
     try:
         receipt = await (await parts.engine.commands()).submit(episode_id, command)
     except (MalformedCommandError, EpisodeOverError) as error:
         attempt.problems = [{"field": "", "text": str(error)}]
+        if not reads:
+            raise NotDeclared from None
         return await shown(request, visit, seen, attempt=attempt, status=422)
     except EpisodeError as error:
+        if not reads:
+            raise NotDeclared from None
         attempt.problems = [{"field": "", "text": f"{error}. What you typed is still here."}]
         attempt.key = first(attempt.fields, "key")
         return await shown(request, visit, seen, attempt=attempt, status=503)
+    if not reads:
+        return await declared(visit, episode_id, receipt)
     if receipt.refusal is not None:
         return await refused(request, visit, await see(parts, episode_id), attempt, receipt.refusal)
     await accepted(visit, seen, attempt, receipt)
     return RedirectResponse(local(first(attempt.fields, "back") or f"/episodes/{episode_id}"), 303)
+
+
+async def declared(visit: Visit, episode_id: str, receipt: Receipt) -> Response:
+    """To somebody who may not see the episode: that it was taken, and how to open it; nothing of what stands there."""
+    if receipt.refusal is not None:
+        raise NotDeclared
+    if visit.session is not None:
+        visit.parts.fresh.say(visit.session.token_hash, ["Done", "The emergency is declared"])
+    return RedirectResponse(f"/openings/new/{episode_id}", 303)
 
 
 async def accepted(visit: Visit, seen: Seen, attempt: Attempt, receipt: Receipt) -> None:

@@ -49,6 +49,14 @@ class NotThere(WebError):
     remedy = "Go back to your queue."
 
 
+class NotDeclared(WebError):
+    """An emergency that was not taken, told to somebody who may not see the episode."""
+
+    status = 503
+    title = "The emergency may not be written down"
+    remedy = "Call the local emergency number now. Then press Emergency again, or tell the supervisor."
+
+
 class NotPublished(WebError):
     """No version of the protocol is in effect, or none can be made out."""
 

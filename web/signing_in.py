@@ -56,6 +56,8 @@ async def sign_in(request: Request, visit: Open) -> Response:
     if locked is not None:
         await parts.sessions.unlock(locked, now)
         return await go_on(request, form, await parts.sessions.of(request.cookies[cookie_name(parts)], now))
+    if session is not None:
+        await parts.sessions.end(session, now)
     token, fresh = await parts.sessions.begin(attempt.account, now)
     answer = await (ask(request, fresh, form=form) if fresh.second_factor_due else go_on(request, form, fresh))
     set_cookie(answer, parts, token)

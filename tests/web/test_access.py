@@ -14,7 +14,9 @@ from sqlalchemy import insert
 
 from audit.tables import episodes
 from practice.accounts import ROLES, Role
-from tests.web.desk import START, Desk
+from practice.clients import read_file
+from tests.web.desk import PASSWORD, START, Desk, form_of
+from tests.web.recorded import recorded
 from web.access import ACTIONS, RELATIONS, Action, Actor, Relation, Target, authorize
 from web.api_guard import MayCall
 from web.app import ROUTERS
@@ -174,3 +176,31 @@ async def test_an_emergency_opening_needs_a_reason_and_a_second_person_to_review
         assert "the client calls me" in (await browser.get("/openings")).text
         assert (await browser.post(f"/openings/{opening.access_id}/review")).status_code == 303
     assert await web.parts.reach.openings() == ()
+
+
+@pytest.mark.full
+async def test_an_emergency_that_is_not_taken_shows_nothing_of_an_episode_of_another(web: Desk):
+    episode = await recorded(web, "led_through_all_stages")
+    await web.parts.clients.add(read_file({"name": "Dana Rourke"}), web.clock(), episode.client_ref)
+    await web.parts.accounts.add("zoe", "Zoe", ("therapist",), PASSWORD, web.clock())
+    async with web.signed_in("zoe") as browser:
+        assert (await browser.get(f"/episodes/{episode.episode_id}")).status_code == 403
+        answer = await browser.post(f"/episodes/{episode.episode_id}/emergency")
+    assert answer.status_code == 503
+    assert "Call the local emergency number now" in answer.text
+    assert "Dana" not in answer.text
+    assert episode.client_ref not in answer.text
+
+
+@pytest.mark.full
+async def test_who_declares_an_emergency_of_another_is_told_that_it_was_taken(live: Desk):
+    async with live.signed_in("maya") as owner:
+        sent = form_of((await owner.get("/report")).text, "/report")
+        opened = await owner.post("/report", **sent, client="client-9", crisis="craving")
+        place = opened.headers["location"]
+    await live.parts.accounts.add("zoe", "Zoe", ("therapist",), PASSWORD, live.clock())
+    async with live.signed_in("zoe") as browser:
+        answer = await browser.post(f"{place}/emergency")
+        assert answer.headers["location"] == f"/openings/new/{place.rpartition('/')[2]}"
+        page = (await browser.get(answer.headers["location"])).text
+    assert "The emergency is declared" in page

@@ -73,3 +73,12 @@ async def test_somebody_else_s_client_is_not_shown(web: Desk):
         assert answer.status_code == 403
         assert "Dana" not in answer.text
         assert (await browser.post("/clients/new", name="X")).status_code == 403
+
+
+async def test_a_revision_that_no_database_takes_keeps_the_text(web: Desk):
+    client_ref = await known(web)
+    async with web.signed_in("ruth") as browser:
+        for revision in ("9" * 25, "9" * 5_000):
+            answer = await browser.post(f"/clients/{client_ref}/change", name="Typed", revision=revision)
+            assert answer.status_code == 409
+            assert 'value="Typed"' in answer.text

@@ -120,6 +120,14 @@ async def test_a_conflict_shows_both_versions_and_keeps_the_text(live: Desk):
         assert 'value="1 Pier Road"' in late.text
 
 
+async def test_a_number_too_long_to_be_an_entry_keeps_the_text(live: Desk):
+    async with live.signed_in("maya") as browser:
+        place = await reported(browser)
+        answer = await browser.post(f"{place}/acts/add-addendum", refers_to="9" * 5_000, text="what I saw")
+    assert answer.status_code == 422
+    assert "what I saw" in answer.text
+
+
 async def test_the_emergency_is_one_press_and_brings_number_address_and_script(live: Desk):
     async with live.signed_in("maya") as browser:
         place = await reported(browser)

@@ -125,3 +125,30 @@ async def test_a_form_without_the_sessions_token_is_refused(web: Desk):
 @pytest.mark.parametrize("address", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:x", ""])
 def test_nobody_is_sent_elsewhere(address: str):
     assert local(address) == "/"
+
+
+async def test_a_known_password_buys_no_guesses_at_the_code(web: Desk):
+    await web.parts.accounts.set_second_factor("maya", new_secret())
+    for _ in range(PATIENCE):
+        await web.parts.accounts.check_password("maya", PASSWORD, web.clock())
+        await web.parts.accounts.check_code("maya", "none", web.clock())
+    assert (await web.parts.accounts.check_code("maya", "none", web.clock())).wait_until is not None
+
+
+async def test_signing_in_anew_ends_the_session_that_the_browser_had(web: Desk):
+    async with web.signed_in("maya") as browser:
+        before = browser.http.cookies["holdfast"]
+        browser.http.cookies.clear()
+        answer = await browser.http.post(
+            "/sign-in", data={"account": "ruth", "password": PASSWORD}, headers={"cookie": f"holdfast={before}"}
+        )
+        assert answer.status_code == 303
+    assert await web.parts.sessions.of(before, web.clock()) is None
+
+
+@pytest.mark.parametrize("secret", ["", "!!" * 400, "A" * 5_000])
+async def test_a_second_factor_takes_no_secret_of_another_form(web: Desk, secret: str):
+    async with web.signed_in("maya") as browser:
+        answer = await browser.post("/account/second-factor", present=PASSWORD, secret=secret, code="1")
+    assert answer.status_code == 422
+    assert "not the code" in answer.text
