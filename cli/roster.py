@@ -18,6 +18,8 @@ from protocol.rota import Rota
 from protocol_specs.loader import load, load_protocol
 
 MOST_WEEKS = 53
+FIRST_YEAR, LAST_YEAR = 2000, 2200
+"""Days within these can be told in any zone, with as many weeks after them."""
 MOST_RUNGS = 3
 """Named in a row; JSON has all."""
 
@@ -61,9 +63,12 @@ def _day(written: str | None, zone: ZoneInfo) -> date:
     if written is None:
         return datetime.now(UTC).astimezone(zone).date()
     try:
-        return date.fromisoformat(written)
+        day = date.fromisoformat(written)
     except ValueError:
         raise Trouble(f"{written[:40]!r} is no day", "write it as 2026-12-01", USAGE) from None
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise Trouble(f"no rota covers {written}", f"name a day in {FIRST_YEAR} to {LAST_YEAR}", USAGE)
+    return day
 
 
 def _tell(found: tuple[Gap, ...], zone: ZoneInfo, first: datetime, last: datetime, what: str) -> None:

@@ -15,6 +15,7 @@ from settings import Settings, variable
 
 NOT_PROTOCOLS = ("directory", "rota")
 """Documents that lie beside the protocols."""
+PATHS_END_IN = (".yaml", ".yml", ".zip")
 
 
 def protocol_files(folder: Path) -> list[Path]:
@@ -30,7 +31,16 @@ def find_protocol(named: str, folder: Path) -> Path:
     known = {path.stem: path for path in protocol_files(folder)}
     if named in known:
         return known[named]
+    must_be_no_path(named)
     raise Trouble(f"there is no protocol {named}", did_you_mean(named, known), USAGE)
+
+
+def must_be_no_path(named: str) -> None:
+    """Raises Trouble for what is written like a path: no file lies there, and no name is like it."""
+    if Path(named).is_dir():
+        raise Trouble(f"{named} is a folder", "name the file in it", USAGE)
+    if "/" in named or Path(named).suffix in PATHS_END_IN:
+        raise Trouble(f"there is no file {named}", "check the name and the folder", USAGE)
 
 
 def read_protocol(named: str, folder: Path) -> ProtocolSpec:
@@ -52,7 +62,9 @@ def _scenario(named: str, beside: dict[str, Path]) -> Path:
         return path
     if named in beside:
         return beside[named]
-    raise Trouble(f"there is no scenario {named}", did_you_mean(named, beside), USAGE)
+    must_be_no_path(named)
+    none_yet = "this protocol has none yet; `holdfast protocol simulate` saves one"
+    raise Trouble(f"there is no scenario {named}", did_you_mean(named, beside) if beside else none_yet, USAGE)
 
 
 def read_scenario(path: Path) -> tuple[Document, Scenario]:

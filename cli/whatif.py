@@ -18,7 +18,7 @@ from cli.books import Books, with_books
 from cli.configuration import settings
 from cli.desk import utc_now
 from cli.output import FOUND, USAGE, AsJson, Trouble, say, say_json
-from cli.shelf import find_protocol
+from cli.shelf import find_protocol, must_be_no_path
 from cli.who import ROLE, somebody
 from protocol.local_time import show_time
 from protocol.spec import ProtocolSpec
@@ -44,6 +44,8 @@ def whatif(
         raise Trouble("which episodes?", "name them with --from, or say --all", USAGE)
     files = [Path(one) for one in sources or () if Path(one).is_file()]
     named = [one for one in sources or () if not Path(one).is_file()]
+    for one in named:
+        must_be_no_path(one)
     found = [tried for file in files for tried in _from_file(draft, file)]
     if named or everything:
         found += with_books(lambda books: _from_records(books, draft, named))

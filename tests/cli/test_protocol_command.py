@@ -9,6 +9,7 @@ from cli.main import run
 
 ROOT = Path(__file__).parent.parent.parent
 LOOKOUT = str(ROOT / "tests/scenarios/lookout.yaml")
+MINIMAL = str(ROOT / "tests/specs/minimal.yaml")
 LATE = str(ROOT / "tests/scenarios/call_back_is_late.yaml")
 
 Out = pytest.CaptureFixture[str]
@@ -54,6 +55,11 @@ def test_a_story_is_told_where_asked(capsys: Out) -> None:
     [
         (["protocol", "test", "no_such_protocol"], "there is no protocol no_such_protocol"),
         (["protocol", "test", LOOKOUT, "no_such_scenario"], "there is no scenario"),
+        (["protocol", "test", LOOKOUT, "drafts/none.yaml"], "there is no file drafts/none.yaml"),
+        (["protocol", "test", MINIMAL, "no_such_scenario"], "has none yet"),
+        (["protocol", "lint", "drafts/none.yaml"], "there is no file drafts/none.yaml"),
+        (["protocol", "lint", str(ROOT / "tests")], "is a folder"),
+        (["protocol", "whatif", LOOKOUT, "--from", "none.zip"], "there is no file none.zip"),
         (["protocol", "test"], "Missing argument"),
         (["protocol", "tset"], "No such command"),
         (["protocol", "test", LOOKOUT, "--surprise"], "No such option"),
@@ -84,9 +90,6 @@ def test_the_protocols_that_ship_are_listed(capsys: Out) -> None:
     assert "withdrawal_monitoring" in [one["protocol"] for one in listed]
     assert run(["protocol", "list"]) == 0
     assert "\x1b[" not in capsys.readouterr().out
-
-
-MINIMAL = str(ROOT / "tests/specs/minimal.yaml")
 
 
 def test_a_clean_protocol_has_no_finding(capsys: Out) -> None:

@@ -51,7 +51,17 @@ def test_the_staff_that_ships_is_always_there(command: list[str], capsys: Out) -
     assert "no gaps." in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("wrong", [["--from", "tomorrow"], ["--weeks", "0"], ["--weeks", "54"], ["--protocol", "none"]])
+WRONG = [
+    ["--from", "tomorrow"],
+    ["--from", "9999-12-30"],
+    ["--from", "0001-01-01"],
+    ["--weeks", "0"],
+    ["--weeks", "54"],
+    ["--protocol", "none"],
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG)
 def test_wrong_use_is_said(command: list[str], wrong: list[str], capsys: Out) -> None:
     assert run([*command, *wrong]) == 2
     assert "mend:" in capsys.readouterr().err
