@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Annotated, Any, cast
 
@@ -16,7 +17,7 @@ from practice.clients import COLUMNS, Client, ClientFile, Consent, Contact, Stal
 from web.access import authorize
 from web.errors import NotThere
 from web.guard import May, Visit
-from web.pages import page
+from web.pages import fresh_key, page
 from web.people import names_of
 
 router = APIRouter(include_in_schema=False)
@@ -66,7 +67,8 @@ async def add(request: Request, visit: Annotated[Visit, Depends(May("client.writ
         file = read_file(written_in(form))
     except Unreadable as error:
         return await _form(request, visit, None, written_in(form), dict(error.problems))
-    client_ref = await visit.parts.clients.add(file, visit.parts.clock())
+    client_ref = reference(visit, str(form.get("key", "")), file)
+    await visit.parts.clients.add(file, visit.parts.clock(), client_ref)
     return RedirectResponse(f"/clients/{client_ref}?said=added", 303)
 
 
@@ -79,14 +81,15 @@ async def import_form(request: Request, visit: Annotated[Visit, Depends(May("cli
 @router.post("/clients/import")
 async def import_many(request: Request, visit: Annotated[Visit, Depends(May("client.write"))]) -> Response:
     """Import all lines, or none and say why."""
-    text = str((await request.form()).get("text", ""))
+    form = await request.form()
+    text, key = str(form.get("text", "")), str(form.get("key", ""))
     try:
         files = read_csv(text)
     except Unreadable as error:
         context: dict[str, Any] = {"columns": COLUMNS, "text": text, "problems": error.problems}
         return await page(request, "clients_import.html", status=422, **context)
-    for file in files:
-        await visit.parts.clients.add(file, visit.parts.clock())
+    for number, file in enumerate(files):
+        await visit.parts.clients.add(file, visit.parts.clock(), reference(visit, key, file, number))
     return RedirectResponse("/clients?said=imported", 303)
 
 
@@ -138,6 +141,12 @@ async def change(request: Request, client_ref: Ref, visit: Annotated[Visit, Depe
         theirs = differences(file, client.file)
         return await _form(request, visit, client, written_in(form), {}, status=409, theirs=theirs)
     return RedirectResponse(f"/clients/{client_ref}?said=saved", 303)
+
+
+def reference(visit: Visit, key: str, file: ClientFile, number: int = 0) -> str:
+    """The opaque reference of a new client: the same form sent twice is the same client; changed, it is another."""
+    sent = f"{visit.actor.account_id}\n{key or fresh_key()}\n{number}\n{file.model_dump_json()}"
+    return f"client-{hashlib.sha256(sent.encode()).hexdigest()[:12]}"
 
 
 async def _known(visit: Visit, client_ref: str) -> Client:

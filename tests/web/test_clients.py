@@ -82,3 +82,21 @@ async def test_a_revision_that_no_database_takes_keeps_the_text(web: Desk):
             answer = await browser.post(f"/clients/{client_ref}/change", name="Typed", revision=revision)
             assert answer.status_code == 409
             assert 'value="Typed"' in answer.text
+
+
+async def test_a_form_that_is_sent_twice_adds_its_clients_once(web: Desk):
+    async with web.signed_in("ruth") as browser:
+        for address, fields in (
+            ("/clients/new", {"name": "Dana"}),
+            ("/clients/import", {"text": "name\nKim\nKim\n"}),
+        ):
+            key = hidden((await browser.get(address)).text, "key")
+            answers = [await browser.post(address, key=key, **fields) for _ in range(2)]
+            assert answers[0].headers["location"] == answers[1].headers["location"]
+            await browser.post(
+                address,
+                key=key,
+                **{name: text.replace("Dana", "Dono").replace("Kim", "Kit") for name, text in fields.items()},
+            )
+    names = [one.file.name for one in await web.parts.clients.listed(None)]
+    assert sorted(names) == ["Dana", "Dono", "Kim", "Kim", "Kit", "Kit"], "what was changed meanwhile is not lost"
