@@ -196,9 +196,10 @@ class Pilot:
             return self.act(walk, "record_facts", facts=calm)
         if "not_started" in states:
             return self.act(walk, "record_facts", facts=dict.fromkeys(items, "unknown"))
-        some = dict.fromkeys(items[1:], "unknown") if len(items) > 1 else {}
-        refused = {} if some else {items[0]: "refused"}
-        return self.act(walk, "record_facts", facts={items[0]: calm[items[0]], **some, **refused})
+        unknown, read = dict.fromkeys(items, "unknown"), self.program.readers.reader(f"{name}.status")
+        begun = [{**unknown, item: calm[item]} for item in (items[0], items[-1])]
+        tried = (self.act(walk, "record_facts", facts=facts) for facts in (*begun, {items[0]: "refused"}))
+        return next((one for one in tried if one is not None and read(one.episode) in states), None)
 
     # Steps and stages
 

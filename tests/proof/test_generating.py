@@ -26,6 +26,12 @@ def test_nothing_of_a_small_protocol_is_left_out() -> None:
     assert len(names) == len(set(names))
 
 
+def test_nothing_of_the_starter_is_left_out(tmp_path: Path) -> None:
+    """Its rule on an unfinished screen holds alone only where the second question was answered without the first."""
+    assert run(["protocol", "new", "evening_line", "--in", str(tmp_path)]) == 0
+    assert generate(load_protocol(tmp_path / "evening_line.yaml")).missed == ()
+
+
 def test_what_is_left_is_named_with_a_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = MINIMAL.read_text(encoding="utf-8")
     file = tmp_path / "p.yaml"
