@@ -47,7 +47,7 @@ async def command_from(visit: Visit, seen: Seen, body: Said, key: str, if_match:
 async def sent(visit: Visit, episode_id: str, command: HumanCommand) -> JSONResponse:
     """Send it; the receipt. Raises Problem."""
     try:
-        return answer(await (await visit.parts.engine.commands()).submit(episode_id, command))
+        return answer(await visit.parts.engine.submit(episode_id, command))
     except EpisodeError as error:
         raise as_problem(error) from None
 

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from protocol.commands import DeclareEmergency, HumanCommand
+from protocol.engine import Receipt
 from settings import Settings
 from workflows.client import EngineUnavailableError, EpisodeClient
 from workflows.connection import connect
@@ -17,6 +19,8 @@ GLANCE = timedelta(seconds=1.5)
 """How long a page waits for the engine before it shows the records instead."""
 PATIENCE = timedelta(seconds=20)
 """How long a command is repeated before the person is told to send it again."""
+EMERGENCY_PATIENCE = timedelta(seconds=4)
+"""Whoever declares an emergency is told soon that nothing was taken, and to call: the number stands on the page."""
 CONNECT_SECONDS = 3.0
 LISTEN_SECONDS = 3.0
 PAUSE_SECONDS = 1.0
@@ -31,6 +35,7 @@ class Engine:
         self._client: Client | None = None
         self._patient: EpisodeClient | None = None
         self._hasty: EpisodeClient | None = None
+        self._urgent: EpisodeClient | None = None
         self._connecting = asyncio.Lock()
         self._tried_at = 0.0
         self._vain_at: float | None = None
@@ -42,6 +47,12 @@ class Engine:
         await self._connected()
         assert self._patient is not None
         return self._patient
+
+    async def submit(self, episode_id: str, command: HumanCommand) -> Receipt:
+        """Send a command. Raises what `EpisodeClient.submit` raises; an emergency is not waited for long."""
+        patient = await self.commands()
+        client = self._urgent if isinstance(command, DeclareEmergency) and self._urgent else patient
+        return await client.submit(episode_id, command)
 
     async def view(self, episode_id: str) -> EpisodeView:
         """The episode as its workflow sees it. Raises EpisodeUnknownError, EngineUnavailableError."""
@@ -95,4 +106,5 @@ class Engine:
         self._client = client
         self._patient = EpisodeClient(client, self._settings.temporal_task_queue, PATIENCE)
         self._hasty = EpisodeClient(client, self._settings.temporal_task_queue, GLANCE)
+        self._urgent = EpisodeClient(client, self._settings.temporal_task_queue, EMERGENCY_PATIENCE)
         self.silent_since = None

@@ -143,7 +143,7 @@ async def sent(request: Request, visit: Visit, seen: Seen, attempt: Attempt, com
     parts, episode_id = visit.parts, seen.episode.episode_id
     reads = authorize(visit.actor, "episode.read", visit.target)
     try:
-        receipt = await (await parts.engine.commands()).submit(episode_id, command)
+        receipt = await parts.engine.submit(episode_id, command)
     except (MalformedCommandError, EpisodeOverError) as error:
         attempt.problems = [{"field": "", "text": str(error)}]
         if not reads:

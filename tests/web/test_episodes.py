@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from protocol.spec import ProtocolSpec
-from tests.web.desk import Browser, Desk, form_of
+from tests.web.desk import Browser, Desk, RealClock, desk, form_of
+from tests.workflows.stack import stack
+from web.engine import PATIENCE
 
 pytestmark = pytest.mark.full
 
@@ -220,6 +223,22 @@ async def test_while_the_engine_is_away_the_records_are_shown_and_what_is_sent_i
         assert answer.status_code == 503
         assert 'value="1 Pier Road"' in answer.text
         assert f'value="{sent["key"]}"' in answer.text, "sent again it is the same command"
+
+
+async def test_an_emergency_that_nobody_takes_is_said_soon(tmp_path: Path, temporal_port: int):
+    """Temporal is there and no worker: the person is told to call long before other acts would be given up."""
+    async with (
+        stack(tmp_path, temporal_port, worker_sandbox=False) as made,
+        desk(tmp_path, made.settings, RealClock()) as opened,
+        opened.signed_in("maya") as browser,
+    ):
+        async with made.worker():
+            place = await reported(browser)
+            await recorded(opened, place)
+            page = (await browser.get(place)).text
+        async with asyncio.timeout(PATIENCE.total_seconds() / 2):
+            answer = await browser.post(f"{place}/emergency", **form_of(page, f"{place}/emergency"))
+        assert answer.status_code == 503
 
 
 async def test_a_look_at_an_episode_is_written_into_the_access_trail(live: Desk):
