@@ -14,6 +14,7 @@ from rehearsal.load_chart import draw_load, in_words
 from rehearsal.population import Load, as_object, populate, spread
 from rehearsal.rates import Answers, Rates, Response, Staff, misnamed
 
+pytestmark = pytest.mark.full
 ROOT = Path(__file__).parents[2]
 MINIMAL = load_protocol(ROOT / "tests/specs/minimal.yaml")
 SHIPPED = ROOT / "protocol_specs/rates"
@@ -107,7 +108,6 @@ def test_the_answers_have_the_weights_that_are_given() -> None:
     assert run(wishes).peaks["high"] > MANY * 0.9
 
 
-@pytest.mark.full
 def test_decisions_for_more_are_counted_as_step_ups() -> None:
     more = run(Rates(risk={"high": 1}, staff=Staff(follows_advice=100)))
     assert more.step_ups["care", "more"] == more.decided["care", "more"] > 0
