@@ -154,8 +154,7 @@ def test_what_draws_and_describes_answers_in_json_too(capsys: Out) -> None:
     assert [card["name"] for card in drawn["open"]] == ["talk", "settle", "follow_up"]
 
 
-def test_a_protocol_is_shown_with_its_deadlines(capsys: Out, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "120")
+def test_a_protocol_is_shown_with_its_deadlines(capsys: Out) -> None:
     assert run(["protocol", "show", LOOKOUT]) == 0
     said = capsys.readouterr().out
     for expected in ("Lookout", "Call back", "[A, S1]", "the owner (15m)", "then every 30m"):
