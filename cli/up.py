@@ -231,9 +231,14 @@ def where_to_look(settings: Settings) -> dict[str, str]:
 
 def _set_elsewhere(settings: Settings) -> str:
     """The settings that another terminal needs to find this stack, as one writes them before a command."""
-    told = {name: getattr(settings, name) for name in ELSEWHERE}
-    changed = {name: value for name, value in told.items() if value != Settings.model_fields[name].default}
+    told = {name: _in_full(getattr(settings, name)) for name in ELSEWHERE}
+    changed = {name: value for name, value in told.items() if value != _in_full(Settings.model_fields[name].default)}
     return "".join(f"{variable(name)}={shlex.quote(str(value))} " for name, value in changed.items())
+
+
+def _in_full(value: object) -> object:
+    """A folder with its whole path: the stack has made its own so."""
+    return value.absolute() if isinstance(value, Path) else value
 
 
 def _command() -> str:

@@ -18,7 +18,8 @@ def test_a_stack_elsewhere_is_called_with_its_settings() -> None:
 
 
 def test_an_ordinary_stack_needs_none() -> None:
-    assert "HOLDFAST_" not in where_to_look(Settings())["episodes"]
+    for ordinary in (Settings(), Settings(var=Path("var").absolute())):
+        assert "HOLDFAST_" not in where_to_look(ordinary)["episodes"]
 
 
 def test_people_and_machines_are_told_the_same() -> None:
