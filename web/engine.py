@@ -51,7 +51,8 @@ class Engine:
     async def submit(self, episode_id: str, command: HumanCommand) -> Receipt:
         """Send a command. Raises what `EpisodeClient.submit` raises; an emergency is not waited for long."""
         patient = await self.commands()
-        client = self._urgent if isinstance(command, DeclareEmergency) and self._urgent else patient
+        assert self._urgent is not None
+        client = self._urgent if isinstance(command, DeclareEmergency) else patient
         return await client.submit(episode_id, command)
 
     async def view(self, episode_id: str) -> EpisodeView:

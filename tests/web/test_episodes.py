@@ -8,27 +8,13 @@ from uuid import uuid4
 
 import pytest
 
+from cli.demo_seed import SESSION
 from protocol.spec import ProtocolSpec
 from tests.web.desk import Browser, Desk, RealClock, desk, form_of
 from tests.workflows.stack import stack
 from web.engine import PATIENCE
 
 pytestmark = pytest.mark.full
-
-SESSION = {
-    "name_confirmed": "yes",
-    "present_address": "12 Kelp Lane, Unit 3, Oakland",
-    "address_complete": "yes",
-    "present_county": "alameda",
-    "in_california": "yes",
-    "callback_number": "510-555-0137",
-    "alternate_channel": "phone",
-    "others_present": "nobody",
-    "privacy_ok": "yes",
-    "device_state": "good",
-    "telehealth_appropriate": "yes",
-    "assessment_channel": "video",
-}
 
 
 async def reported(browser: Browser, crisis: str = "craving", **more: str) -> str:

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from tests.web.desk import Desk, hidden
 from web.masking import masked, unmasked
 
+UNDOTTED = st.text(max_size=60).filter(lambda text: "." not in text)
+
 
 @given(st.text(min_size=1, max_size=60))
 def test_a_mask_hides_and_comes_off(token: str):
@@ -18,9 +20,14 @@ def test_a_mask_hides_and_comes_off(token: str):
         assert token not in one
 
 
-@given(st.text(max_size=60))
-def test_whatever_is_sent_can_be_unmasked(given_text: str):
-    unmasked(given_text)
+@given(UNDOTTED)
+def test_what_has_no_mask_stays_as_it_is(sent: str):
+    assert unmasked(sent) == sent
+
+
+@given(UNDOTTED, st.text(max_size=60))
+def test_a_made_up_mask_gives_nothing_longer_than_itself(mask: str, rest: str):
+    assert len(unmasked(f"{mask}.{rest}")) <= min(len(mask), len(rest))
 
 
 async def test_pages_are_compressed_and_their_token_differs_and_counts(web: Desk):

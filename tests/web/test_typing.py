@@ -87,8 +87,11 @@ def test_the_queue_is_walked_with_the_keyboard(home: House):
         opened(visitor)
         page = visitor.goes_to("/")
         page.keyboard.press("ArrowDown")
+        chosen = page.evaluate("document.activeElement.getAttribute('href')")
         page.keyboard.press("Enter")
         page.wait_for_url("**/episodes/*")
+        assert chosen is not None
+        assert page.url.removeprefix(home.address).partition("#")[0] == chosen.partition("#")[0]
 
 
 def test_without_scripts_a_form_that_outlived_its_session_is_sent_after_signing_in(home: House):
