@@ -82,13 +82,19 @@ class Shell:
 
     async def opened(self) -> str:
         receipt = await self.json("episode", "open", NAME, "--client", "client-1", "--as", "tess")
-        async with asyncio.timeout(20):
-            while receipt["episode_id"] not in [one["episode_id"] for one in (await self.listed())["episodes"]]:
-                await asyncio.sleep(0.1)
+        await self.recorded(receipt["episode_id"], "0.1.0")
         return receipt["episode_id"]
 
-    async def listed(self) -> Any:
-        return await self.json("episode", "list")
+    async def recorded(self, episode_id: str, version: str) -> None:
+        """Returns when the records, which follow the workflow, show the episode under that version."""
+        async with asyncio.timeout(20):
+            while (episode_id, version) not in await self.listed():
+                await asyncio.sleep(0.1)
+
+    async def listed(self) -> list[tuple[str, str]]:
+        return [
+            (one["episode_id"], one["protocol_version"]) for one in (await self.json("episode", "list"))["episodes"]
+        ]
 
     def newer(self, due: str, deadline: str) -> str:
         """The next version, with another time for the first appointment; the path of its file."""
@@ -120,6 +126,7 @@ async def test_a_dry_run_shows_each_changed_deadline_and_then_they_change(holdfa
     assert face["version"] == "0.2.0"
     (duty,) = [one for one in face["duties"] if one["obligation_id"] == changed["obligation_id"]]
     assert duty["due_at"] == changed["new_due_at"]
+    await holdfast.recorded(episode_id, "0.2.0")
     (version,) = [one for one in await holdfast.json("protocol", "versions") if one["version"] == "0.2.0"]
     assert version["open_episodes"] == 1
     assert await holdfast("audit", "replay", episode_id) == 0
@@ -137,6 +144,7 @@ async def test_what_comes_later_moves_only_under_a_clinicians_name(holdfast: She
     assert await holdfast("protocol", "migrate", newer, "--as", "ruth", *signed[:2]) == 2
     assert await holdfast("protocol", "migrate", newer, "--as", "ruth", *signed) == 0
     assert "moved" in holdfast.out
+    await holdfast.recorded(episode_id, "0.2.0")
     assert await holdfast("audit", "replay", episode_id) == 0
     assert "signed by Gale: The clinic has no earlier slot." in " ".join(holdfast.out.split())
 
