@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from protocol import machine
@@ -52,6 +53,19 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class Reaction:
+    """What may follow from something that happened, each in the order in which it is looked at."""
+
+    ends: frozenset[str]
+    """Obligations whose evidence it may complete."""
+    rules: tuple[tuple[Rule, ...], ...]
+    """Risk rules that it touches, a group a name, each highest first."""
+    opens: tuple[tuple[Opening, Key | None], ...]
+    """With the event that opens it; None where a condition becomes true."""
+    notices: tuple[tuple[str, Predicate], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Placed:
     """A step in a stage and whether it belongs there now."""
 
@@ -86,6 +100,7 @@ class Program:
         self.phrases = [(name, phrase.lower()) for name, notice in spec.notices.items() for phrase in notice.mentions]
         self.refusals = self._refusals()
         self.awaited = self._awaited()
+        self.reaction = lru_cache(maxsize=4096)(self._reaction)
         self.at_opening = self._at_opening()
         self.requirements = {name: self.readers.predicate(one.when) for name, one in spec.closing.requires.items()}
 
@@ -219,6 +234,24 @@ class Program:
         texts = [name for name, fact in self.spec.facts.items() if fact.type == "text"] if self.phrases else []
         names = {*self.rules, *self.becoming, *self.notices, *texts}
         return frozenset({*self.openings, *self.ended_by, *(("changed", name) for name in names)})
+
+    def _reaction(self, keys: tuple[Key, ...]) -> Reaction | None:
+        """What these keys of one event touch; None when nothing waits for them."""
+        touched = [key for key in keys if key in self.awaited]
+        if not touched:
+            return None
+        changed = [name for kind, name in touched if kind == "changed"]
+        return Reaction(
+            frozenset[str]().union(*(self.ended_by.get(key, ()) for key in touched)),
+            tuple(self.rules[name] for name in changed if name in self.rules),
+            tuple(one for key in touched for one in self._opened_by(key)),
+            tuple(one for name in changed for one in self.notices.get(name, ())),
+        )
+
+    def _opened_by(self, key: Key) -> Iterable[tuple[Opening, Key | None]]:
+        if key[0] == "changed":
+            return ((opening, None) for opening in self.becoming.get(key[1], ()))
+        return ((opening, key) for opening in self.openings.get(key, ()))
 
     def _at_opening(self) -> tuple[Key, ...]:
         """What opening an episode means: before it nothing was true, so every condition is looked at."""

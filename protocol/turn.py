@@ -8,7 +8,7 @@ An obligation opens at most once a macro step, and each page moves its next page
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -21,14 +21,13 @@ from protocol.evolve import UNKNOWN, evolve
 from protocol.facts import scores
 from protocol.happenings import happenings
 from protocol.machine import EMERGENCY
-from protocol.program import Key, Opening, Program, Proof, Rule
+from protocol.program import Key, Opening, Program, Proof, Reaction, Rule
 from protocol.readers import Predicate
 from protocol.spec import RANK
 
 REFUSED = "refused"
 ON_TIME = timedelta(seconds=5)
 """A timer may be so late, by its server's rounding, without moving the rest of its ladder."""
-NO_KINDS: frozenset[str] = frozenset()
 MOST_INSTANCES = 3
 """Open instances of one obligation; with so many already owed and escalating, one more would add nothing."""
 
@@ -105,21 +104,28 @@ class Turn:
             self._react_to_all()
 
     def _react_to_all(self) -> None:
-        awaited = self.program.awaited
         while self.queue or self.late:
             if not self.queue:
                 names, seen = self.late.popleft()
-                self._raise_risk([("changed", name) for name in names], seen)
+                self._raise_risk([self.program.rules[name] for name in names if name in self.program.rules], seen)
                 continue
             before, event, after = self.queue.popleft()
             known = self.program.at_opening if type(event) is e.EpisodeOpened else happenings(event)
-            keys = [key for key in known if key in awaited]
-            if not keys:
-                continue
-            self._end_obligations(event, keys)
-            self._raise_risk(keys, self.episode)
-            self._open_obligations(before, event, after, keys)
-            self._raise_notices(before, event, after, keys)
+            follows = self.program.reaction(known) if known else None
+            if follows is not None:
+                self._react(before, event, after, follows)
+
+    def _react(self, before: Episode, event: e.Event, after: Episode, follows: Reaction) -> None:
+        if follows.ends:
+            self._end_obligations(event, follows.ends)
+        if follows.rules:
+            self._raise_risk(follows.rules, self.episode)
+        if follows.opens:
+            self._open_obligations(before, event, after, follows.opens)
+        if follows.notices:
+            self._raise_notices(before, after, follows.notices)
+        if self.program.phrases and type(event) is e.FactsRecorded:
+            self._notice_mentions(event.facts)
 
     def adopt(self, program: Program, migrated: e.Migrated) -> None:
         """Go on under another version of the protocol, from now."""
@@ -128,10 +134,8 @@ class Turn:
 
     # Ending obligations
 
-    def _end_obligations(self, event: e.Event, keys: Iterable[Key]) -> None:
-        ended_by = self.program.ended_by
-        kinds = NO_KINDS.union(*[ended_by[key] for key in keys if key in ended_by])
-        for owed in list(self.episode.obligations.values()) if kinds else ():
+    def _end_obligations(self, event: e.Event, kinds: frozenset[str]) -> None:
+        for owed in list(self.episode.obligations.values()):
             if owed.obligation in kinds:
                 self._end_if_done(owed, event)
 
@@ -190,17 +194,13 @@ class Turn:
 
     # Risk
 
-    def _raise_risk(self, keys: Iterable[Key], seen: Episode) -> None:
-        """Raise the level to the highest rule that this event touched and that holds in what is seen.
+    def _raise_risk(self, touched: Sequence[Sequence[Rule]], seen: Episode) -> None:
+        """Raise the level to the highest of the touched rules that holds in what is seen.
 
         A rule of the present level or a higher one confirms it: what was re-assessed before lowers it no more.
         At the emergency level it enters the emergency stage again: a second disclosure must not pass unheard
         because the level can't rise further.
         """
-        by_name = self.program.rules
-        touched = [by_name[name] for kind, name in keys if kind == "changed" and name in by_name]
-        if not touched:
-            return
         rank, emergency = RANK[self.episode.risk], self.program.emergency_rank
         best = _highest(touched, seen, max(1, min(rank, emergency)))
         if best is None:
@@ -232,17 +232,16 @@ class Turn:
 
     # Opening obligations
 
-    def _open_obligations(self, before: Episode, event: e.Event, after: Episode, keys: Iterable[Key]) -> None:
-        for key in keys:
-            if key[0] == "changed":
-                for opening in self.program.becoming.get(key[1], ()):
-                    if _became(opening.holds, before, after):
-                        self.open(opening.obligation, event.at)
-            else:
-                for opening in self.program.openings.get(key, ()):
-                    if _option_fits(opening, key[1], after) and opening.holds(after):
-                        anew = opening.counts_anew and _first_time(key, before)
-                        self.open(opening.obligation, event.at, counts_anew=anew)
+    def _open_obligations(
+        self, before: Episode, event: e.Event, after: Episode, opens: Iterable[tuple[Opening, Key | None]]
+    ) -> None:
+        for opening, key in opens:
+            if key is None:
+                if _became(opening.holds, before, after):
+                    self.open(opening.obligation, event.at)
+            elif _option_fits(opening, key[1], after) and opening.holds(after):
+                anew = opening.counts_anew and _first_time(key, before)
+                self.open(opening.obligation, event.at, counts_anew=anew)
 
     def open(self, kind: str, at: datetime, *, counts_anew: bool = False) -> None:
         """Open an obligation, in place of the one that is pending.
@@ -308,14 +307,10 @@ class Turn:
 
     # Notices
 
-    def _raise_notices(self, before: Episode, event: e.Event, after: Episode, keys: Iterable[Key]) -> None:
-        for kind, name in keys:
-            if kind == "changed":
-                for notice, holds in self.program.notices.get(name, ()):
-                    if _became(holds, before, after):
-                        self.notice(notice)
-        if self.program.phrases and isinstance(event, e.FactsRecorded):
-            self._notice_mentions(event.facts)
+    def _raise_notices(self, before: Episode, after: Episode, notices: Iterable[tuple[str, Predicate]]) -> None:
+        for notice, holds in notices:
+            if _became(holds, before, after):
+                self.notice(notice)
 
     def _notice_mentions(self, facts: Mapping[str, e.FactRecord]) -> None:
         texts = [value.lower() for value in facts.values() if isinstance(value, str)]
