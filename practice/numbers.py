@@ -48,6 +48,8 @@ class Numbers:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.last: Directory | None = None
+        """The directory as it was read last, for when the records are away."""
 
     async def propose(
         self, directory: Directory, resource: str, ways: Iterable[dict[str, str]], reason: str, by: str, now: datetime
@@ -92,7 +94,8 @@ class Numbers:
 
     async def current(self, directory: Directory) -> Directory:
         """The directory with every approved change laid over it."""
-        return overlaid(directory, await self.approved())
+        self.last = overlaid(directory, await self.approved())
+        return self.last
 
     async def _listed(self, *, approved: bool | None) -> tuple[Proposal, ...]:
         order = (number_changes.c.answered_at, number_changes.c.proposed_at, number_changes.c.change_id)

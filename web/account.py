@@ -42,6 +42,7 @@ async def password(request: Request, visit: Own) -> Response:
         return await shown(request, visit, error=("present", WRONG_PASSWORD))
     try:
         await visit.parts.accounts.set_password(visit.actor.account_id, form.get("new", ""), visit.parts.clock())
+        visit.parts.lately.forget_others(visit.actor.account_id)
     except AccountError as error:
         return await shown(request, visit, error=("new", str(error)))
     return RedirectResponse("/sign-in", 303)
@@ -60,6 +61,7 @@ async def second_factor(request: Request, visit: Own) -> Response:
     await visit.parts.accounts.set_second_factor(visit.actor.account_id, secret)
     assert visit.session is not None
     await visit.parts.sessions.end_others(visit.session, now)
+    visit.parts.lately.forget_others(visit.actor.account_id, visit.session.token_hash)
     return RedirectResponse("/account", 303)
 
 
@@ -77,6 +79,7 @@ async def end_others(visit: Own) -> Response:
     """Sign out everywhere else."""
     assert visit.session is not None
     await visit.parts.sessions.end_others(visit.session, visit.parts.clock())
+    visit.parts.lately.forget_others(visit.actor.account_id, visit.session.token_hash)
     return RedirectResponse("/account", 303)
 
 

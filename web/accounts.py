@@ -48,6 +48,7 @@ async def reset(request: Request, visit: Manager, account_id: str) -> Response:
     first = {name: values[0] for name, values in (await sent(request)).items()}
     try:
         await visit.parts.accounts.set_password(account_id, first.get("password", ""), visit.parts.clock())
+        visit.parts.lately.forget_others(account_id)
     except AccountError as error:
         return await shown(request, visit, error=str(error))
     return RedirectResponse("/accounts", 303)
@@ -59,6 +60,7 @@ async def disable(request: Request, visit: Manager, account_id: str) -> Response
     if account_id == visit.actor.account_id:
         return await shown(request, visit, error="Your own account is ended by another administrator.")
     await visit.parts.accounts.disable(account_id, visit.parts.clock())
+    visit.parts.lately.forget_others(account_id)
     return RedirectResponse("/accounts", 303)
 
 

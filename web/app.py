@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+import structlog
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -41,12 +43,15 @@ from web import (
 )
 from web.access import Actor, authorize
 from web.api_guard import invalid, problem
-from web.errors import Denied, NotThere, SignInNeeded, TooMuch, WebError
+from web.errors import Denied, NotThere, RecordsAway, SignInNeeded, TooMuch, WebError
 from web.guard import routes_of, session_of
 from web.navigation import navigation
 from web.pages import STATIC, page
 from web.parts import Clock, opened, utc_now
+from web.records_away import records_away
 from web.shield import Shield, TooLong
+
+log = structlog.get_logger()
 
 ROUTERS: tuple[APIRouter, ...] = (
     health.router,
@@ -103,6 +108,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
         app.include_router(router)
     app.mount("/static", GZipMiddleware(Assets(directory=STATIC), minimum_size=1_000), name="static")
     app.add_exception_handler(WebError, explain)
+    app.add_exception_handler(SQLAlchemyError, explain)
     app.add_exception_handler(HTTPException, explain)
     app.add_exception_handler(TooLong, explain)
     app.add_exception_handler(RequestValidationError, explain)
@@ -112,11 +118,13 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
 
 async def explain(request: Request, error: Exception) -> Response:
     """Any error as a page, or as a problem of the API, that says what to do."""
-    if request.url.path.startswith("/api/"):
-        return problem(_as_ours(error))
-    if isinstance(error, SignInNeeded):
-        return await signing_in.interrupted(request, error)
     told = _as_ours(error)
+    if request.url.path.startswith("/api/"):
+        return problem(told)
+    if isinstance(told, SignInNeeded):
+        return await signing_in.interrupted(request, told)
+    if isinstance(told, RecordsAway):
+        return await records_away(request)
     if isinstance(error, Denied) and request.url.path == "/" and (place := await _home(request)):
         return RedirectResponse(place, 303)
     status = error.status_code if isinstance(error, HTTPException) else told.status
@@ -126,6 +134,9 @@ async def explain(request: Request, error: Exception) -> Response:
 def _as_ours(error: Exception) -> WebError:
     if isinstance(error, WebError):
         return error
+    if isinstance(error, SQLAlchemyError):
+        log.error("the records do not answer", error_type=type(error).__name__)
+        return RecordsAway()
     if isinstance(error, RequestValidationError):
         return invalid(error)
     if isinstance(error, HTTPException):

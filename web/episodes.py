@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
@@ -15,6 +16,7 @@ from protocol.decide import decide
 from protocol.engine import Receipt
 from protocol.events import CommandRefused
 from protocol.local_time import show_clock
+from protocol.spec import ProtocolSpec
 from web.access import authorize
 from web.acting import (
     COMMANDS,
@@ -32,6 +34,8 @@ from web.errors import NotDeclared, NotThere
 from web.forms import FACT, Fields, answers_of, fields_of
 from web.guard import FORM_TOKEN, MOST_FIELDS, May, Visit
 from web.pages import fresh_key
+from web.records_away import records_away
+from web.report import at_hand
 from web.seen import Seen, see
 from web.signing_in import local
 from workflows.client import EpisodeError, EpisodeOverError, MalformedCommandError
@@ -54,17 +58,42 @@ async def episode_page(request: Request, visit: Reader, episode_id: str, step: s
 
 @router.post("/episodes/{episode_id}/emergency")
 async def emergency(request: Request, visit: Rescuer, episode_id: str) -> Response:
-    """Take the emergency path: nothing to fill in, never a conflict, by whoever finds it."""
+    """Take the emergency path: nothing to fill in, never a conflict, by whoever finds it; without the records too."""
     fields = await form_of(request)
-    seen = await see(visit.parts, episode_id)
-    role = role_of(visit.actor, await visit.parts.rota.current(), seen.program.spec)
-    command = DeclareEmergency(
+    if visit.records_away:
+        return await emergency_alone(request, visit, episode_id, fields)
+    try:
+        seen = await see(visit.parts, episode_id)
+    except SQLAlchemyError:
+        return await emergency_alone(request, visit, episode_id, fields)
+    command = await declaration(visit, episode_id, fields, seen.program.spec)
+    return await sent(request, visit, seen, Attempt("declare-emergency", fields), command)
+
+
+async def declaration(visit: Visit, episode_id: str, fields: Fields, spec: ProtocolSpec) -> DeclareEmergency:
+    """The command of the emergency act."""
+    return DeclareEmergency(
         command_id=command_id_of(visit.actor, episode_id, first(fields, "key") or fresh_key()),
         actor=visit.actor.account_id,
-        role=role,
+        role=role_of(visit.actor, await visit.parts.rota.current(), spec),
         occurred_at=visit.parts.clock(),
     )
-    return await sent(request, visit, seen, Attempt("declare-emergency", fields), command)
+
+
+async def emergency_alone(request: Request, visit: Visit, episode_id: str, fields: Fields) -> Response:
+    """The emergency by way of the engine alone. Nothing of the episode is shown: who may see it is not known."""
+    parts = visit.parts
+    try:
+        view = await parts.engine.view(episode_id)
+        pinned = view.episode.protocol_hash if view.episode is not None else ""
+        specs = {spec.content_hash: spec for spec in parts.shelf.open_now().values()}
+        command = await declaration(visit, episode_id, fields, specs.get(pinned) or at_hand(parts, ""))
+        receipt = await parts.engine.submit(episode_id, command)
+    except (EpisodeError, SQLAlchemyError):
+        return await records_away(request)
+    if receipt.refusal is not None:
+        return await records_away(request)
+    return await records_away(request, declared=True, status=200)
 
 
 @router.post("/episodes/{episode_id}/acts/{act}")

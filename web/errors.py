@@ -73,6 +73,14 @@ class TooMuch(WebError):
     remedy = "Shorten the text."
 
 
+class RecordsAway(WebError):
+    """The records do not answer. The page for it needs none."""
+
+    status = 503
+    title = "The records do not answer"
+    remedy = "Nothing can be shown now. Try again in a moment; use the paper fallback meanwhile."
+
+
 class Away(WebError):
     """The engine or the records do not answer."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,11 +10,12 @@ from typing import cast
 
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import HTTPConnection, Request
 
 from practice.sessions import Session
 from web.access import NOWHERE, Action, Actor, Target, authorize
-from web.errors import Denied, FormTooOld, SignInNeeded
+from web.errors import Denied, FormTooOld, RecordsAway, SignInNeeded
 from web.masking import unmasked
 from web.parts import Parts, parts_of
 from web.relations import relation_to
@@ -21,6 +23,10 @@ from web.relations import relation_to
 SAFE = frozenset({"GET", "HEAD"})
 FORM_TOKEN = "form_token"  # noqa: S105 - the name of a field
 MOST_FIELDS = 400
+RECORDS_SECONDS = 4.0
+"""How long it is asked who somebody is before the records count as away."""
+WITHOUT_RECORDS: frozenset[Action] = frozenset({"public", "episode.emergency"})
+"""What goes on while the records are away: nothing that shows anything or that an ended session could harm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,8 @@ class Visit:
     session: Session | None
     """None when a token let it in."""
     target: Target
+    records_away: bool = False
+    """Who it is was remembered; the records could not be asked."""
 
 
 class May:
@@ -41,19 +49,24 @@ class May:
         self.action: Action = action
 
     async def __call__(self, request: Request) -> Visit:
-        """Raises SignInNeeded, FormTooOld, Denied."""
+        """Raises SignInNeeded, FormTooOld, Denied, RecordsAway."""
         parts = parts_of(request)
         session = await session_of(request)
+        away = records_are_away(request)
+        if away and (session is None or self.action not in WITHOUT_RECORDS):
+            raise RecordsAway
         if session is None or not session.usable:
             raise SignInNeeded(session)
         if request.method not in SAFE:
             await check_form_token(request, session.form_token)
         account = session.account
         actor = Actor(account.account_id, account.name, account.roles)
-        target = await relation_to(parts, actor, request.path_params) if request.path_params else NOWHERE
+        target = NOWHERE
+        if request.path_params and not away:
+            target = await relation_to(parts, actor, request.path_params)
         if not authorize(actor, self.action, target):
             raise Denied
-        return Visit(parts, actor, session, target)
+        return Visit(parts, actor, session, target, away)
 
 
 class Anybody(May):
@@ -73,15 +86,31 @@ def cookie_name(parts: Parts) -> str:
 
 
 async def session_of(connection: HTTPConnection) -> Session | None:
-    """The session of a request, looked up once; None without one."""
+    """The session of a request, looked up once; None without one. Without the records, as it was a moment ago."""
     if not hasattr(connection.state, "session"):
         parts = parts_of(connection)
         token = connection.cookies.get(cookie_name(parts), "")
-        by_itself = connection.url.path == "/live" or "x-live" in connection.headers
-        found = await parts.sessions.of(token, parts.clock(), by_itself=by_itself) if token else None
-        connection.state.session = found
+        connection.state.session = await _looked_up(connection, parts, token) if token else None
     session: Session | None = connection.state.session
     return session
+
+
+def records_are_away(connection: HTTPConnection) -> bool:
+    """Whether the records did not say whose session this is."""
+    return bool(getattr(connection.state, "records_away", False))
+
+
+async def _looked_up(connection: HTTPConnection, parts: Parts, token: str) -> Session | None:
+    by_itself = connection.url.path == "/live" or "x-live" in connection.headers
+    now = parts.clock()
+    try:
+        async with asyncio.timeout(RECORDS_SECONDS):
+            found = await parts.sessions.of(token, now, by_itself=by_itself)
+    except (SQLAlchemyError, TimeoutError):
+        connection.state.records_away = True
+        return parts.lately.of(token, now)
+    parts.lately.note(token, found, now)
+    return found
 
 
 async def check_form_token(request: Request, expected: str) -> None:

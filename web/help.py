@@ -10,8 +10,9 @@ from starlette.responses import Response
 
 from protocol.directory import look_up
 from web.errors import NotThere
-from web.guard import May, Visit
+from web.guard import Anybody, May, Visit
 from web.pages import page
+from web.records_away import numbers_at_hand
 from web.report import at_hand
 
 router = APIRouter(include_in_schema=False)
@@ -25,10 +26,13 @@ async def help_page(request: Request, visit: Anyone) -> Response:
 
 
 @router.get("/paper")
-async def paper(request: Request, visit: Anyone) -> Response:
-    """A sheet to print and keep: what to ask, what to say, whom to call, for when the screen is dark."""
+async def paper(request: Request, visit: Annotated[Visit, Depends(Anybody())]) -> Response:
+    """A sheet to print and keep: what to ask, what to say, whom to call, for when the screen is dark.
+
+    For everybody, and without the records: it names nobody.
+    """
     spec = at_hand(visit.parts, "")
-    directory = await visit.parts.numbers.current(visit.parts.directory)
+    directory = await numbers_at_hand(visit.parts)
     today = visit.parts.clock().astimezone(visit.parts.zone).date()
     guidance = look_up(directory, None, today, life_in_danger=True)
     lines = [(directory.counties[one.county].title, one) for one in directory.resources.values() if one.county]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from practice.sessions import IDLE, Session
 from protocol.local_time import show_span, show_time
 from protocol.words import plain
 from web.access import Actor
-from web.guard import FORM_TOKEN, session_of
+from web.guard import FORM_TOKEN, records_are_away, session_of
 from web.masking import answer, masked
 from web.navigation import navigation
 from web.parts import Parts, parts_of
@@ -58,17 +59,25 @@ def asset(name: str) -> str:
 async def page(request: Request, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
     """A page for whoever is signed in."""
     parts, session = parts_of(request), await session_of(request)
-    usable = session is not None and session.usable
+    usable = session is not None and session.usable and not records_are_away(request)
     actor = Actor(session.account.account_id, session.account.name, session.account.roles) if session else None
-    now = parts.clock()
-    shared: dict[str, Any] = {
+    known: dict[str, Any] = {
         "person": {"name": actor.name, "role": ", ".join(plain(role) for role in actor.roles)}
         if actor is not None and usable
         else None,
         "nav": navigation(actor, request.url.path) if usable else [],
-        "csp_nonce": request.state.nonce,
         "flash": said(parts, session),
         "form_token": session.form_token if session is not None else "",
+    }
+    return answer(request, bare(request, template, {**known, **context}), status)
+
+
+def bare(request: Request, template: str, context: Mapping[str, Any]) -> str:
+    """A page as text, of what stands in `context` alone: asks no database, knows nobody."""
+    parts = parts_of(request)
+    now = parts.clock()
+    shared: dict[str, Any] = {
+        "csp_nonce": request.state.nonce,
         "now": now,
         "theme": request.cookies.get("theme", ""),
         "when": partial(when, parts, now),
@@ -76,8 +85,8 @@ async def page(request: Request, template: str, *, status: int = 200, **context:
         "silent_since": parts.engine.silent_since,
     }
     shown = {**shared, **context}
-    shown["form_token"] = masked(shown["form_token"])
-    return answer(request, environment().get_template(template).render(shown), status)
+    shown["form_token"] = masked(shown.get("form_token", ""))
+    return environment().get_template(template).render(shown)
 
 
 def said(parts: Parts, session: Session | None) -> str | None:

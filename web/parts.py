@@ -33,6 +33,7 @@ from protocol_specs.rota_file import RotaFile
 from settings import Settings
 from web.engine import Engine
 from web.fresh import Fresh
+from web.lately import Lately
 from web.pulse import Pulse
 from web.shelf import Shelf
 
@@ -61,6 +62,7 @@ class Parts:
     drafts: Drafts
     reach: Reach
     fresh: Fresh
+    lately: Lately
     pulse: Pulse
     clients: Clients
     numbers: Numbers
@@ -102,6 +104,7 @@ async def opened(settings: Settings, clock: Clock = utc_now) -> AsyncGenerator[P
             drafts=Drafts(database, seal),
             reach=Reach(database, seal),
             fresh=Fresh(),
+            lately=Lately(),
             pulse=Pulse(owing),
             clients=Clients(database, seal),
             numbers=Numbers(database),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import quote, urlsplit
@@ -16,7 +17,9 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from practice.accounts import Attempt
 from practice.sessions import LONGEST, Session
 from protocol.local_time import show_span
+from protocol.words import plain
 from web.errors import SignInNeeded
+from web.forms import FACT
 from web.guard import FORM_TOKEN, MOST_FIELDS, Anybody, May, Visit, check_form_token, cookie_name, session_of
 from web.pages import page
 from web.parts import Parts
@@ -28,6 +31,8 @@ Own = Annotated[Visit, Depends(May("self"))]
 WRONG = "The name or the password is wrong."
 WRONG_CODE = "The code is wrong or was used before. Wait for the next one."
 _KEPT: TypeAdapter[dict[str, list[str]]] = TypeAdapter(dict[str, list[str]], config=ConfigDict(strict=True))
+CARRIED = frozenset({FORM_TOKEN, "key", "revision", "draft", "back", "step", "decision"})
+"""Fields that nobody typed."""
 LONGEST_KEPT = 400_000
 """Characters of a form that waits for a sign-in."""
 
@@ -85,6 +90,7 @@ async def lock(request: Request, visit: Own) -> Response:
     """Lock the screen: the session stays, the password is asked for."""
     assert visit.session is not None
     await visit.parts.sessions.lock(visit.session, visit.parts.clock())
+    visit.parts.lately.forget(visit.session.token_hash)
     form = await request.form(max_files=0, max_fields=MOST_FIELDS)
     return RedirectResponse(f"/sign-in?to={quote(local(str(form.get('to', '/'))))}", 303)
 
@@ -94,6 +100,7 @@ async def sign_out(visit: Own) -> Response:
     """End the session."""
     assert visit.session is not None
     await visit.parts.sessions.end(visit.session, visit.parts.clock())
+    visit.parts.lately.forget(visit.session.token_hash)
     answer = RedirectResponse("/sign-in", 303)
     answer.delete_cookie(cookie_name(visit.parts))
     answer.headers["Clear-Site-Data"] = '"cache", "storage"'
@@ -141,7 +148,11 @@ async def go_on(request: Request, form: FormData, session: Session | None) -> Re
         return JSONResponse({"missing": "", "form_token": _token(session)})
     kept, resume = str(form.get("kept", "")), local(str(form.get("resume", "")))
     if kept and resume != "/" and len(kept) <= LONGEST_KEPT:
-        return await page(request, "resume.html", fields=fields_of(kept), resume=resume, form_token=_token(session))
+        fields = fields_of(kept)
+        return await page(
+            request, "resume.html", fields=fields, told=told_of(fields), resume=resume, back=back_of(resume),
+            form_token=_token(session),
+        )  # fmt: skip
     return RedirectResponse(local(str(form.get("to", "/"))), 303)
 
 
@@ -161,6 +172,20 @@ def fields_of(kept: str) -> list[tuple[str, str]]:
     except ValidationError:
         return []
     return [(name, value) for name, values in fields.items() for value in values]
+
+
+def told_of(fields: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """What somebody typed, for them to look at: without what the form carries along."""
+    return [
+        (plain(name.removeprefix(FACT)).capitalize(), value)
+        for name, value in fields
+        if value and name not in CARRIED and not name.endswith("password")
+    ]
+
+
+def back_of(resume: str) -> str:
+    """The page where a form stands."""
+    return "/".join(resume.split("/")[:3]) if resume.startswith("/episodes/") else resume
 
 
 def local(address: str) -> str:
