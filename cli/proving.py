@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,7 +41,7 @@ def prove(
     document = read_file(find_protocol(spec, settings().protocols))
     protocol = document.validate(ProtocolSpec)
     began = time.monotonic()
-    proof = prove_spec(protocol, _progress if sys.stderr.isatty() else None)
+    proof = prove_spec(protocol, _progress if sys.stderr.isatty() else None, datetime.now(UTC).date())
     seconds = time.monotonic() - began
     saved = save(proof.counterexamples, out) if out is not None else []
     if as_json:
@@ -100,6 +101,9 @@ def _paging(spec: ProtocolSpec, proof: Proof) -> None:
     if proof.paging:
         say("\nAt worst, after the risk rises, if nobody acknowledges:")
     for one in proof.paging:
+        if one.paged is None or one.last_rung is None:
+            say(f"  {one.level}: nobody is surely paged because of it")
+            continue
         paged = "at once" if one.paged == 0 else f"after {one.paged // MINUTE} min"
         title = spec.obligations[one.by].title
         role = spec.roles[one.role].title if one.role in spec.roles else one.role

@@ -111,7 +111,7 @@ class Moves:
         for name in dict.fromkeys(one.obligation for one in episode.obligations.values()):
             if self.spec.obligations[name].waived_by:
                 yield Move("waive", name)
-        yield Move("close_episode")
+        yield from (Move("close_episode", name) for name in self.spec.closing.outcomes)
         if any(not one.missed for one in episode.obligations.values()):
             yield from (Move("near"), Move("due"))
 
@@ -201,7 +201,7 @@ class Moves:
                 roles = spec.obligations[name].waived_by
                 return self._command(c.Waive, now, roles, obligation_id=owed.obligation_id, reason="r")
             case "close_episode":
-                return self._command(c.CloseEpisode, now, spec.closing.roles, outcome="end", reason="r")
+                return self._command(c.CloseEpisode, now, spec.closing.roles, outcome=name, reason="r")
             case _:
                 return self._command(c.DeclareEmergency, now)
 
@@ -246,6 +246,7 @@ class Moves:
         guards += [stage.leave_when for stage in spec.stages.values()]
         guards += [one.when for stage in spec.stages.values() for one in stage.steps]
         guards += [one.act.when for one in spec.refusals.values()]
+        guards += [one.when for one in spec.closing.requires.values()]
         for owed in spec.obligations.values():
             guards += [part.when for part in (*owed.opens, *owed.met_by)] + [owed.waived_when]
         guards += [item.asked_when for one in spec.instruments.values() for item in one.items]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 
 from proof.claims import ladders, owed, tables, ways
 from proof.claims.common import Ground
-from proof.verdicts import Claim, Doubt, Proof
+from proof.claims.paging import paging
+from proof.verdicts import Claim, Doubt, Paging, Proof
 from protocol.check import check
 from protocol.program import program
 from protocol.spec import ProtocolSpec
@@ -17,18 +19,25 @@ Told = Callable[[Claim], None]
 KINDS = (tables.claims, ways.claims, ladders.claims, owed.claims)
 
 
-def prove(spec: ProtocolSpec, told: Told | None = None) -> Proof:
-    """Prove a protocol. What can't be used at all is not explored: then the only claim is that it can, refuted."""
+FIRST_DAY = date(2026, 1, 1)
+
+
+def prove(spec: ProtocolSpec, told: Told | None = None, first_day: date = FIRST_DAY) -> Proof:
+    """Prove a protocol. What can't be used at all is not explored: then the only claim is that it can, refuted.
+
+    Times until a page are the worst of the two years from `first_day` (local) on.
+    """
     found: list[Claim] = []
     first = usable(spec)
     _tell(first, found, told)
+    times: tuple[Paging, ...] = ()
     if first.verdict == "proved":
         ground = Ground(program(spec))
         for kind in KINDS:
             for claim in kind(ground):
                 _tell(claim, found, told)
-    paging = ladders.paging(program(spec)) if first.verdict == "proved" else ()
-    return Proof(spec.protocol, spec.version, spec.content_hash, tuple(found), paging)
+        times = paging(ground, first_day)
+    return Proof(spec.protocol, spec.version, spec.content_hash, tuple(found), times)
 
 
 def _tell(claim: Claim, found: list[Claim], told: Told | None) -> None:

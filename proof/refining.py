@@ -39,6 +39,9 @@ class _Refining:
         if move.what in ("advance", "go_back"):
             self._way(move.name)
             self.stage = move.name
+        elif move.what == "close_episode":
+            self.interest = replace(self.interest, ending=True)
+            self._guards(one.when for one in self.spec.closing.requires.values())
         elif move.what == "waive":
             self._guards([self.spec.obligations[move.name].waived_when])
         elif move.what == "declare_emergency":

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from proof.ending import close
 from proof.moves import Move
 from proof.pilot import Lost, Pilot
 from proof.slices import ENDS, IF, OPENS, RISES, Slice
@@ -79,8 +80,14 @@ class _Retelling:
                 return pilot.act(walk, "record_crisis_type", crisis_type=name)
             case "waive":
                 return pilot.owing.waive(walk, name)
+            case "close_episode":
+                return pilot.first(close(pilot, walk, outcome) for outcome in self._outcomes(name))
             case _:
                 return None
+
+    def _outcomes(self, name: str) -> Iterable[str]:
+        outcomes = self.pilot.spec.closing.outcomes
+        return (name,) if name in outcomes else outcomes
 
     def _answers(self, walk: Walk, move: Move) -> Walk | None:
         for coin, side in move.answers.items():

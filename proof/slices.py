@@ -37,6 +37,8 @@ class Interest:
     """What leads from stage to stage is kept as written: leaving conditions, refusals, places of steps."""
     blurred: bool = False
     """Duties may open at any moment, whatever their triggers say."""
+    ending: bool = False
+    """What closing an episode requires is kept as written, for each way of ending."""
 
 
 @dataclass
@@ -129,12 +131,29 @@ class _Cutter:
             "obligations": duties,
             "notices": {},
             "refusals": refusals,
-            "closing": Closing(roles=spec.closing.roles, outcomes={"end": Outcome(title="End")}, requires={}),
+            "closing": self._closing(),
             "properties": {},
         }
         fields["facts"] = {**self.facts, **dict.fromkeys((*self.pulses, *self.steady), COIN)}
         reduced = ProtocolSpec.model_construct(**fields)
         return Slice(reduced, self.interest, self.pulses, self.steady, self.stands, stage_matters)
+
+    def _closing(self) -> Closing:
+        """Closing requires nothing here, or what it requires without its unknown parts."""
+        closing = self.spec.closing
+        if not self.interest.ending:
+            return Closing(roles=closing.roles, outcomes={"end": Outcome(title="End")}, requires={})
+        weaker = {name: self._if_known(one.when) for name, one in closing.requires.items()}
+        requires = {
+            name: closing.requires[name].model_copy(update={"when": when})
+            for name, when in weaker.items()
+            if when is not None
+        }
+        outcomes = {
+            name: one.model_copy(update={"requires": tuple(each for each in one.requires if each in requires)})
+            for name, one in closing.outcomes.items()
+        }
+        return closing.model_copy(update={"outcomes": outcomes, "requires": requires})
 
     def _tables(self) -> dict[str, Any]:
         """Tables that can be read because all is kept that they read."""

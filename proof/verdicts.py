@@ -40,14 +40,14 @@ class Claim:
 
 @dataclass(frozen=True)
 class Paging:
-    """How long it takes at worst, from a rise of the risk to this level. Seconds."""
+    """How long it takes at worst, from a rise of the risk to this level. Seconds; None where nobody is surely paged."""
 
     level: str
-    paged: int
-    by: str
+    paged: int | None = None
+    by: str = ""
     """The obligation that pages first."""
-    last_rung: int
-    role: str
+    last_rung: int | None = None
+    role: str = ""
     """Who the last rung of that obligation is."""
 
 

@@ -253,7 +253,7 @@ class Property(Element):
 
     title: Sentence
     never: Guard | None = None
-    """This never holds in an open episode."""
+    """This never holds in an open episode; where it names a closed stage, nor in one that has closed."""
     always: Guard | None = None
     """Whenever this holds …"""
     within: Elapsed | None = None

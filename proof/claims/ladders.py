@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
-from zoneinfo import ZoneInfo
+from datetime import date, time
 
 from proof.claims.common import Ground
 from proof.explore import START
 from proof.moves import Move, Moves
 from proof.slices import OPENS, Interest, cut
-from proof.verdicts import Claim, Doubt, Paging, settled
+from proof.verdicts import Claim, Doubt, settled
 from protocol import events as e
-from protocol.clocks import due_at
-from protocol.conditions import evaluate
 from protocol.decide import decide
-from protocol.duties import DueTable, Ladder, Obligation, Trigger
 from protocol.elements import elapsed_seconds
 from protocol.episode import next_deadline
 from protocol.findings import Finding
 from protocol.program import Program
 from protocol.program import program as program_of
-from protocol.spec import LEVELS, RANK, ProtocolSpec
-from protocol.vocabulary import accepted
+from protocol.spec import ProtocolSpec
 
 YEARS = 2
 """How far ahead days are tried for clocks that stop at night, on weekends and holidays, and jump in spring and fall."""
@@ -119,92 +113,3 @@ class _Climb:
         assert step.episode is not None
         self.episode = step.episode
         return self.next_page()
-
-
-# How long it takes
-
-
-def paging(program: Program) -> tuple[Paging, ...]:
-    """For each level above the first: the obligation that pages soonest after a rise to it, at worst."""
-    spec = program.spec
-    found: list[Paging] = []
-    for level in LEVELS[1:]:
-        opened = [name for name, one in spec.obligations.items() if _opens_at(program, level, one)]
-        timed = sorted(_times(spec, name, level) for name in opened)
-        if timed:
-            paged, last, name = timed[0]
-            role = spec.ladders[spec.obligations[name].ladder].rungs[-1].page
-            found.append(Paging(level, paged, name, last, role))
-    return tuple(found)
-
-
-def _opens_at(program: Program, level: str, owed: Obligation) -> bool:
-    return any(_surely(program, level, trigger) for trigger in owed.opens)
-
-
-def _surely(program: Program, level: str, trigger: Trigger) -> bool:
-    """Whether a rise to the level opens it whatever else is known."""
-    spec = program.spec
-    enters = RANK[level] >= RANK[spec.emergency.at] and trigger.entered == spec.emergency.stage
-    if not (trigger.event == "risk_raised" or enters or not trigger.happenings()):
-        return False
-    names = program.readers.bases(trigger.when)
-    if not names <= {"risk", "peak_risk"}:
-        return False
-    if trigger.when is None:
-        return True
-    domains = program.readers.domains
-    return evaluate(trigger.when.condition, lambda test: level in accepted(test, domains[test.name])) is True
-
-
-def _times(spec: ProtocolSpec, name: str, level: str) -> tuple[int, int, str]:
-    """Seconds at worst until the first page and until the last rung, if nobody acknowledges."""
-    owed = spec.obligations[name]
-    ladder = spec.ladders[owed.ladder]
-    first = _first_page(spec, owed, ladder, level)
-    return first, first + sum(elapsed_seconds(rung.wait) for rung in ladder.rungs[:-1]), name
-
-
-def _first_page(spec: ProtocolSpec, owed: Obligation, ladder: Ladder, level: str) -> int:
-    if ladder.starts == "at_opening":
-        return 0
-    due = max(_worst(spec, duration) for duration in _durations(owed, level))
-    return max(0, due - elapsed_seconds(ladder.lead)) if ladder.lead is not None else due
-
-
-def _durations(owed: Obligation, level: str) -> tuple[str, ...]:
-    if isinstance(owed.due, DueTable) and owed.due.by in ("risk", "peak_risk"):
-        chosen = owed.due.values.get(level, owed.due.otherwise)
-        return (chosen,) if chosen is not None else owed.durations()
-    return owed.durations()
-
-
-def _worst(spec: ProtocolSpec, duration: str) -> int:
-    if duration[-1] in "smh":
-        return elapsed_seconds(duration)
-    return _worst_day(spec.content_hash, duration, _Days(spec))
-
-
-class _Days:
-    """A protocol's calendar as an argument that is remembered by its content hash alone."""
-
-    def __init__(self, spec: ProtocolSpec) -> None:
-        self.spec = spec
-
-    def __hash__(self) -> int:
-        return 0
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Days)
-
-
-@lru_cache(maxsize=512)
-def _worst_day(_hash: str, duration: str, days: _Days) -> int:
-    """The longest that it takes on any day of the coming years, clock changes and holidays included."""
-    zone, worst = ZoneInfo(days.spec.time_zone), 0
-    for number in range(YEARS * 366):
-        for clock in CLOCK_TIMES:
-            start = datetime.combine(FIRST_DAY + timedelta(days=number), clock, zone).astimezone(UTC)
-            due = due_at(duration, start, zone, days.spec.calendar)
-            worst = max(worst, int((due - start).total_seconds()))
-    return worst

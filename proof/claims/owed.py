@@ -22,6 +22,8 @@ from protocol.program import Program
 from protocol.promises import promise
 from protocol.spec import RANK, Property, ProtocolSpec
 
+VACUOUS = "Its condition never comes about, so it says nothing: look at it again."
+"""Of an `always` that is true because it is never asked."""
 MOST_DONE = 40
 """Things that people do in one stage until nothing is owed any more."""
 
@@ -315,16 +317,27 @@ def _authored(ground: Ground, name: str, stated: Property) -> Claim:
     assert guard is not None
     names = read_by(ground.program, guard)
     key, read = f"properties.{name}", ", ".join(sorted(names)) or "the episode"
-    if stated.never is not None and (cases := impossible(ground.program, guard, names)):
+    if cases := impossible(ground.program, guard, names):
         how = f"All {cases} combinations of {read}: it holds in none, however they come about."
-        return Claim(key, stated.title, "proved", how, cases)
+        return Claim(key, stated.title, "proved", how + ("" if stated.never is not None else f" {VACUOUS}"), cases)
     effort = Effort()
     duties = (*stated.owed, *(one.removeprefix("obligation.") for one in names if one.startswith("obligation.")))
 
+    came = False
+
     def watching(cut: Slice, program: Program) -> Watch:
+        nonlocal came
         cut.extra.append(guard)
-        kept = promise(program.readers, stated)
-        return lambda _, step: step.episode is not None and not kept(step.episode, step.now)
+        kept, holds, came = promise(program.readers, stated), program.readers.predicate(guard), False
+
+        def watch(_: Episode | None, step: MacroStep) -> bool:
+            nonlocal came
+            if step.episode is None:
+                return False
+            came = came or holds(step.episode)
+            return not kept(step.episode, step.now)
+
+        return watch
 
     kept = promise(ground.program.readers, stated)
     interest = Interest(names, tuple(dict.fromkeys(duties)))
@@ -333,6 +346,7 @@ def _authored(ground: Ground, name: str, stated: Property) -> Claim:
     doubts = () if answer.proved else (_unkept(name, stated.title, answer.walk),)
     owed = f" with {listed(stated.owed)}" if stated.owed else ""
     how = f"Every configuration of {read}{owed}.{limits(effort)}"
+    how += f" {VACUOUS}" if answer.proved and stated.always is not None and not came else ""
     return Claim(key, stated.title, settled(doubts), how, effort.configurations, effort.steps, doubts)
 
 

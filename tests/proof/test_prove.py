@@ -71,5 +71,5 @@ def test_each_claim_is_told_as_soon_as_it_is_settled() -> None:
 def test_the_worst_case_until_somebody_is_paged() -> None:
     paging = {one.level: one for one in prove(minimal()).paging}
     assert (paging["imminent"].paged, paging["imminent"].last_rung) == (0, 120)
-    assert (paging["high"].by, paging["high"].paged) == ("care_decision", 22 * 3600)
-    assert "low" not in paging, "nothing opens because of a rise to low"
+    assert paging["high"].paged is None, "care is decided once, after the first rise of the peak"
+    assert "low" not in paging, "no rule raises the risk to low"
