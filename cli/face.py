@@ -15,6 +15,7 @@ from protocol.episode import Episode, OpenObligation
 from protocol.facts import describe
 from protocol.local_time import show_span, show_time
 from protocol.program import Program
+from protocol.script import spoken
 from protocol.spec import RANK
 from protocol.words import Words, cited, person
 from rehearsal.expectations import COUNTY
@@ -122,7 +123,7 @@ def face_of(program: Program, episode: Episode, directory: Directory, now: datet
         duties=tuple(duties_of(words, episode, now)),
         todo=() if episode.closed_at else tuple(_todo(program, episode)),
         next_stages=spec.stages[episode.stage].next,
-        script=spec.emergency.script,
+        script=spoken(spec, episode.facts),
         resources=look_up(directory, place, now.astimezone(words.zone).date(), life_in_danger=in_danger),
     )
 

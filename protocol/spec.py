@@ -136,7 +136,7 @@ class Emergency(Element):
     at: Level = "imminent"
     """The level that opens the emergency stage by itself, and to which declaring an emergency raises the risk."""
     script: Annotated[tuple[Sentence, ...], Listed, Field(min_length=1)]
-    """What to say to the emergency service, line by line."""
+    """What to say to the emergency service, line by line. `{present_address}` stands for what is recorded of a fact."""
 
 
 class Option(Element):

@@ -10,10 +10,10 @@ from starlette.responses import Response
 
 from practice.drafts import Draft
 from protocol.local_time import show_clock
-from web import face, timeline
+from web import face, rescue, timeline
 from web.access import authorize
 from web.face import Look
-from web.forms import Fields, step_form
+from web.forms import FACT, Fields, step_form
 from web.guard import Visit
 from web.pages import fresh_key, page
 from web.people import names_of
@@ -51,8 +51,15 @@ async def shown(
     rows = await timeline.rows_of(parts, episode.episode_id, episode.revision)
     drafts = await parts.drafts.under(visit.actor.account_id, episode.episode_id)
     acts = authorize(visit.actor, "episode.act", visit.target) and episode.closed_at is None
-    current = face.current_step(look, (attempt.step if attempt else "") or step)
-    form, saved = _form(look, current, attempt, drafts)
+    asked = (attempt.step if attempt else "") or step
+    stations = (
+        rescue.stations(look, _typed_steps(attempt, drafts), rows, asked, _errors(attempt)) if look.in_danger else []
+    )
+    current = face.current_step(look, asked)
+    if attempt is not None and attempt.step in {one["step"] for one in stations}:
+        for one in attempt.problems:
+            one["field"] = one["field"] and f"{attempt.step}-{one['field']}"
+    form, saved = _form(look, current if current not in {one["step"] for one in stations} else "", attempt, drafts)
     return await page(
         request,
         "episode.html",
@@ -71,7 +78,8 @@ async def shown(
         banner=face.banner(look),
         stages=face.stepper(look),
         duties=face.duties(look),
-        emergency=face.emergency(look),
+        emergency=rescue.emergency(look),
+        stations=stations,
         to_do=face.to_do(look),
         any_time=face.any_time(look),
         decisions=face.decisions(look),
@@ -101,13 +109,27 @@ def _form(look: Look, step: str, attempt: Attempt | None, drafts: dict[str, Draf
     draft = drafts.get(f"complete-step/{step}")
     sent = attempt is not None and attempt.act == "complete-step"
     typed = attempt.fields if attempt is not None and sent else draft.fields if draft is not None else {}
-    errors = (
-        {one["field"].removeprefix("fact."): one["text"] for one in attempt.problems if one["field"]} if attempt else {}
-    )
     saved = ""
     if draft is not None and not sent:
         saved = f"Saved {show_clock(draft.saved_at.replace(second=0, microsecond=0), look.seen.words.zone)}"
-    return step_form(program, episode, step, typed, errors), saved
+    return step_form(program, episode, step, typed, _errors(attempt)), saved
+
+
+def _errors(attempt: Attempt | None) -> dict[str, str]:
+    """What is wrong with an answer, by its fact."""
+    problems = attempt.problems if attempt is not None else []
+    return {one["field"].removeprefix(FACT): one["text"] for one in problems if one["field"]}
+
+
+def _typed_steps(attempt: Attempt | None, drafts: dict[str, Draft]) -> dict[str, Fields]:
+    """What was typed into steps and not taken, by step."""
+    own = "complete-step/"
+    typed: dict[str, Fields] = {
+        place.removeprefix(own): one.fields for place, one in drafts.items() if place.startswith(own)
+    }
+    if attempt is not None and attempt.act == "complete-step":
+        typed[attempt.step] = attempt.fields
+    return typed
 
 
 def _typed(attempt: Attempt | None, drafts: dict[str, Draft]) -> dict[str, dict[str, str]]:

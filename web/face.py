@@ -115,26 +115,6 @@ def duty(look: Look, owed: OpenObligation) -> dict[str, Any]:
     }
 
 
-def emergency(look: Look) -> dict[str, Any]:
-    """Whom to call for the present address, the address, and what to say. Nothing here calls anybody."""
-    episode, words = look.seen.episode, look.seen.words
-    place = episode.facts.get("present_address")
-    guidance = resources(look)
-    first, *rest = guidance.chain
-    return {
-        "number": first.resource.ways[0].number,
-        "service": first.resource.title,
-        "address": words.answer(place.value) if place is not None else "",
-        "county": guidance.title,
-        "script": look.seen.program.spec.emergency.script,
-        "chain": [listed(one) for one in (*rest, *guidance.others)],
-        "warnings": [
-            one.text for one in guidance.warnings if one.resource in (None, first.name) and one.code != "no_test_call"
-        ],
-        "untested": "no_test_call" in guidance.codes(),
-    }
-
-
 def resources(look: Look, *, life_in_danger: bool = True) -> Guidance:
     """Whom to call for the county of the present address."""
     county = look.seen.episode.facts.get(COUNTY)

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from protocol.directory import look_up
+from protocol.script import spoken
 from web.errors import NotThere
 from web.guard import Anybody, May, Visit
 from web.pages import page
@@ -37,7 +38,13 @@ async def paper(request: Request, visit: Annotated[Visit, Depends(Anybody())]) -
     guidance = look_up(directory, None, today, life_in_danger=True)
     lines = [(directory.counties[one.county].title, one) for one in directory.resources.values() if one.county]
     return await page(
-        request, "paper.html", spec=spec, guidance=guidance, lines=sorted(lines, key=lambda one: one[0]), today=today
+        request,
+        "paper.html",
+        spec=spec,
+        script=spoken(spec, {}),
+        guidance=guidance,
+        lines=sorted(lines, key=lambda one: one[0]),
+        today=today,
     )
 
 

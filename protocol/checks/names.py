@@ -9,6 +9,7 @@ from protocol.checks.ground import Ground, entries
 from protocol.duties import DueMoment, DueTable, Evidence, Obligation, Rung, Trigger
 from protocol.elements import Element, Fact, Instrument, Item, Row, Source, Table
 from protocol.findings import Finding, Path, did_you_mean
+from protocol.script import blanks
 from protocol.spec import (
     Closing,
     CrisisType,
@@ -100,6 +101,7 @@ def check_names(ground: Ground) -> Iterator[Finding]:
     yield from _options(ground)
     yield from _outcomes(ground)
     yield from _recorded_values(ground)
+    yield from _script(ground.spec)
     yield from _clashes(ground.spec)
 
 
@@ -184,6 +186,15 @@ def _outcomes(ground: Ground) -> Iterator[Finding]:
                 yield Finding(place, f"`{name}` is never `{value}`", did_you_mean(value, domain.values))
             elif not domain.may_be_unknown:
                 yield Finding(place, f"`{name}` is never unknown", "delete this line", "warning", about_key=True)
+
+
+def _script(spec: ProtocolSpec) -> Iterator[Finding]:
+    """What stands in braces in the words for the emergency service is a fact."""
+    for position, line in enumerate(spec.emergency.script):
+        for name in blanks(line):
+            if name not in spec.facts:
+                message = f"`{{{name}}}` is not a fact of this protocol"
+                yield Finding(("emergency", "script", position), message, did_you_mean(name, spec.facts))
 
 
 def _recorded_values(ground: Ground) -> Iterator[Finding]:

@@ -9,7 +9,8 @@
     const focused = document.activeElement?.getAttribute?.("href");
     for (const part of parts()) {
       const next = part.id && fresh.getElementById(part.id);
-      if (next && !part.contains(document.activeElement?.closest?.("form"))) {
+      const busy = part.querySelector("form[data-typed]") || part.contains(document.activeElement?.closest?.("form"));
+      if (next && !busy) {
         const open = new Set([...part.querySelectorAll("details[open] > summary")].map((one) => one.textContent));
         part.replaceChildren(...next.childNodes);
         for (const one of part.querySelectorAll("details > summary")) {
@@ -23,6 +24,7 @@
     const note = document.getElementById("changed");
     if (note) note.hidden = false;
   };
+  document.addEventListener("input", (event) => event.target.closest?.("form")?.setAttribute("data-typed", ""));
   const told = document.querySelector("[data-live]")?.dataset;
   const place = told?.live;
   if (!place || !window.EventSource) return;

@@ -1,0 +1,30 @@
+"""What is read aloud to the emergency service: lines in which `{fact}` stands for what is recorded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from protocol.episode import Known
+from protocol.spec import ProtocolSpec
+from protocol.words import Words
+
+BLANK = re.compile(r"\{([^{}]*)\}")
+
+
+def blanks(line: str) -> tuple[str, ...]:
+    """The facts that a line names, in their order."""
+    return tuple(BLANK.findall(line))
+
+
+def spoken(spec: ProtocolSpec, facts: Mapping[str, Known]) -> tuple[str, ...]:
+    """The lines with what is known filled in; what is not known stands there as what is to be asked."""
+    words = Words(spec)
+
+    def said(name: str) -> str:
+        known = facts.get(name)
+        if known is not None and known.value not in ("refused", ""):
+            return words.answer(known.value)
+        return f"({spec.facts[name].ask.rstrip('?.:')})"
+
+    return tuple(BLANK.sub(lambda found: said(found[1]), line) for line in spec.emergency.script)
