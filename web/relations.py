@@ -9,6 +9,7 @@ from protocol.rota import Rota, present_for, resolve
 from protocol.summary import EpisodeSummary
 from web.access import NOWHERE, Actor, Relation, Target
 from web.parts import Parts
+from workflows.client import EpisodeError
 
 
 async def relation_to(parts: Parts, actor: Actor, place: Mapping[str, Any]) -> Target:
@@ -64,7 +65,19 @@ def standing(actor: Actor, summary: EpisodeSummary, rota: Rota, parts: Parts) ->
 
 
 async def _was_paged(parts: Parts, actor: Actor, summary: EpisodeSummary) -> bool:
-    """A page about something that is still owed reached this person, or it offers them the episode."""
+    """A page about something that is still owed reached this person, or asks them to take the episode over."""
     owed = {one.obligation_id for one in summary.obligations}
-    pages = await parts.queries.pages(summary.episode_id)
-    return any(page.obligation_id in owed and actor.account_id in page.recipients for page in pages)
+    pages = [page for page in await parts.queries.pages(summary.episode_id) if page.obligation_id in owed]
+    if any(actor.account_id in page.recipients for page in pages):
+        return True
+    offered = any(page.role == "addressee" for page in pages)
+    return offered and await _was_offered(parts, actor, summary.episode_id)
+
+
+async def _was_offered(parts: Parts, actor: Actor, episode_id: str) -> bool:
+    """The episode waits for this person to take it over, whether or not a page reached them."""
+    try:
+        episode = (await parts.engine.view(episode_id)).episode
+    except EpisodeError:
+        return False
+    return episode is not None and episode.handover is not None and episode.handover.to == actor.account_id
