@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from audit.access import Access, looked
+from audit.access import Access, Sought, looked
 from cli.books import Books, with_books
 from cli.output import USAGE, AsJson, Trouble, say, say_json, table
 
@@ -35,4 +35,4 @@ def access(
 
 async def _looked(books: Books, client: str | None, episode: str | None, by: str | None) -> tuple[Access, ...]:
     episode_id = None if episode is None else await books.find(episode)
-    return await looked(books.records, client, episode_id, by)
+    return await looked(books.records, Sought(client, episode_id, by))

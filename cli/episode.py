@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import uuid4
@@ -18,6 +18,7 @@ from cli import board
 from cli.configuration import settings
 from cli.desk import Desk, at_desk, utc_now
 from cli.face import Face, drawn, face_of
+from cli.looks import Looks
 from cli.opening import spec_to_open
 from cli.output import FOUND, AsJson, console, say, say_json
 from cli.shelf import find_owner, find_person, read_directory, read_rota
@@ -102,11 +103,20 @@ def list_episodes(
     as_json: AsJson = False,
 ) -> None:
     """List episodes, the next deadline first; say when the data are stale or the engine is down."""
+    which = Filter(open=None if everything else True, owner=owner, risk_at_least=risk)
+    _list(which, Looks("episode list"), limit, overdue=overdue, as_json=as_json)
+
+
+def _list(which: Filter, looks: Looks, limit: int = 100, *, overdue: bool = False, as_json: bool = False) -> None:
     now = utc_now()
-    which = Filter(
-        open=None if everything else True, owner=owner, risk_at_least=risk, overdue_at=now if overdue else None
-    )
-    found = at_desk(lambda desk: board.board_of(desk, which, limit, now))
+    wanted = replace(which, overdue_at=now if overdue else None)
+
+    async def work(desk: Desk) -> board.Board:
+        found = await board.board_of(desk, wanted, limit, now)
+        await looks.shows(desk, ((one.episode_id, one.client_ref) for one in found.episodes))
+        return found
+
+    found = at_desk(work)
     if as_json:
         say_json(asdict(found))
     else:
@@ -116,7 +126,7 @@ def list_episodes(
 @app.command()
 def show(reference: Reference, as_json: AsJson = False) -> None:
     """Show where an episode stands, what is owed, what to do next and whom to call."""
-    words, face, now = _look(reference)
+    words, face, now = _look(reference, Looks("episode show"))
     if as_json:
         say_json(face)
     else:
@@ -136,17 +146,19 @@ def watch(
     if reference is None:
         _watch_board(every)
         return
+    looks = Looks("episode watch")
     with Live(console=console(), screen=True, auto_refresh=False) as live:
         while True:
-            words, face, now = _look(reference)
+            words, face, now = _look(reference, looks)
             live.update(drawn(face, words, now), refresh=True)
             time.sleep(every)
 
 
 def _watch_board(every: float) -> None:
+    looks = Looks("episode watch")
     while True:
         console().clear()
-        list_episodes()
+        _list(Filter(open=True), looks)
         time.sleep(every)
 
 
@@ -165,6 +177,7 @@ def _carry_out(ctx: typer.Context, order: Order, as_json: bool) -> None:
         episode = (await engine.view(episode_id)).episode
         if episode is None:
             raise EpisodeOverError(f"the opening of episode {episode_id} was refused")
+        await Looks("episode do").shows(desk, [(episode_id, episode.client_ref)], urgent=True)
         its = await desk.program_of(episode)
         rota, free = read_rota(settings()), order.command.__name__ not in LICENSED_ACTS
         _, role = find_person(rota, order.actor, order.role, its.spec, unlicensed=free)
@@ -179,7 +192,7 @@ def _carry_out(ctx: typer.Context, order: Order, as_json: bool) -> None:
 add_verbs(do_app, _carry_out)
 
 
-def _look(reference: str) -> tuple[Words, Face, datetime]:
+def _look(reference: str, looks: Looks) -> tuple[Words, Face, datetime]:
     now = utc_now()
 
     async def work(desk: Desk) -> tuple[Words, Face]:
@@ -187,6 +200,7 @@ def _look(reference: str) -> tuple[Words, Face, datetime]:
         episode = (await (await desk.engine()).view(episode_id)).episode
         if episode is None:
             raise EpisodeOverError(f"the opening of episode {episode_id} was refused")
+        await looks.shows(desk, [(episode_id, episode.client_ref)], urgent=True)
         its = await desk.program_of(episode)
         return Words(its.spec), face_of(its, episode, read_directory(settings()), now)
 

@@ -36,6 +36,14 @@ Action = Literal[
 """`public` needs nobody signed in; `self` is one's own account; the rest speaks for itself."""
 ACTIONS: tuple[Action, ...] = get_args(Action)
 
+ABOUT_CLIENTS: frozenset[Action] = frozenset(
+    {
+        *("queue.read", "episode.open", "episode.read", "episode.act", "episode.emergency", "board.read"),
+        *("client.list", "client.read", "client.write", "audit.read", "access.break_glass", "access.review"),
+    }
+)
+"""What shows something of clients, or may: such a route says what it reads."""
+
 Relation = Literal["own", "covered", "asked", "broke_glass", "none"]
 """`own`: my client or my episode. `covered`: of somebody I stand in for. `asked`: a hand-over or a page names me or
 my role on shift. `broke_glass`: opened in an emergency with a reason, reviewed afterwards."""

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Depends, Header, Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from audit.access import Access, record
 from audit.queries import Filter
 from practice.accounts import AccountError
 from protocol.commands import OpenEpisode
@@ -19,10 +18,11 @@ from protocol.episode import EPISODE
 from protocol.words import Words
 from web.acting import command_id_of, role_of
 from web.api_bodies import ACCOUNT, BODIES, COMMAND_BODY, EMERGENCY, OPENING, REASON, description, takes
-from web.api_commands import answer, as_problem, command_from, given, looked_at, sent
+from web.api_commands import answer, as_problem, command_from, given, sent
 from web.api_guard import SCHEME, Problem, body_of, call
 from web.errors import NotThere
 from web.guard import Anybody, Visit
+from web.looks import CRISIS, ITS_EPISODE, NOTHING, REPORT, SHOWN, look, note, shows
 from web.queue import mine_of
 from web.report import episode_id_of, usual
 from web.seen import see
@@ -63,26 +63,31 @@ async def me(visit: Annotated[Visit, call("self")]) -> JSONResponse:
 
 
 @router.get("/queue", **_SECURE)
-async def queue(visit: Annotated[Visit, call("queue.read")]) -> JSONResponse:
+async def queue(visit: Annotated[Visit, call("queue.read", SHOWN)]) -> JSONResponse:
     """What the person owes, and what pages have asked of them; by deadline."""
     mine = await mine_of(visit.parts, visit.actor)
+    await shows(visit, ((one.episode_id, one.client_ref) for one in (*mine.owed, *mine.asked)))
     return given({"owed": [asdict(one) for one in mine.owed], "asked": [asdict(one) for one in mine.asked]})
 
 
 @router.get("/episodes", **_SECURE)
 async def episodes(
-    visit: Annotated[Visit, call("board.read")],
+    visit: Annotated[Visit, call("board.read", SHOWN)],
     owner: Annotated[str | None, Query(max_length=64)] = None,
     everything: bool = False,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
 ) -> JSONResponse:
     """Episodes by next deadline; open ones, or all."""
     which = Filter(open=None if everything else True, owner=owner)
-    return given([asdict(one) for one in await visit.parts.queries.list_episodes(which, limit)])
+    found = await visit.parts.queries.list_episodes(which, limit)
+    await shows(visit, ((one.episode_id, one.client_ref) for one in found))
+    return given([asdict(one) for one in found])
 
 
 @router.post("/episodes", status_code=201, openapi_extra=takes("OpeningBody"), **_SECURE)
-async def open_episode(request: Request, visit: Annotated[Visit, call("episode.open")], key: Key) -> JSONResponse:
+async def open_episode(
+    request: Request, visit: Annotated[Visit, call("episode.open", REPORT)], key: Key
+) -> JSONResponse:
     """Report a crisis. A client's open episode is named instead, unless another one is really meant."""
     body, parts, now = await body_of(request, OPENING), visit.parts, visit.parts.clock()
     spec = await usual(parts, body.protocol or "")
@@ -91,6 +96,7 @@ async def open_episode(request: Request, visit: Annotated[Visit, call("episode.o
     episode_id = episode_id_of(visit.actor, key)
     there = [one for one in await parts.owing.open_of_client(body.client_ref) if one != episode_id]
     if there and not body.another and not body.drill:
+        await shows(visit, ((one, body.client_ref) for one in there))
         remedy = "Go on there, or send it again with another: true."
         raise Problem(409, "The client has an open episode", remedy, code="open_episode", episodes=there)
     role = role_of(visit.actor, await parts.rota.current(), spec)
@@ -118,9 +124,9 @@ async def open_episode(request: Request, visit: Annotated[Visit, call("episode.o
 
 
 @router.get("/episodes/{episode_id}", **_SECURE)
-async def episode(visit: Annotated[Visit, call("episode.read")], episode_id: EpisodeId) -> JSONResponse:
+async def episode(visit: Annotated[Visit, call("episode.read", CRISIS)], episode_id: EpisodeId) -> JSONResponse:
     """The episode as it is now; its revision is the ETag."""
-    seen = await looked_at(visit, episode_id)
+    seen = await see(visit.parts, episode_id)
     told = {
         "episode": EPISODE.dump_python(seen.episode, mode="json"),
         "missing_steps": seen.program.missing_steps(seen.episode),
@@ -133,13 +139,13 @@ async def episode(visit: Annotated[Visit, call("episode.read")], episode_id: Epi
 
 @router.get("/episodes/{episode_id}/trail", **_SECURE)
 async def trail(
-    visit: Annotated[Visit, call("episode.read")],
+    visit: Annotated[Visit, call("episode.read", ITS_EPISODE)],
     episode_id: EpisodeId,
     after: Annotated[int, Query(ge=0, le=10**9)] = 0,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
 ) -> JSONResponse:
     """Entries of the trail in order, from the one after `after`."""
-    await looked_at(visit, episode_id)
+    await see(visit.parts, episode_id)
     rows = await visit.parts.queries.trail_rows(episode_id, after, limit)
     shown = ("sequence", "occurred_at", "recorded_at", "actor", "role", "command_id", "kind", "payload", "hash")
     return given([{name: getattr(row, name) for name in shown} for row in rows])
@@ -148,7 +154,7 @@ async def trail(
 @router.post("/episodes/{episode_id}/commands", openapi_extra=takes("CommandBody"), **_SECURE)
 async def command(
     request: Request,
-    visit: Annotated[Visit, call("episode.act")],
+    visit: Annotated[Visit, call("episode.act", CRISIS)],
     episode_id: EpisodeId,
     key: Key,
     if_match: Revision = None,
@@ -162,7 +168,7 @@ async def command(
 
 @router.post("/episodes/{episode_id}/preview", openapi_extra=takes("CommandBody"), **_SECURE)
 async def preview(
-    request: Request, visit: Annotated[Visit, call("episode.act")], episode_id: EpisodeId
+    request: Request, visit: Annotated[Visit, call("episode.act", CRISIS)], episode_id: EpisodeId
 ) -> JSONResponse:
     """What a command would bring about, by the function that decides it. Nothing is sent."""
     body = await body_of(request, COMMAND_BODY)
@@ -175,7 +181,7 @@ async def preview(
 
 @router.post("/episodes/{episode_id}/emergency", openapi_extra=takes("EmergencyBody"), **_SECURE)
 async def emergency(
-    request: Request, visit: Annotated[Visit, call("episode.emergency")], episode_id: EpisodeId, key: Key
+    request: Request, visit: Annotated[Visit, call("episode.emergency", CRISIS)], episode_id: EpisodeId, key: Key
 ) -> JSONResponse:
     """Take the emergency path; never a conflict."""
     body = await body_of(request, EMERGENCY)
@@ -212,28 +218,29 @@ async def resources(
 
 
 @router.get("/openings", **_SECURE)
-async def openings(visit: Annotated[Visit, call("access.review")], everything: bool = False) -> JSONResponse:
+async def openings(visit: Annotated[Visit, call("access.review", SHOWN)], everything: bool = False) -> JSONResponse:
     """Emergency openings that wait for a review, or all."""
-    return given([asdict(one) for one in await visit.parts.reach.openings(unreviewed=not everything)])
+    found = await visit.parts.reach.openings(unreviewed=not everything)
+    await shows(visit, (("", one.client_ref) for one in found))
+    return given([asdict(one) for one in found])
 
 
 @router.post("/openings/new/{episode_id}", status_code=201, openapi_extra=takes("ReasonBody"), **_SECURE)
 async def break_glass(
-    request: Request, visit: Annotated[Visit, call("access.break_glass")], episode_id: EpisodeId
+    request: Request, visit: Annotated[Visit, call("access.break_glass", REPORT)], episode_id: EpisodeId
 ) -> JSONResponse:
     """Open somebody else's client in an emergency; it is written down and reviewed."""
     reason, parts, now = (await body_of(request, REASON)).reason, visit.parts, visit.parts.clock()
     summary = await parts.queries.get_episode(episode_id)
     if summary is None:
         raise NotThere
-    look = Access(now, visit.actor.account_id, visit.actor.roles[0], "read", "emergency opening", episode_id)
-    await record(parts.database, look)
+    await note(visit, look(visit, episode_id, purpose="emergency opening"))
     access_id = await parts.reach.break_glass(visit.actor.account_id, summary.client_ref, reason, now)
     return JSONResponse({"access_id": access_id}, 201)
 
 
 @router.post("/openings/{access_id}/review", **_SECURE)
-async def review(visit: Annotated[Visit, call("access.review")], access_id: str) -> JSONResponse:
+async def review(visit: Annotated[Visit, call("access.review", NOTHING)], access_id: str) -> JSONResponse:
     """Note that one has looked at an opening that was not one's own."""
     if not await visit.parts.reach.review(access_id, visit.actor.account_id, visit.parts.clock()):
         raise NotThere

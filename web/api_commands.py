@@ -7,24 +7,16 @@ from typing import Any
 from pydantic_core import to_jsonable_python
 from starlette.responses import JSONResponse
 
-from audit.access import Access, record
 from protocol.commands import HumanCommand
 from protocol.engine import RECEIPT, Receipt
 from web.acting import COMMANDS, Malformed, command_id_of, command_of, role_of, wanted_roles
 from web.api_bodies import Said
 from web.api_guard import Problem
 from web.guard import Visit
-from web.seen import Seen, see
+from web.seen import Seen
 from workflows.client import EngineUnavailableError, EpisodeError
 
 KINDS = {command.__name__: command for command in COMMANDS.values()}
-
-
-async def looked_at(visit: Visit, episode_id: str) -> Seen:
-    """The episode; that it was looked at is written down first."""
-    look = Access(visit.parts.clock(), visit.actor.account_id, visit.actor.roles[0], "read", "api", episode_id)
-    await record(visit.parts.database, look)
-    return await see(visit.parts, episode_id)
 
 
 async def command_from(visit: Visit, seen: Seen, body: Said, key: str, if_match: str | None) -> HumanCommand:

@@ -16,7 +16,8 @@ from starlette.responses import JSONResponse
 from web.access import NOWHERE, Action, Actor, authorize
 from web.acting import said
 from web.errors import WebError
-from web.guard import May, Visit
+from web.guard import May
+from web.looks import Reads, Visit
 from web.parts import parts_of
 from web.relations import relation_to
 
@@ -62,12 +63,12 @@ class MayCall(May):
         if not authorize(actor, self.action, target):
             wanted = f"The token needs the scope {self.action}, and its person must be allowed to do this here."
             raise Problem(403, "Not allowed", wanted, code="not_allowed")
-        return Visit(parts, actor, None, target)
+        return await self.visit(request, actor, None, target)
 
 
-def call(action: Action) -> Any:
+def call(action: Action, reads: Reads | None = None) -> Any:
     """The dependency of a route of the API."""
-    return Depends(MayCall(action))
+    return Depends(MayCall(action, reads))
 
 
 async def body_of(request: Request, adapter: TypeAdapter[T]) -> T:

@@ -39,6 +39,7 @@ from web import (
     resources,
     rota,
     signing_in,
+    spooling,
     step_up,
 )
 from web.access import Actor, authorize
@@ -87,6 +88,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
         async with opened(settings, clock) as parts:
             app.state.parts = parts
             listening = [asyncio.create_task(parts.pulse.run()), asyncio.create_task(parts.engine.listen())]
+            listening.append(asyncio.create_task(spooling.run(parts)))
             try:
                 yield
             finally:

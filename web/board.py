@@ -19,6 +19,7 @@ from protocol.conditions import Guard, tests_in
 from protocol.spec import LEVELS, ProtocolSpec
 from web.access import authorize
 from web.guard import May, Visit
+from web.looks import SHOWN, shows
 from web.pages import page
 from web.parts import Parts
 from web.people import names_of
@@ -62,7 +63,7 @@ class Person:
 
 @router.get("/board")
 async def board(
-    request: Request, visit: Annotated[Visit, Depends(May("board.read"))], asked: Annotated[Asked, Depends()]
+    request: Request, visit: Annotated[Visit, Depends(May("board.read", SHOWN))], asked: Annotated[Asked, Depends()]
 ) -> Response:
     """The board; a script asks for it again when the stream says that something changed."""
     parts, now = visit.parts, visit.parts.clock()
@@ -75,6 +76,7 @@ async def board(
         names_of(parts),
     )
     waiting = await records.owed_of(signature_kinds(parts.shelf.open_now()))
+    await shows(visit, ((one.episode_id, one.client_ref) for one in (*rows, *climbing, *waiting)))
     known = await parts.clients.names(one.client_ref for one in (*rows, *climbing, *waiting))
     return await page(
         request,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from math import ceil
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -11,18 +12,21 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from audit import access
 from audit.queries import Filter
 from practice.clients import COLUMNS, Client, ClientFile, Consent, Contact, StaleClient, Unreadable, read_csv, read_file
 from web.access import authorize
 from web.errors import NotThere
 from web.guard import May, Visit
+from web.looks import ITS_CLIENT, NOTHING, SHOWN, shows
 from web.pages import fresh_key, page
 from web.people import names_of
 
 router = APIRouter(include_in_schema=False)
 
+Writer = Annotated[Visit, Depends(May("client.write", NOTHING))]
+Changer = Annotated[Visit, Depends(May("client.write", ITS_CLIENT))]
 Ref = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
+ROWS = 50
 SAID = {"saved": "Saved.", "added": "The client was added.", "imported": "All lines were imported."}
 CONSENTS = ("Telehealth", "Emergency contact", "Release to facilities", "Substance-use records (42 CFR Part 2)")
 ANSWERS = ({"value": "given", "label": "Given"}, {"value": "refused", "label": "Refused"},
@@ -32,19 +36,25 @@ ANSWERS = ({"value": "given", "label": "Given"}, {"value": "refused", "label": "
 @router.get("/clients")
 async def listed(
     request: Request,
-    visit: Annotated[Visit, Depends(May("client.list"))],
+    visit: Annotated[Visit, Depends(May("client.list", SHOWN))],
     find: Annotated[str, Query(max_length=80)] = "",
+    number: Annotated[int, Query(alias="page", ge=1, le=1_000)] = 1,
     said: Annotated[str, Query(max_length=20)] = "",
 ) -> Response:
     """My clients; those of the whole practice for whoever may see them."""
     everybody = authorize(visit.actor, "client.read")
     found = await visit.parts.clients.listed(None if everybody else visit.actor.account_id)
-    shown = [one for one in found if find.casefold() in one.file.name.casefold()]
+    fitting = [one for one in found if find.casefold() in one.file.name.casefold()]
+    shown = fitting[(number - 1) * ROWS :][:ROWS]
+    await shows(visit, (("", one.client_ref) for one in shown))
     running = await visit.parts.queries.list_episodes(Filter(open=True), limit=1_000)
     return await page(
         request,
         "clients.html",
         clients=shown,
+        number=number,
+        pages=ceil(len(fitting) / ROWS),
+        total=len(fitting),
         find=find,
         everybody=everybody,
         may_add=authorize(visit.actor, "client.write"),
@@ -54,13 +64,13 @@ async def listed(
 
 
 @router.get("/clients/new")
-async def new(request: Request, visit: Annotated[Visit, Depends(May("client.write"))]) -> Response:
+async def new(request: Request, visit: Writer) -> Response:
     """An empty form."""
     return await _form(request, visit, None, {}, {})
 
 
 @router.post("/clients/new")
-async def add(request: Request, visit: Annotated[Visit, Depends(May("client.write"))]) -> Response:
+async def add(request: Request, visit: Writer) -> Response:
     """Keep a new client."""
     form = await request.form()
     try:
@@ -73,13 +83,13 @@ async def add(request: Request, visit: Annotated[Visit, Depends(May("client.writ
 
 
 @router.get("/clients/import")
-async def import_form(request: Request, visit: Annotated[Visit, Depends(May("client.write"))]) -> Response:
+async def import_form(request: Request, visit: Writer) -> Response:
     """Where lines are pasted."""
     return await page(request, "clients_import.html", columns=COLUMNS, text="", problems=())
 
 
 @router.post("/clients/import")
-async def import_many(request: Request, visit: Annotated[Visit, Depends(May("client.write"))]) -> Response:
+async def import_many(request: Request, visit: Writer) -> Response:
     """Import all lines, or none and say why."""
     form = await request.form()
     text, key = str(form.get("text", "")), str(form.get("key", ""))
@@ -97,13 +107,11 @@ async def import_many(request: Request, visit: Annotated[Visit, Depends(May("cli
 async def show(
     request: Request,
     client_ref: Ref,
-    visit: Annotated[Visit, Depends(May("client.read"))],
+    visit: Annotated[Visit, Depends(May("client.read", ITS_CLIENT))],
     said: Annotated[str, Query(max_length=20)] = "",
 ) -> Response:
-    """One client. That somebody looked is written down first."""
+    """One client."""
     client, now = await _known(visit, client_ref), visit.parts.clock()
-    look = access.Access(now, visit.actor.account_id, visit.actor.roles[0], "read", client_ref=client_ref)
-    await access.record(visit.parts.database, look)
     return await page(
         request,
         "client.html",
@@ -117,16 +125,14 @@ async def show(
 
 
 @router.get("/clients/{client_ref}/change")
-async def change_form(
-    request: Request, client_ref: Ref, visit: Annotated[Visit, Depends(May("client.write"))]
-) -> Response:
+async def change_form(request: Request, client_ref: Ref, visit: Changer) -> Response:
     """The form with what is kept."""
     client = await _known(visit, client_ref)
     return await _form(request, visit, client, client.file.model_dump(mode="json"), {})
 
 
 @router.post("/clients/{client_ref}/change")
-async def change(request: Request, client_ref: Ref, visit: Annotated[Visit, Depends(May("client.write"))]) -> Response:
+async def change(request: Request, client_ref: Ref, visit: Changer) -> Response:
     """Keep what was changed; when somebody was faster, show both."""
     client, form = await _known(visit, client_ref), await request.form()
     try:

@@ -10,7 +10,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from audit.access import Access, record
 from protocol.commands import DeclareEmergency, HumanCommand
 from protocol.decide import decide
 from protocol.engine import Receipt
@@ -33,6 +32,7 @@ from web.episode_page import Attempt, shown
 from web.errors import NotDeclared, NotThere
 from web.forms import FACT, Fields, answers_of, fields_of
 from web.guard import FORM_TOKEN, MOST_FIELDS, May, Visit
+from web.looks import CRISIS, NOTHING
 from web.pages import fresh_key
 from web.records_away import records_away
 from web.report import at_hand
@@ -41,9 +41,10 @@ from web.signing_in import local
 from workflows.client import EpisodeError, EpisodeOverError, MalformedCommandError
 
 router = APIRouter(include_in_schema=False)
-Reader = Annotated[Visit, Depends(May("episode.read"))]
-Doer = Annotated[Visit, Depends(May("episode.act"))]
-Rescuer = Annotated[Visit, Depends(May("episode.emergency"))]
+Reader = Annotated[Visit, Depends(May("episode.read", CRISIS))]
+Doer = Annotated[Visit, Depends(May("episode.act", CRISIS))]
+Typer = Annotated[Visit, Depends(May("episode.act", NOTHING))]
+Rescuer = Annotated[Visit, Depends(May("episode.emergency", CRISIS))]
 
 HIDDEN = (FORM_TOKEN, "key", "revision", "back", "draft")
 MOST_SAID = 8
@@ -51,8 +52,7 @@ MOST_SAID = 8
 
 @router.get("/episodes/{episode_id}")
 async def episode_page(request: Request, visit: Reader, episode_id: str, step: str = "") -> Response:
-    """The page. That it was looked at is written down first."""
-    await noted(visit, episode_id)
+    """The page."""
     return await shown(request, visit, await see(visit.parts, episode_id), step=step)
 
 
@@ -128,7 +128,7 @@ async def preview(request: Request, visit: Doer, episode_id: str, act: str) -> R
 
 
 @router.post("/episodes/{episode_id}/draft")
-async def draft(request: Request, visit: Doer, episode_id: str) -> Response:
+async def draft(request: Request, visit: Typer, episode_id: str) -> Response:
     """Keep what was typed so far. Without scripts, back to the page."""
     fields = await form_of(request)
     place, now = first(fields, "draft")[:120], visit.parts.clock()
@@ -138,15 +138,6 @@ async def draft(request: Request, visit: Doer, episode_id: str) -> Response:
     if "application/json" in request.headers.get("accept", ""):
         return JSONResponse({"said": said})
     return RedirectResponse(f"/episodes/{episode_id}", 303)
-
-
-async def noted(visit: Visit, episode_id: str) -> None:
-    """Write into the access trail that somebody looks at an episode; once for a while of looking."""
-    who, now = visit.actor.account_id, visit.parts.clock()
-    if visit.parts.fresh.looks_again(who, episode_id, now):
-        return
-    purpose = {"broke_glass": "emergency opening", "none": "by role"}.get(visit.target.relation, "care")
-    await record(visit.parts.database, Access(now, who, visit.actor.roles[0], "read", purpose, episode_id))
 
 
 async def meant(visit: Visit, seen: Seen, attempt: Attempt) -> HumanCommand:

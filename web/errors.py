@@ -49,6 +49,14 @@ class NotThere(WebError):
     remedy = "Go back to your queue."
 
 
+class Unwritten(WebError):
+    """The access trail takes nothing now, so nothing of a client is shown."""
+
+    status = 503
+    title = "It can't be written down that you look"
+    remedy = "Nothing of a client is shown without that. Try again in a moment; an open episode's own page still opens."
+
+
 class NotDeclared(WebError):
     """An emergency that was not taken, told to somebody who may not see the episode."""
 

@@ -7,8 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 MOST = 2_000
+MOST_LOOKS = 100_000
 ONE_LOOK = timedelta(minutes=10)
 """A page that is opened again within this time is the same look."""
+
+
+Look = tuple[str, str, str, str]
+"""Person, view, episode, client."""
 
 
 class Fresh:
@@ -16,7 +21,7 @@ class Fresh:
 
     def __init__(self) -> None:
         self._opened: OrderedDict[str, str] = OrderedDict()
-        self._looks: OrderedDict[tuple[str, str], datetime] = OrderedDict()
+        self._looks: OrderedDict[Look, datetime] = OrderedDict()
         self._said: OrderedDict[str, list[str]] = OrderedDict()
 
     def note_opened(self, episode_id: str, account_id: str) -> None:
@@ -28,14 +33,19 @@ class Fresh:
         """Whether this person opened it here."""
         return self._opened.get(episode_id) == account_id
 
-    def looks_again(self, account_id: str, episode_id: str, now: datetime) -> bool:
-        """Whether this person looked at that episode a few minutes ago; notes that they do now."""
-        key, before = (account_id, episode_id), self._looks.get((account_id, episode_id))
-        if before is not None and now - before < ONE_LOOK:
-            return True
-        self._looks[key] = now
-        _trim(self._looks)
-        return False
+    def looks_again(self, look: Look, now: datetime, *, goes_on: bool = False) -> bool:
+        """Whether this look was written down a few minutes ago. `goes_on`: the page was open all the while."""
+        before = self._looks.get(look)
+        if before is None or now - before >= ONE_LOOK:
+            return False
+        if goes_on:
+            self._looks[look] = now
+        return True
+
+    def note_look(self, look: Look, now: datetime) -> None:
+        """It was written down."""
+        self._looks[look] = now
+        _trim(self._looks, MOST_LOOKS)
 
     def say(self, session: str, lines: list[str]) -> None:
         """Keep what the next page of this session is to say."""
@@ -47,6 +57,6 @@ class Fresh:
         return self._said.pop(session, [])
 
 
-def _trim(kept: OrderedDict[Any, Any]) -> None:
-    while len(kept) > MOST:
+def _trim(kept: OrderedDict[Any, Any], most: int = MOST) -> None:
+    while len(kept) > most:
         kept.popitem(last=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import cast
 
 from fastapi import APIRouter
@@ -14,8 +13,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import HTTPConnection, Request
 
 from practice.sessions import Session
-from web.access import NOWHERE, Action, Actor, Target, authorize
+from web.access import ABOUT_CLIENTS, NOWHERE, Action, Actor, Target, authorize
 from web.errors import Denied, FormTooOld, RecordsAway, SignInNeeded
+from web.looks import NOTHING, Reads, Visit, begin
 from web.masking import unmasked
 from web.parts import Parts, parts_of
 from web.relations import relation_to
@@ -29,27 +29,18 @@ WITHOUT_RECORDS: frozenset[Action] = frozenset({"public", "episode.emergency"})
 """What goes on while the records are away: nothing that shows anything or that an ended session could harm."""
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """A request that was let in."""
-
-    parts: Parts
-    actor: Actor
-    session: Session | None
-    """None when a token let it in."""
-    target: Target
-    records_away: bool = False
-    """Who it is was remembered; the records could not be asked."""
-
-
 class May:
-    """Lets a request in when its person may do the action; a dependency of every route."""
+    """Lets a request in when its person may do the action, and writes down what it shows of a client.
 
-    def __init__(self, action: Action) -> None:
+    A dependency of every route. `reads` must be said where clients are touched.
+    """
+
+    def __init__(self, action: Action, reads: Reads | None = None) -> None:
         self.action: Action = action
+        self.reads = reads
 
     async def __call__(self, request: Request) -> Visit:
-        """Raises SignInNeeded, FormTooOld, Denied, RecordsAway."""
+        """Raises SignInNeeded, FormTooOld, Denied, RecordsAway, Unwritten."""
         parts = parts_of(request)
         session = await session_of(request)
         away = records_are_away(request)
@@ -66,7 +57,18 @@ class May:
             target = await relation_to(parts, actor, request.path_params)
         if not authorize(actor, self.action, target):
             raise Denied
-        return Visit(parts, actor, session, target, away)
+        return await self.visit(request, actor, session, target, away=away)
+
+    async def visit(
+        self, request: Request, actor: Actor, session: Session | None, target: Target, *, away: bool = False
+    ) -> Visit:
+        """The visit of somebody who may; that they look is written down. Raises Unwritten."""
+        made = Visit(
+            *(parts_of(request), actor, session, target),
+            *(self.reads or NOTHING, request.scope["route"].path, "x-live" in request.headers, away),
+        )
+        await begin(made, request.path_params)
+        return made
 
 
 class Anybody(May):
@@ -123,17 +125,34 @@ async def check_form_token(request: Request, expected: str) -> None:
         raise FormTooOld
 
 
-def needs(route: APIRoute) -> Action | None:
-    """What a route needs; None when it does not say."""
+def guard_of(route: APIRoute) -> May | None:
+    """The guard of a route; None when it has none, or several."""
     calls = (cast(object, one.call) for one in route.dependant.dependencies)
-    found: list[Action] = [call.action for call in calls if isinstance(call, May)]
+    found = [call for call in calls if isinstance(call, May)]
     return found[0] if len(found) == 1 else None
 
 
+def needs(route: APIRoute) -> Action | None:
+    """What a route needs; None when it does not say."""
+    guard = guard_of(route)
+    return guard.action if guard is not None else None
+
+
+def touches_clients(route: APIRoute) -> bool:
+    """Whether a route may show something of a client, so that it must say what."""
+    return needs(route) in ABOUT_CLIENTS or any(f"{{{name}" in route.path for name in ("episode_id", "client_ref"))
+
+
 def routes_of(routers: Iterable[APIRouter]) -> list[APIRoute]:
-    """Every route of these routers. Raises RuntimeError for one that does not say, once, what it needs."""
+    """Every route of these routers.
+
+    Raises RuntimeError for one that does not say, once, what it needs; or that touches clients and not what it reads.
+    """
     routes = [route for router in routers for route in router.routes]
     for route in routes:
-        if not isinstance(route, APIRoute) or needs(route) is None:
+        guard = guard_of(route) if isinstance(route, APIRoute) else None
+        if not isinstance(route, APIRoute) or guard is None:
             raise RuntimeError(f"{getattr(route, 'path', route)}: say what it needs with Depends(May(…))")
+        if guard.reads is None and touches_clients(route):
+            raise RuntimeError(f"{route.path}: say what it shows of clients with May(…, reads): see web/looks.py")
     return [route for route in routes if isinstance(route, APIRoute)]

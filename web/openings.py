@@ -8,22 +8,24 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from audit.access import Access, record
 from web.errors import NotThere
 from web.forms import fields_of
 from web.guard import MOST_FIELDS, May, Visit
+from web.looks import NOTHING, REPORT, SHOWN, look, note, shows
 from web.pages import page
 from web.people import names_of
 
 router = APIRouter(include_in_schema=False)
-Breaker = Annotated[Visit, Depends(May("access.break_glass"))]
-Reviewer = Annotated[Visit, Depends(May("access.review"))]
+Asker = Annotated[Visit, Depends(May("access.break_glass", NOTHING))]
+Breaker = Annotated[Visit, Depends(May("access.break_glass", REPORT))]
+Reader = Annotated[Visit, Depends(May("access.review", SHOWN))]
+Reviewer = Annotated[Visit, Depends(May("access.review", NOTHING))]
 
 SHORTEST_REASON, LONGEST_REASON = 10, 1_000
 
 
 @router.get("/openings/new/{episode_id}")
-async def new(request: Request, visit: Breaker, episode_id: str) -> Response:
+async def new(request: Request, visit: Asker, episode_id: str) -> Response:
     """Asks for the reason. Says nothing about the episode, not even whether there is one."""
     return await page(request, "opening.html", of=episode_id, typed="", error="")
 
@@ -40,16 +42,16 @@ async def break_glass(request: Request, visit: Breaker, episode_id: str) -> Resp
     summary = await parts.queries.get_episode(episode_id)
     if summary is None:
         raise NotThere
-    look = Access(now, visit.actor.account_id, visit.actor.roles[0], "read", "emergency opening", episode_id)
-    await record(parts.database, look)
+    await note(visit, look(visit, episode_id, purpose="emergency opening"))
     await parts.reach.break_glass(visit.actor.account_id, summary.client_ref, reason, now)
     return RedirectResponse(f"/episodes/{episode_id}", 303)
 
 
 @router.get("/openings")
-async def openings(request: Request, visit: Reviewer, show: str = "") -> Response:
+async def openings(request: Request, visit: Reader, show: str = "") -> Response:
     """Openings that wait for a review, or all."""
     found = await visit.parts.reach.openings(unreviewed=show != "all")
+    await shows(visit, (("", one.client_ref) for one in found))
     return await page(request, "openings.html", openings=found, show=show, names=await names_of(visit.parts))
 
 

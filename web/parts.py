@@ -18,6 +18,8 @@ from audit.publications import Publications
 from audit.published import KEPT, Current
 from audit.queries import Queries
 from audit.sealing import Keyring
+from audit.spool import FOLDER as SPOOLED
+from audit.spool import Spool
 from practice.accounts import Accounts
 from practice.clients import Clients
 from practice.drafts import Drafts
@@ -63,6 +65,7 @@ class Parts:
     reach: Reach
     fresh: Fresh
     lately: Lately
+    spool: Spool
     pulse: Pulse
     clients: Clients
     numbers: Numbers
@@ -105,6 +108,7 @@ async def opened(settings: Settings, clock: Clock = utc_now) -> AsyncGenerator[P
             reach=Reach(database, seal),
             fresh=Fresh(),
             lately=Lately(),
+            spool=Spool(settings.var / SPOOLED, ring),
             pulse=Pulse(owing),
             clients=Clients(database, seal),
             numbers=Numbers(database),

@@ -15,7 +15,6 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from audit import access
 from protocol.chronicle import event_of
 from protocol.directory import retired_mentions
 from protocol.episode import Episode
@@ -27,12 +26,14 @@ from protocol.trail import TrailRow
 from protocol.words import Words
 from web.errors import NotThere
 from web.guard import May, Visit
+from web.looks import EXPORTED, ITS_EPISODE, look, note
 from web.pages import page
 from web.people import names_of
 from web.seen import MOST_ROWS, Seen, see
 
 router = APIRouter(include_in_schema=False)
-Reader = Annotated[Visit, Depends(May("episode.read"))]
+Reader = Annotated[Visit, Depends(May("episode.read", ITS_EPISODE))]
+Copier = Annotated[Visit, Depends(May("episode.read", EXPORTED))]
 
 WRITTEN_IN, REVIEWED_IN = "safety_plan", "plan_review"
 """The steps that write and look over the plan, as every protocol of ours names them."""
@@ -89,14 +90,12 @@ async def shared(request: Request, visit: Reader, episode_id: str) -> Response:
 
 
 @router.get("/episodes/{episode_id}/plan.pdf")
-async def copy(request: Request, visit: Reader, episode_id: str) -> Response:
+async def copy(request: Request, visit: Copier, episode_id: str) -> Response:
     """The client's copy. That it was made is written down first."""
     seen, versions = await _plan(visit, episode_id)
     if not versions or kept_back(seen):
         raise NotThere
-    now, actor = visit.parts.clock(), visit.actor
-    look = access.Access(now, actor.account_id, actor.roles[0], "exported", "client's copy", episode_id)
-    await access.record(visit.parts.database, look)
+    await note(visit, look(visit, episode_id, purpose="client's copy", to="the client", of="safety plan"))
     document = {"title": "My safety plan", "dated": _dated(seen, versions), "parts": parts_of(seen)}
     made = await asyncio.to_thread(pdf, document)
     return Response(made, media_type="application/pdf", headers={"Content-Disposition": 'inline; filename="plan.pdf"'})

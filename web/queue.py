@@ -17,11 +17,12 @@ from protocol.rota import Rota, present_for, resolve
 from protocol.spec import LEVELS, RANK
 from web.access import Actor
 from web.guard import May, Visit
+from web.looks import SHOWN, shows
 from web.pages import left, page, when
 from web.parts import Parts
 
 router = APIRouter(include_in_schema=False)
-Reader = Annotated[Visit, Depends(May("queue.read"))]
+Reader = Annotated[Visit, Depends(May("queue.read", SHOWN))]
 
 Number = Annotated[int, Query(alias="page", ge=1, le=1_000)]
 
@@ -50,6 +51,7 @@ async def queue(request: Request, visit: Reader, show: str = "", risk: str = "",
     fitting = [one for one in mine.owed if fits(one, show, risk, now, parts)]
     pages = max(1, ceil(len(fitting) / ROWS))
     shown = fitting[(min(number, pages) - 1) * ROWS :][:ROWS]
+    await shows(visit, ((one.episode_id, one.client_ref) for one in (*shown, *mine.asked)))
     known = await parts.clients.names(one.client_ref for one in (*shown, *mine.asked))
     return await page(
         request,

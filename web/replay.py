@@ -14,7 +14,6 @@ from pydantic_core import to_jsonable_python
 from starlette.requests import Request
 from starlette.responses import Response
 
-from audit import access
 from audit.history import History, HistoryError, history
 from audit.missed import Missed, Recorded
 from protocol import events as e
@@ -25,6 +24,7 @@ from protocol.local_time import show_span, show_time
 from protocol.words import Words, person
 from web.errors import NotThere
 from web.guard import May, Visit
+from web.looks import REPLAYED, SHOWN, shows
 from web.pages import page
 from web.people import names_of
 
@@ -47,7 +47,7 @@ MILESTONES = (e.StageEntered, e.StepCompleted, e.DecisionRecorded, e.ContactMade
 @router.get("/audit")
 async def episodes(
     request: Request,
-    visit: Annotated[Visit, Depends(May("audit.read"))],
+    visit: Annotated[Visit, Depends(May("audit.read", SHOWN))],
     find: Annotated[str, Query(max_length=64)] = "",
     missed: Annotated[str, Query(pattern="^(|1)$")] = "",
     number: Annotated[int, Query(alias="page", ge=1, le=10_000)] = 1,
@@ -55,6 +55,7 @@ async def episodes(
     """Every episode of the records with what it missed; found by the beginning of an id, a client or a therapist."""
     records = Missed(visit.parts.database)
     rows, total = await records.page(find.strip(), only_missed=bool(missed), page=number, size=ROWS)
+    await shows(visit, ((row.episode_id, row.client_ref) for row in rows))
     names = await names_of(visit.parts)
     return await page(
         request,
@@ -82,14 +83,10 @@ async def _titles(visit: Visit, rows: Sequence[Recorded]) -> dict[str, str]:
 async def replay(
     request: Request,
     episode_id: str,
-    visit: Annotated[Visit, Depends(May("audit.read"))],
+    visit: Annotated[Visit, Depends(May("audit.read", REPLAYED))],
     at: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
 ) -> Response:
     """One episode at one of its entries. Temporal is not asked."""
-    look = access.Access(
-        visit.parts.clock(), visit.actor.account_id, visit.actor.roles[0], "replayed", episode_id=episode_id
-    )
-    await access.record(visit.parts.database, look)
     try:
         told = await history(visit.parts.database, visit.parts.ring, episode_id)
     except HistoryError:

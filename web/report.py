@@ -21,12 +21,13 @@ from web.acting import command_id_of, role_of
 from web.errors import Away, NotPublished, NotThere
 from web.forms import fields_of
 from web.guard import MOST_FIELDS, May, Visit
+from web.looks import REPORT, shows
 from web.pages import fresh_key, page
 from web.parts import Parts
 from workflows.client import EpisodeError
 
 router = APIRouter(include_in_schema=False)
-Reporter = Annotated[Visit, Depends(May("episode.open"))]
+Reporter = Annotated[Visit, Depends(May("episode.open", REPORT))]
 
 USUAL = "virtual_iop_crisis"
 """The protocol of a crisis, where it is installed; else the first one."""
@@ -154,12 +155,16 @@ async def shown(
     ]
     everybody = authorize(visit.actor, "client.read")
     known = await visit.parts.clients.listed(None if everybody else visit.actor.account_id)
+    meant = typed.get("client", "")
+    named = {one.client_ref: one.file.name for one in known}
+    shown = {one.client_ref for one in known[:MOST_SUGGESTED]} | ({meant} & named.keys())
+    await shows(visit, [*(("", one) for one in sorted(shown)), *((one, meant) for one in there or ())])
     return await page(
         request,
         "report.html",
         status=status,
         clients=[{"value": one.client_ref, "label": one.file.name} for one in known[:MOST_SUGGESTED]],
-        named={one.client_ref: one.file.name for one in known}.get(typed.get("client", ""), ""),
+        named=named.get(meant, ""),
         typed=typed,
         errors=errors or [],
         there=there or [],

@@ -15,6 +15,7 @@ from protocol.words import cited
 from web.errors import NotThere
 from web.face import Look, advice, banner, duty
 from web.guard import May, Visit
+from web.looks import ITS_EPISODE
 from web.pages import fresh_key, page
 from web.people import names_of
 from web.seen import Seen, see
@@ -37,7 +38,9 @@ MOST_FACILITIES = 30
 
 
 @router.get("/episodes/{episode_id}/step-up")
-async def step_up(request: Request, visit: Annotated[Visit, Depends(May("episode.read"))], episode_id: str) -> Response:
+async def step_up(
+    request: Request, visit: Annotated[Visit, Depends(May("episode.read", ITS_EPISODE))], episode_id: str
+) -> Response:
     """The page."""
     parts, now = visit.parts, visit.parts.clock()
     seen = await see(parts, episode_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-from audit.access import Access, looked, record
+from audit.access import Access, Sought, looked, record
 from audit.database import Database
 from audit.holds import hold, lift, standing
 from audit.releases import Release, Seen, in_use, note_in, present, rules_of
@@ -21,13 +21,13 @@ async def test_who_looked_is_told_by_client_by_episode_and_by_person(store: Stor
     later = Access(START + HOUR, "ada", "auditor", "exported", client_ref="client-2")
     await record(records, look, later)
     await record(records)
-    (found,) = await looked(records, client_ref="client-1")
+    (found,) = await looked(records, Sought(client_ref="client-1"))
     assert (found.who, found.what, found.episode_id, found.detail) == ("lee", "read", "ep-1", {"page": "timeline"})
-    assert await looked(records, episode_id="ep-1") == (found,)
-    assert await looked(records, who="ada") == (later,)
-    assert await looked(records) == (later, found), "latest first"
-    assert await looked(records, limit=1) == (later,)
-    assert await looked(records, client_ref="client-1", who="ada") == ()
+    assert await looked(records, Sought(episode_id="ep-1")) == (found,)
+    assert await looked(records, Sought(who="ada")) == (later,)
+    assert await looked(records, Sought()) == (later, found), "latest first"
+    assert await looked(records, Sought(), limit=1) == (later,)
+    assert await looked(records, Sought(client_ref="client-1", who="ada")) == ()
 
 
 async def test_a_hold_stands_until_it_is_lifted(records: Database):

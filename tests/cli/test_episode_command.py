@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sqlite3
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import pytest
 from activities.recording import Recording
 from audit import database, migrate
 from audit.sealing import Keyring
+from audit.spool import FOLDER, Spool
 from audit.store import Store
 from cli.demo_seed import SEEDS, seed
 from cli.main import run
@@ -117,6 +120,26 @@ async def listing(holdfast: Shell, episode_id: str, risk: str | None = None) -> 
     assert board["engine"] == "up"
     found = [one for one in board["episodes"] if one["episode_id"] == episode_id and risk in (None, one["risk"])]
     return found[0] if found else None
+
+
+async def test_whoever_looks_leaves_a_row_and_helps_in_a_crisis_without_it(holdfast: Shell, settings: Settings) -> None:
+    episode_id = await opened(holdfast)
+    await until(lambda: listing(holdfast, episode_id))
+    for arguments in (("list",), ("show", episode_id), ("watch", episode_id), ("watch",)):
+        assert await holdfast("episode", *arguments) == 0
+    assert await holdfast("episode", "do", episode_id, "declare-emergency", "--as", "tess") == 0
+    looks = await holdfast.json("audit", "access", "--client", "client-1")
+    assert {one["detail"]["view"] for one in looks} == {"episode list", "episode show", "episode do"}
+    assert {one["episode_id"] for one in looks} == {episode_id}
+    path = settings.database_url.get_secret_value().removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TRIGGER full BEFORE INSERT ON accesses BEGIN SELECT RAISE(ABORT, 'full'); END")
+    assert await holdfast("episode", "list") == 3, "a list is not shown without its row"
+    assert episode_id not in holdfast.out
+    assert await holdfast("episode", "show", episode_id) == 0
+    assert await holdfast("episode", "do", episode_id, "declare-emergency", "--as", "tess") in (0, 1)
+    ring = Keyring((key.id, key.secret) for key in settings.record_keys)
+    assert len(Spool(settings.var / FOLDER, ring).waiting()) == 2
 
 
 async def test_a_refusal_says_what_is_missing_and_how_to_mend_it(holdfast: Shell) -> None:

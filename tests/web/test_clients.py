@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from audit.access import looked
+from audit.access import Sought, looked
 from practice.clients import read_file
 from tests.web.desk import Desk, hidden
 
@@ -28,7 +28,7 @@ async def test_who_looked_is_written_down(web: Desk):
     client_ref = await known(web)
     async with web.signed_in("ruth") as browser:
         await browser.get(f"/clients/{client_ref}")
-    (look,) = await looked(web.parts.database, client_ref=client_ref)
+    (look,) = await looked(web.parts.database, Sought(client_ref=client_ref))
     assert (look.who, look.what) == ("ruth", "read")
 
 

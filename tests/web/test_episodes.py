@@ -228,14 +228,14 @@ async def test_an_emergency_that_nobody_takes_is_said_soon(tmp_path: Path, tempo
 
 
 async def test_a_look_at_an_episode_is_written_into_the_access_trail(live: Desk):
-    from audit.access import looked
+    from audit.access import Sought, looked
 
     async with live.signed_in("maya") as browser:
         place = await reported(browser)
         for _ in range(2):
             await browser.get(place)
-        looks = await looked(live.parts.database, episode_id=place.rpartition("/")[2])
-        assert [(one.who, one.what) for one in looks] == [("maya", "read")]
+        looks = await looked(live.parts.database, Sought(episode_id=place.rpartition("/")[2]))
+        assert [(one.who, one.what, one.purpose) for one in looks] == [("maya", "read", "care")]
 
 
 CALM = SESSION | {

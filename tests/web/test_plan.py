@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from audit.access import looked
+from audit.access import Sought, looked
 from tests.web.desk import Desk
 from tests.web.recorded import recorded
 from web.plan import pdf
@@ -33,7 +33,7 @@ async def test_the_client_s_copy_is_a_pdf_and_making_it_is_written_down(web: Des
         answer = await browser.get(f"/episodes/{end.episode_id}/plan.pdf")
     assert answer.headers["content-type"] == "application/pdf"
     assert answer.content.startswith(b"%PDF")
-    (look,) = await looked(web.parts.database, client_ref=end.client_ref)
+    (look,) = await looked(web.parts.database, Sought(client_ref=end.client_ref, what="exported"))
     assert (look.who, look.what) == ("ruth", "exported")
 
 
