@@ -1,6 +1,7 @@
 """The watchdog: its own process, holding the records against the clock; it calls people when the engine is silent.
 
-1. Look at the records every few seconds: is anything due that the engine has not seen to?
+1. Look at the records every few seconds: is anything due that the engine has not seen to, or that no page has told
+   anybody about?
 2. When it is so for longer than the grace, page the people of the watchdog's role, past every engine.
 3. Page again while it lasts, and say when it is over.
 
@@ -51,6 +52,10 @@ class Records(Protocol):
         """Open obligations that needed the engine before a moment and still wait for it."""
         ...
 
+    async def unheard(self, before: datetime) -> Unattended:
+        """Open obligations whose pages have reached nobody since before a moment."""
+        ...
+
 
 @dataclass(frozen=True)
 class Trouble:
@@ -91,25 +96,28 @@ class Watchdog:
             await self._over(now)
         elif self._paged_at is None or now - self._paged_at >= PAGE_AGAIN:
             self._trouble_since = self._trouble_since or now
-            log.error("the engine is silent", reason_code=trouble.type)
+            log.error("people are called", reason_code=trouble.type)
             if await self._page(trouble, now):
                 self._paged_at = now
         return trouble
 
     async def _trouble(self, now: datetime) -> Trouble | None:
         try:
-            unattended = await self._records.unattended(now - self._grace)
+            silent = await self._records.unattended(now - self._grace)
+            unheard = await self._records.unheard(now - self._grace)
         except (SQLAlchemyError, OSError, TimeoutError) as error:
             log.warning("records not read", error_type=type(error).__name__)
             self._blind_since = self._blind_since or now
             return BLIND if now - self._blind_since >= self._grace else None
         self._blind_since = None
-        return _silence(unattended, now) if unattended.count else None
+        if silent.count:
+            return _silence(silent, now)
+        return _nobody_told(unheard, now) if unheard.count else None
 
     async def _over(self, now: datetime) -> None:
         if self._trouble_since is None or self._blind_since is not None:
             return
-        over = Trouble("watchdog.over", "Holdfast's engine answers again", "Every deadline is seen to again.\n")
+        over = Trouble("watchdog.over", "Holdfast is itself again", "Deadlines are seen to, and pages reach people.\n")
         if await self._page(over, now):
             self._trouble_since = self._paged_at = None
 
@@ -143,6 +151,16 @@ def _silence(unattended: Unattended, now: datetime) -> Trouble:
         f"Holdfast's engine is silent: {unattended.count} deadlines wait",
         f"{unattended.count} deadlines are due and nobody was paged; the oldest for {minutes} minutes.\n"
         "Check the worker and Temporal. Until they are back: `holdfast episode list --overdue`, and call.\n",
+    )
+
+
+def _nobody_told(unheard: Unattended, now: datetime) -> Trouble:
+    minutes = int((now - unheard.since).total_seconds() // 60)
+    return Trouble(
+        "watchdog.unheard",
+        f"Holdfast's pages reach nobody: {unheard.count} duties",
+        f"The pages about {unheard.count} open duties were taken by nobody; the first for {minutes} minutes.\n"
+        "Check the mail server, the webhook and the rota. Until then: `holdfast episode list --overdue`, and call.\n",
     )
 
 

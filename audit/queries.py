@@ -7,7 +7,21 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, RowMapping, Select, and_, case, exists, func, not_, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Row,
+    RowMapping,
+    Select,
+    and_,
+    case,
+    exists,
+    func,
+    not_,
+    or_,
+    select,
+)
 
 from audit.database import Database
 from audit.keys import wrapped_keys
@@ -71,11 +85,11 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Unattended:
-    """Open obligations that the engine should have seen to and has not."""
+    """Open obligations that wait for something: for the engine, or for a page of theirs to reach somebody."""
 
     count: int
     since: datetime
-    """When the first of them needed it; the moment asked for when there is none."""
+    """Since when the first of them waits; the moment asked for when there is none."""
 
 
 class Queries:
@@ -142,6 +156,18 @@ class Queries:
         count, since = await self._database.read(lambda connection: connection.execute(query).one())
         return Unattended(count, since or before)
 
+    async def unheard(self, before: datetime) -> Unattended:
+        """Open obligations whose pages have reached nobody since a moment before this one, and that nobody took on."""
+        taken = pages.alias()
+        heard = select(func.max(taken.c.reported_at)).where(_about(taken), taken.c.delivered).scalar_subquery()
+        lost = select(func.min(pages.c.reported_at)).where(
+            _about(pages), not_(pages.c.delivered), or_(heard.is_(None), pages.c.reported_at > heard)
+        )
+        since = select(lost.scalar_subquery().label("at")).where(obligations.c.lease_until.is_(None)).subquery()
+        query = select(func.count(), func.min(since.c.at)).where(since.c.at < before)
+        count, first = await self._database.read(lambda connection: connection.execute(query).one())
+        return Unattended(count, first or before)
+
     async def counts(self, now: datetime) -> Counts:
         """Totals at a moment."""
         overdue = func.count().filter(or_(obligations.c.missed, obligations.c.due_at <= now))
@@ -156,6 +182,12 @@ class Queries:
 
     async def _mappings(self, query: Select[Any]) -> Sequence[RowMapping]:
         return await self._database.read(lambda connection: connection.execute(query).mappings().all())
+
+
+def _about(page: FromClause) -> ColumnElement[bool]:
+    """The pages of an open obligation."""
+    same = page.c.obligation_id == obligations.c.obligation_id
+    return and_(page.c.episode_id == obligations.c.episode_id, same)
 
 
 def opened_rows(connection: Connection, ring: Keyring, query: Select[Any]) -> tuple[TrailRow, ...]:

@@ -162,6 +162,10 @@ class Moves:
         """Somebody says that they are on it."""
         return self._command(c.Acknowledge, now, obligation_id=obligation_id)
 
+    def report(self, page_id: str, now: datetime, *, delivered: bool) -> c.Command:
+        """What became of a page."""
+        return self._command(c.ReportPage, now, page_id=page_id, delivered=delivered)
+
     def _facts(self, move: Move) -> dict[str, Any]:
         said = {name: self._answer(name, value) for name, value in move.answers.items()}
         return {**said, **dict.fromkeys(move.pulses, "yes")}

@@ -82,7 +82,33 @@ class OpenObligation:
     acknowledged_by: str = ""
     acknowledged_role: str = ""
     page_id: str = ""
-    """The page that left last."""
+    """The page that left last; empty before the first one."""
+    unheard: bool = False
+    """The page that left last reached nobody."""
+    behind: int = 0
+    """How many rungs before it the page that left last stood in for: each of them reached nobody."""
+
+    @property
+    def place(self) -> int:
+        """How far the ladder has come by people who were told; -1 before its first page."""
+        return self.rung - self.behind
+
+    def next_rung(self) -> int:
+        """Where the next page goes. For a rung that reaches nobody the ones after it stand in; where the last one
+        reaches nobody either, the ladder goes back to its place. It goes on only when somebody was told."""
+        last = len(self.ladder.rungs) - 1
+        if not self.unheard:
+            return min(self.place + 1, last)
+        return self.rung + 1 if self.rung < last else self.place
+
+    def next_wait(self) -> timedelta:
+        """How long the ladder waits after its next page. Whoever stands in gets the time of the one who was meant."""
+        rungs, last = self.ladder.rungs, len(self.ladder.rungs) - 1
+        if not self.unheard:
+            again = self.place == last
+            return timedelta(seconds=self.ladder.repeat if again else rungs[self.next_rung()].wait)
+        own = rungs[self.place].wait
+        return timedelta(seconds=min(own, self.ladder.repeat) if self.place == last else own)
 
     def ladder_lease(self) -> timedelta:
         """How long an acknowledgement silences the ladder."""

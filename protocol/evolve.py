@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from protocol import events as e
@@ -29,6 +29,8 @@ NOBODY_TRIED = frozenset({"automatic_message"})
 NO_TALLY = Tally(0)
 MOST_PAGES_OPEN = 100
 """Pages whose delivery is still to be reported. A report that never comes is not waited for for ever."""
+SOON = timedelta(minutes=5)
+"""A page that reached nobody is followed by another within this time of its report."""
 OWED = tuple(name for name in OpenObligation.__annotations__ if not name.startswith("__"))
 
 
@@ -239,38 +241,50 @@ def _obligation_rescheduled(episode: Episode, event: e.ObligationRescheduled, re
 
 
 def _deadline_missed(episode: Episode, event: e.DeadlineMissed, revision: int) -> Changes:
-    return _owed_changed(episode, event.obligation_id, missed=True)
+    owed = episode.obligations.get(event.obligation_id)
+    if owed is None or not owed.unheard:
+        return _owed_changed(episode, event.obligation_id, missed=True)
+    return _owed_changed(episode, event.obligation_id, missed=True, next_page_at=min(owed.next_page_at, event.at))
 
 
 def _page_requested(episode: Episode, event: e.PageRequested, revision: int) -> Changes:
-    changes = _owed_changed(
-        episode,
-        event.obligation_id,
-        rung=event.rung,
-        next_page_at=event.next_page_at,
-        page_id=event.page_id,
-        lease_until=None,
-    )
-    changes["pages"] = episode.pages + 1
+    changes: Changes = {"pages": episode.pages + 1}
+    owed = episode.obligations.get(event.obligation_id)
+    if owed is not None:
+        stands_in = owed.unheard and event.rung > owed.rung
+        changes |= _owed_changed(
+            episode,
+            event.obligation_id,
+            rung=event.rung,
+            next_page_at=event.next_page_at,
+            page_id=event.page_id,
+            lease_until=None,
+            unheard=False,
+            behind=owed.behind + 1 if stands_in else 0,
+        )
     waiting = list(episode.pages_open.items())[1 - MOST_PAGES_OPEN :]
     changes["pages_open"] = {**dict(waiting), event.page_id: event.obligation_id}
     return changes
 
 
 def _page_reported(episode: Episode, event: e.PageReported, revision: int) -> Changes:
-    changes = _climb_now(episode, event.page_id, event.at) if not event.delivered else {}
+    changes = _unheard(episode, event.page_id, event.at) if not event.delivered else {}
     changes["pages_open"] = _without(episode.pages_open, event.page_id)
     return changes
 
 
-def _climb_now(episode: Episode, page_id: str, at: datetime) -> Changes:
-    """Nobody could be paged: the next rung is due at once. On the last rung the repeat stands."""
+def _unheard(episode: Episode, page_id: str, at: datetime) -> Changes:
+    """Nobody could be paged: the next rung is due at once, and after the last one the next page soon.
+
+    The plan alone would fall silent: an outage burns a whole ladder within a minute or two, and what comes after its
+    last rung, hours later, is meant for people who were told.
+    """
     owed = episode.obligations.get(episode.pages_open.get(page_id, ""))
     if owed is None or owed.page_id != page_id or owed.lease_until is not None:
         return {}
     if owed.rung >= len(owed.ladder.rungs) - 1:
-        return {}
-    return _owed_changed(episode, owed.obligation_id, next_page_at=min(at, owed.next_page_at))
+        at += min(SOON, timedelta(seconds=owed.ladder.rungs[owed.place].wait))
+    return _owed_changed(episode, owed.obligation_id, unheard=True, next_page_at=min(at, owed.next_page_at))
 
 
 def _acknowledged(episode: Episode, event: e.Acknowledged, revision: int) -> Changes:
@@ -282,6 +296,7 @@ def _acknowledged(episode: Episode, event: e.Acknowledged, revision: int) -> Cha
         event.obligation_id,
         next_page_at=max(planned, event.lease_until),
         lease_until=event.lease_until,
+        unheard=False,
         acknowledged_by=event.by,
         acknowledged_role=event.role,
     )

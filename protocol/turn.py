@@ -338,9 +338,7 @@ class Turn:
             self._page(owed)
 
     def _page(self, owed: OpenObligation) -> None:
-        rungs = owed.ladder.rungs
-        rung = min(owed.rung + 1, len(rungs) - 1)
-        wait = owed.ladder.repeat if rung == owed.rung else rungs[rung].wait
+        rungs, rung = owed.ladder.rungs, owed.next_rung()
         self.emit(
             e.PageRequested(
                 page_id=f"{self.episode.episode_id}-p{self.episode.pages + 1}",
@@ -350,7 +348,7 @@ class Turn:
                 role=rungs[rung].page,
                 channels=rungs[rung].channels,
                 due_at=owed.due_at,
-                next_page_at=self._counted_from(owed.next_page_at) + timedelta(seconds=wait),
+                next_page_at=self._counted_from(owed.next_page_at) + owed.next_wait(),
                 at=self.now,
             )
         )

@@ -20,7 +20,7 @@ from protocol.rota import Person, Rota, parse_rota
 from protocol.trail import genesis
 from settings import load
 from tests.activities.providers import mail_server
-from tests.audit.records import RING, owed, rows, sqlite_url, summary
+from tests.audit.records import RING, event_row, owed, rows, sqlite_url, summary
 from watchdog import BLIND, PAGE_AGAIN, Watchdog, sign
 
 GRACE = timedelta(seconds=60)
@@ -103,6 +103,58 @@ async def test_a_page_that_should_have_left_counts_too(records: Database):
     assert await dog.look(DUE + timedelta(minutes=16, seconds=1)) is not None
 
 
+async def page(records: Database, number: int, reported: datetime | None, *, delivered: bool = False) -> None:
+    """A page about the open obligation, and what was said of it; the obligation stays as it is."""
+    store = Store(records, RING)
+    told = {"obligation_id": "ob-1", "rung": 0, "role": "owner", "channels": ["email"], "page_id": f"p{number}"}
+    report = {"page_id": f"p{number}", "delivered": delivered, "recipients": [], "detail": ""}
+    happened = [("PageRequested", told)] + ([("PageReported", report)] if reported else [])
+    for kind, event in happened:
+        head = await store.head("ep-1")
+        row = event_row(head, kind, event, at=reported or DUE)
+        await store.append([row], summary(row.sequence, obligations=(HELD,)))
+
+
+HELD = owed(due_at=DUE, missed=True, next_page_at=DUE + timedelta(hours=8))
+
+
+async def test_pages_that_reach_nobody_call_people(records: Database):
+    pager = Pager()
+    await keep(records, 1, due_at=DUE, missed=True, next_page_at=HELD.next_page_at)
+    await page(records, 1, DUE)
+    dog = watchdog(records, pager)
+    assert await dog.look(DUE + GRACE) is None
+    await page(records, 2, DUE + GRACE)
+    trouble = await dog.look(DUE + GRACE + timedelta(seconds=1))
+    assert trouble is not None
+    assert trouble.type == "watchdog.unheard"
+    assert "1 duties" in trouble.subject
+    assert pager.told == [("watchdog.unheard", ("ruth",))]
+
+
+async def test_a_page_that_was_taken_meanwhile_is_no_trouble(records: Database):
+    dog = watchdog(records, Pager())
+    await keep(records, 1, due_at=DUE, missed=True, next_page_at=HELD.next_page_at)
+    await page(records, 1, DUE)
+    await page(records, 2, DUE + timedelta(seconds=20), delivered=True)
+    await page(records, 3, None)
+    assert await dog.look(DUE + timedelta(hours=1)) is None
+    await page(records, 3, DUE + timedelta(hours=1))
+    assert await dog.look(DUE + timedelta(hours=1) + GRACE) is None
+    assert await dog.look(DUE + timedelta(hours=1, seconds=1) + GRACE) is not None
+
+
+async def test_whoever_says_that_they_are_on_it_ends_the_alarm(records: Database):
+    dog = watchdog(records, Pager())
+    await keep(records, 1, due_at=DUE, missed=True, next_page_at=HELD.next_page_at)
+    await page(records, 1, DUE)
+    assert await dog.look(DUE + timedelta(hours=1)) is not None
+    await keep(
+        records, 4, due_at=DUE, missed=True, next_page_at=DUE + timedelta(hours=2), lease_until=DUE + timedelta(hours=2)
+    )
+    assert await dog.look(DUE + timedelta(hours=1)) is None
+
+
 async def test_it_calls_again_while_it_lasts_and_says_when_it_is_over(records: Database):
     pager, now = Pager(), DUE + timedelta(minutes=5)
     await keep(records, 1, due_at=DUE, next_page_at=DUE)
@@ -135,6 +187,8 @@ class Away:
         if self.away:
             raise OperationalError("select", {}, Exception("away"))
         return Unattended(0, before)
+
+    unheard = unattended
 
 
 async def test_records_that_stay_away_are_an_alarm_and_a_short_outage_is_none():

@@ -6,17 +6,12 @@ from collections.abc import Iterator
 from datetime import date, time
 
 from proof.claims.common import Ground
-from proof.explore import START
-from proof.moves import Move, Moves
-from proof.slices import OPENS, Interest, cut
+from proof.climbing import Climb
 from proof.verdicts import Claim, Doubt, settled
-from protocol import events as e
-from protocol.decide import decide
 from protocol.elements import elapsed_seconds
-from protocol.episode import next_deadline
+from protocol.evolve import SOON
 from protocol.findings import Finding
 from protocol.program import Program
-from protocol.program import program as program_of
 from protocol.spec import ProtocolSpec
 
 YEARS = 2
@@ -28,6 +23,7 @@ CLOCK_TIMES = (time(0, 0), time(23, 59, 59))
 def claims(ground: Ground) -> Iterator[Claim]:
     """All claims of this kind."""
     yield never_silent(ground)
+    yield never_unheard(ground)
 
 
 def never_silent(ground: Ground) -> Claim:
@@ -63,7 +59,7 @@ def _climbed(program: Program, ladder: str, name: str) -> Doubt | None:
     """Open a duty with this ladder and let nobody answer; then let somebody acknowledge and do nothing."""
     rungs = program.spec.ladders[ladder].rungs
     repeat, lease = (elapsed_seconds(getattr(program.spec.ladders[ladder], key)) for key in ("repeat", "lease"))
-    climb = _Climb(program, name)
+    climb = Climb(program, name)
     for number in range(len(rungs) + 2):
         silence = climb.next_page()
         if silence is None or (number > len(rungs) and silence > repeat):
@@ -76,40 +72,51 @@ def _climbed(program: Program, ladder: str, name: str) -> Doubt | None:
     return None
 
 
-class _Climb:
-    """One open duty of a protocol, alone."""
+def never_unheard(ground: Ground) -> Claim:
+    """Each ladder in use was climbed while its pages reached nobody, for one page or for many, and then reached all."""
+    spec = ground.program.spec
+    used = {owed.ladder: name for name, owed in spec.obligations.items()}
+    tried = [(ladder, name, lost) for ladder, name in used.items() for lost in range(1, _most_lost(spec, ladder) + 1)]
+    found = [_after_an_outage(ground.program, ladder, name, lost) for ladder, name, lost in tried]
+    doubts = tuple({doubt.finding: doubt for doubt in found if doubt is not None}.values())
+    minutes = int(SOON.total_seconds() // 60)
+    title = f"A page that reaches nobody is followed by another within {minutes} minutes, and costs no rung its page."
+    how = f"Each of {len(used)} ladders was climbed on the core while one page, several or all reached nobody."
+    return Claim("outages", title, settled(doubts), how, len(tried), 0, doubts)
 
-    def __init__(self, program: Program, name: str) -> None:
-        self._slice = cut(program, Interest(duties=(name,), blurred=True))
-        self._moves = Moves(self._slice, program_of(self._slice.spec))
-        opened = decide(self._slice.spec, None, self._moves.opening(Move("open"), START), START).episode
-        assert opened is not None
-        self.episode, self.now = opened, START
-        self._do(Move("answers", pulses=(f"{OPENS}{name}",)))
 
-    def _do(self, move: Move) -> None:
-        for command, now in self._moves.commands(move, self.episode, self.now):
-            after = decide(self._slice.spec, self.episode, command, now).episode
-            assert after is not None
-            self.episode = after
+def _most_lost(spec: ProtocolSpec, ladder: str) -> int:
+    return 2 * len(spec.ladders[ladder].rungs) + 1
 
-    def next_page(self) -> float | None:
-        """Seconds until somebody is paged again; None when nobody ever is."""
-        began = self.now
-        while (due := next_deadline(self.episode)) is not None:
-            step = decide(self._slice.spec, self.episode, self._moves.deadline(due), due)
-            assert step.episode is not None
-            self.episode, self.now = step.episode, due
-            if any(isinstance(one, e.PageRequested) for one in step.events):
-                return (due - began).total_seconds()
-        return None
 
-    def acknowledged(self) -> float | None:
-        """Seconds of silence after somebody says that they are on it."""
-        (owed,) = self.episode.obligations.values()
-        step = decide(
-            self._slice.spec, self.episode, self._moves.acknowledgement(owed.obligation_id, self.now), self.now
-        )
-        assert step.episode is not None
-        self.episode = step.episode
-        return self.next_page()
+def _after_an_outage(program: Program, ladder: str, name: str, lost: int) -> Doubt | None:
+    """Lose so many pages from each rung on; then the ladder must keep the times that it would have kept before."""
+    rungs = program.spec.ladders[ladder].rungs
+    for rung in range(len(rungs)):
+        climb, usual = Climb(program, name), Climb(program, name)
+        for _ in range(rung):
+            _told(climb)
+            _told(usual)
+        climb.next_page()
+        for _ in range(lost):
+            climb.reported(delivered=False)
+            if (silence := climb.next_page()) is None or silence > SOON.total_seconds():
+                return _outage(ladder, f"after a page of {ladder} that reached nobody, nobody is paged for long")
+        climb.reported(delivered=True)
+        _told(usual)
+        planned = [_told(usual) for _ in range(len(rungs) + 1)]
+        for place, wait in enumerate(planned, start=rung + 1):
+            if (silence := _told(climb)) is None or wait is None or silence > wait:
+                rung_number = min(place, len(rungs) - 1) + 1
+                return _outage(ladder, f"after an outage, rung {rung_number} of {ladder} is paged later than planned")
+    return None
+
+
+def _told(climb: Climb) -> float | None:
+    silence = climb.next_page()
+    climb.reported(delivered=True)
+    return silence
+
+
+def _outage(ladder: str, message: str) -> Doubt:
+    return Doubt(Finding(("ladders", ladder), message, "tell the maintainers of Holdfast", about_key=True))

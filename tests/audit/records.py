@@ -35,9 +35,11 @@ def rows(count: int, episode_id: str = "ep-1", head: Head | None = None, **event
     return made
 
 
-def event_row(head: Head, kind: str, event: dict[str, Any], episode_id: str = "ep-1") -> TrailRow:
+def event_row(
+    head: Head, kind: str, event: dict[str, Any], episode_id: str = "ep-1", at: datetime | None = None
+) -> TrailRow:
     """One row of a certain kind."""
-    at = START + timedelta(seconds=head.sequence + 1)
+    at = at or START + timedelta(seconds=head.sequence + 1)
     entry = Entry(episode_id, head.sequence + 1, at, at, "lee", "therapist", "c", kind, payload_of(event))
     return append(head, entry, SALT_KEY)
 

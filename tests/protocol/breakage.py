@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from protocol import commands as c
 from protocol.engine import MOST_RECEIPTS, RECEIPT, Engine
 from protocol.episode import EPISODE
+from protocol.evolve import SOON
 from protocol.trail import Head
 from tests.protocol.story import KEY
 
@@ -29,6 +31,21 @@ def report_page(sim: Simulation) -> None:
         sim.pages.append(page_id)
     fields = {**sim.identity(), "actor": c.SYSTEM_ACTOR, "role": c.SYSTEM_ROLE}
     sim.submit(c.ReportPage(**fields, page_id=page_id, delivered=fate >= 0.5, recipients=("mara",)))
+
+
+def providers_away(sim: Simulation) -> None:
+    """For some pages on end nobody can be reached, whoever is tried; the timer keeps on going."""
+    sim.faults["providers away"] += 1
+    for _ in range(sim.random.randrange(2, 9)):
+        for page_id in sim.pages[-3:]:
+            sim.pages.remove(page_id)
+            fields = {**sim.identity(), "actor": c.SYSTEM_ACTOR, "role": c.SYSTEM_ROLE, "occurred_at": sim.now}
+            sim.submit(c.ReportPage(**fields, page_id=page_id, delivered=False))
+        due = sim.engine.next_deadline()
+        if not sim.pages and (due is None or due - sim.now > SOON):
+            return
+        sim.now += timedelta(seconds=16) if sim.pages or due is None else max(due - sim.now, timedelta(0))
+        sim.sweep()
 
 
 def send_again(sim: Simulation) -> None:

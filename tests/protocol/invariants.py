@@ -13,7 +13,7 @@ from protocol.decide import decide
 from protocol.effects import Effect, Page, RequestReferral
 from protocol.engine import Engine, Receipt
 from protocol.episode import Episode
-from protocol.evolve import MOST_PAGES_OPEN, evolve
+from protocol.evolve import MOST_PAGES_OPEN, SOON, evolve
 from protocol.program import program
 from protocol.readers import waits_for_signature
 from protocol.spec import LEVELS, RANK, ProtocolSpec
@@ -49,6 +49,7 @@ def check(step: Step) -> None:
         _nothing_is_owed_after_the_end(step.engine.episode)
         _what_waits_is_bounded(step.engine.episode)
         _effects_follow_from_events(step, step.engine.episode)
+        _whoever_was_not_reached_is_not_left_alone(step, step.engine.episode)
 
 
 def _life_saving_is_never_blocked(step: Step, command: c.Command, receipt: Receipt) -> None:
@@ -147,6 +148,19 @@ def _was_reassessed(step: Step) -> None:
     assert done.status == "done"
     assert done.sequence > before.risk_confirmed.sequence >= before.risk_changed.sequence
     assert done.at >= before.risk_confirmed.at
+
+
+def _whoever_was_not_reached_is_not_left_alone(step: Step, episode: Episode) -> None:
+    """A page that reached nobody is followed by another at once or within minutes, and never later than planned."""
+    if not isinstance(step.command, c.ReportPage) or step.command.delivered or step.before is None:
+        return
+    for before in _swept(step).obligations.values():
+        owed = episode.obligations.get(before.obligation_id)
+        if owed is None or before.page_id != step.command.page_id or before.lease_until is not None:
+            continue
+        if before.page_id in step.before.pages_open and owed.page_id == before.page_id:
+            assert owed.next_page_at <= min(step.now + SOON, before.next_page_at)
+            assert owed.next_at() <= step.now + SOON
 
 
 def _what_waits_is_bounded(episode: Episode) -> None:

@@ -18,7 +18,7 @@ from protocol.effects import Effect, Page
 from protocol.engine import Engine, Receipt
 from protocol.spec import LEVELS, ProtocolSpec
 from protocol.trail import TrailRow
-from tests.protocol.breakage import crash, report_page, reuse_id, send_again
+from tests.protocol.breakage import crash, providers_away, report_page, reuse_id, send_again
 from tests.protocol.invariants import Step, check
 from tests.protocol.menu import Menu
 from tests.protocol.story import KEY
@@ -345,6 +345,7 @@ ODDS: dict[Callable[[Simulation], None], int] = {
     reopen: 1,
     migrate: 3,
     report_page: 6,
+    providers_away: 2,
     send_again: 4,
     reuse_id: 1,
     crash: 1,

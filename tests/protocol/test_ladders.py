@@ -293,14 +293,6 @@ def test_a_page_that_reached_nobody_makes_the_next_rung_due_at_once(story: Story
     assert paged(receipt.events) == [("finish_assessment", 1, "supervisor")]
 
 
-def test_when_the_last_rung_reaches_nobody_its_repeat_stands(story: Story):
-    story.later("2h").sweep()
-    report(story, "ep-1-p1", delivered=False)
-    again = story.engine.next_deadline()
-    assert kinds(report(story.later("1m"), "ep-1-p2", delivered=False)) == ["PageReported"]
-    assert story.engine.next_deadline() == again
-
-
 def test_a_failed_page_does_not_disturb_who_is_on_it(story: Story):
     story.later("2h").sweep()
     story.do(c.Acknowledge, obligation_id="finish_assessment-1")

@@ -27,6 +27,7 @@ FAULTS = {
     "lost timer",
     "lost page report",
     "undeliverable page",
+    "providers away",
     "duplicate command",
     "reused command id",
     "crash",

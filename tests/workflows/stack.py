@@ -82,13 +82,13 @@ def wait_for_port(port: int, seconds: float = 20.0) -> None:
             return
 
 
-def brisk(*channels: str) -> ProtocolSpec:
+def brisk(*channels: str, repeat: str = "20s") -> ProtocolSpec:
     """The fixture protocol with an emergency whose deadline and pages come within seconds."""
     document = json.loads(load_protocol(MINIMAL).canonical())
     ladder = document["ladders"]["minutes"]
     for rung in ladder["rungs"]:
         rung |= {"wait": "2s", "channels": list(channels or ("email",))}
-    ladder |= {"repeat": "20s", "lease": "3s"}
+    ladder |= {"repeat": repeat, "lease": "3s"}
     document["obligations"]["emergency_help"]["due"] = "2s"
     document["obligations"]["emergency_limit"]["due"] = "3s"
     return ProtocolSpec.model_validate_json(json.dumps(document))

@@ -8,6 +8,7 @@ from standardwebhooks import Webhook
 
 import worker
 from protocol.commands import DeclareEmergency
+from protocol.summary import PageSummary
 from protocol.trail import TrailRow
 from tests.activities.providers import mail_server, web_server
 from tests.activities.test_paging import SECRET, paging, settings
@@ -53,6 +54,32 @@ async def test_nobody_on_shift_makes_the_ladder_climb_at_once(shell: Stack):
         assert first.payload["event"]["delivered"] is False
         assert first.payload["event"]["detail"] == "nobody answers for owner now"
         assert {str(message["To"]) for message in mail.received} >= {"ruth@example.test", "noor@example.test"}
+
+
+async def test_while_the_provider_is_dead_the_ladder_goes_round_and_then_somebody_is_told(shell: Stack):
+    """Its last rung would repeat in eight hours; every rung is burnt before the provider is back."""
+    shell.pager.dead = True
+    spec = brisk(repeat="8h")
+    rungs = len(spec.ladders["minutes"].rungs)
+    async with shell.worker():
+        told = opening()
+        await shell.episodes.open(spec, told)
+        await shell.episodes.submit(told.episode_id, command(DeclareEmergency))
+        help_pages = "emergency_help-1"
+        async with asyncio.timeout(60):
+            while sum(page.obligation_id == help_pages for page in await pages_of(shell, told.episode_id)) < 2 * rungs:
+                await asyncio.sleep(0.2)
+        shell.pager.dead = False
+        async with asyncio.timeout(60):
+            while not any(page.delivered for page in await pages_of(shell, told.episode_id, help_pages)):
+                await asyncio.sleep(0.2)
+        await shell.recorded(told.episode_id)
+
+
+async def pages_of(shell: Stack, episode_id: str, obligation_id: str | None = None) -> list[PageSummary]:
+    """The pages of an episode as the records list them."""
+    found = await shell.queries.pages(episode_id, limit=1000)
+    return [page for page in found if obligation_id in (None, page.obligation_id)]
 
 
 async def test_the_most_urgent_page_leaves_first(shell: Stack, monkeypatch: pytest.MonkeyPatch):
