@@ -1,9 +1,8 @@
-"""Claims about ladders: none ends in silence. And how long it takes at worst until somebody is paged."""
+"""Claims about ladders: none ends in silence, and none is quieter because its pages reached nobody."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, time
 
 from proof.claims.common import Ground
 from proof.climbing import Climb
@@ -13,11 +12,6 @@ from protocol.evolve import SOON
 from protocol.findings import Finding
 from protocol.program import Program
 from protocol.spec import ProtocolSpec
-
-YEARS = 2
-"""How far ahead days are tried for clocks that stop at night, on weekends and holidays, and jump in spring and fall."""
-FIRST_DAY = date(2026, 1, 1)
-CLOCK_TIMES = (time(0, 0), time(23, 59, 59))
 
 
 def claims(ground: Ground) -> Iterator[Claim]:
