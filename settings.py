@@ -8,7 +8,6 @@ A secret may be given by file instead: `HOLDFAST_SMTP_PASSWORD_FILE=/run/secrets
 import base64
 import difflib
 import os
-import re
 import secrets
 import sys
 from collections.abc import Mapping
@@ -19,7 +18,6 @@ from urllib.parse import urlsplit
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -27,48 +25,16 @@ from pydantic import (
     model_validator,
 )
 
+from named_keys import KEY_BYTES, Key, Keys, PublicKeys, parse_keys
+
 PREFIX = "HOLDFAST_"
-KEY_BYTES = 32
 #: Fields whose value is never shown and may be given by file.
 SECRETS = ("database_url", "payload_keys", "record_keys", "signing_keys", "smtp_password", "webhook_secret")
-_KEY_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _HERE = Path(__file__).resolve().parent
 
 
 class SettingsError(Exception):
     """The environment does not make a usable configuration; the message says what to change."""
-
-
-class Key(BaseModel):
-    """A named key of 32 bytes. The name travels with what it sealed; the key never leaves the process."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
-    id: str
-    secret: bytes = Field(repr=False, min_length=KEY_BYTES, max_length=KEY_BYTES)
-
-
-def parse_keys(text: str) -> tuple[Key, ...]:
-    """`id:base64,id:base64` to keys. Raises ValueError that names the wrong entry without repeating it."""
-    keys: list[Key] = []
-    for place, entry in enumerate(text.split(","), start=1):
-        key_id, _, encoded = entry.strip().partition(":")
-        if not _KEY_ID.fullmatch(key_id):
-            raise ValueError(f"entry {place}: a key is written id:base64, its id in letters, digits, _ . -")
-        try:
-            secret = base64.b64decode(encoded, validate=True)
-        except ValueError:
-            raise ValueError(f"entry {place} ({key_id}): what follows the colon is not base64") from None
-        if len(secret) != KEY_BYTES:
-            raise ValueError(f"entry {place} ({key_id}): {len(secret)} bytes; a key has {KEY_BYTES}")
-        keys.append(Key(id=key_id, secret=secret))
-    if len({key.id for key in keys}) < len(keys):
-        raise ValueError("two keys have the same id")
-    return tuple(keys)
-
-
-def _keys(value: object) -> object:
-    return parse_keys(value) if isinstance(value, str) else value
 
 
 def _signing_secret(value: SecretStr) -> SecretStr:
@@ -98,7 +64,6 @@ def _host_and_port(value: str) -> str:
     return value
 
 
-Keys = Annotated[tuple[Key, ...], BeforeValidator(_keys), Field(repr=False)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 HostAndPort = Annotated[str, AfterValidator(_host_and_port)]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -168,7 +133,11 @@ class Settings(BaseModel):
 
     signing_keys: Keys = ()
     """Keys that sign checkpoints, exports and publications (Ed25519); written like payload keys. The first signs, all
-    verify. Keep them from the workers and the database: only the watchdog, publishers and auditors need them."""
+    verify. Keep them from the workers and the database: only the watchdog, publishers and whoever exports need them."""
+
+    verify_keys: PublicKeys = ()
+    """Public halves of the signing keys, as `holdfast keys public` prints them: `id:digits,id:digits`. Whoever checks
+    needs these alone, and can't forge with them. Those of the signing keys given here need not be repeated."""
 
     smtp_host: Name = "127.0.0.1"
     """Mail server for pages. The embedded stack has its own, which keeps every mail under `var/mail`."""

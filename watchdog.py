@@ -28,8 +28,9 @@ from activities.channels import notifiers
 from activities.notices import NotDeliveredError, Notice, Notifier
 from activities.paging import RotaSource
 from audit import database, queries, sealing
-from audit.checkpoints import Checkpointer, CheckpointError, SigningKeys
+from audit.checkpoints import Checkpointer
 from audit.queries import Unattended
+from audit.signatures import CheckpointError, SigningKeys
 from protocol.rota import Person, Rota, resolve
 from protocol_specs.loader import SpecErrors
 from protocol_specs.rota_file import RotaFile

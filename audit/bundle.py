@@ -28,13 +28,14 @@ from typing import IO, Any
 from sqlalchemy import Connection, select
 
 from audit import redaction
-from audit.checkpoints import Proofs, Proved, SigningKeys
+from audit.checkpoints import Proofs, Proved
 from audit.database import Database
 from audit.queries import MOST, opened_rows
 from audit.redaction import Redactor, withheld
 from audit.releases import Release, Seen
 from audit.sealing import Keyring
 from audit.shelf import Shelf, ShelfError, protocols_of
+from audit.signatures import SigningKeys
 from audit.tables import trail
 from protocol.canonical import rfc3339
 from protocol.trail import DisclosedRow, Head, Shown, TrailRow, Withheld, genesis, link_of, verify

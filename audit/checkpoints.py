@@ -6,19 +6,19 @@ find a trail that was rewritten by somebody with every other key, cut off, or re
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, Engine, Row, func, select
 
 from audit.database import Database
-from audit.dialects import insert_or_skip
+from audit.dialects import insert_or_skip, lock_episode
+from audit.signatures import CheckpointError, SigningKeys, VerifyKeys
 from audit.tables import checkpoints, episodes, trail
 from protocol.canonical import canonical
 from protocol.checkpoint import NOTHING_BEFORE, Mark, Statement, proof_of, root_of
@@ -26,54 +26,10 @@ from protocol.checkpoint import NOTHING_BEFORE, Mark, Statement, proof_of, root_
 MOST_MARKS = 1_000
 """Marks of one checkpoint; more make several."""
 _CHUNK = 500
-
-
-class CheckpointError(Exception):
-    """A checkpoint is not what was signed; the message names it."""
-
-
-class SigningKeys:
-    """The Ed25519 keys by name, made from 32 secret bytes each. The first signs, all of them verify."""
-
-    def __init__(self, keys: Iterable[tuple[str, bytes]]) -> None:
-        self._keys = {name: Ed25519PrivateKey.from_private_bytes(secret) for name, secret in keys}
-        if not self._keys:
-            raise ValueError("signing needs at least one key")
-        self.active = next(iter(self._keys))
-
-    def __repr__(self) -> str:
-        return f"SigningKeys({', '.join(self._keys)})"
-
-    def sign(self, statement: Statement) -> str:
-        """The signature, with the key that the statement names."""
-        return self._keys[statement.key_id].sign(statement.signed()).hex()
-
-    def sign_bytes(self, message: bytes) -> str:
-        """The signature of the active key over a message."""
-        return self._keys[self.active].sign(message).hex()
-
-    def public(self) -> dict[str, str]:
-        """The public halves by name, 32 bytes in hex: to be pinned by whoever verifies."""
-        return {name: key.public_key().public_bytes_raw().hex() for name, key in self._keys.items()}
-
-    def check(self, statement: Statement, signature: str) -> None:
-        """Raises CheckpointError when the signature is not ours."""
-        self._check(statement.key_id, statement.signed(), signature, f"checkpoint {statement.number}")
-
-    def check_text(self, text: str, key_id: str, signature: str, name: str) -> None:
-        """Raises CheckpointError, which names what was signed, when the signature is not ours."""
-        self._check(key_id, text.encode(), signature, name)
-
-    def _check(self, key_id: str, signed: bytes, signature: str, name: str) -> None:
-        key = self._keys.get(key_id)
-        if key is None:
-            raise CheckpointError(
-                f"{name} is signed with {key_id!r}, which this process does not have; add it to HOLDFAST_SIGNING_KEYS"
-            )
-        try:
-            key.public_key().verify(bytes.fromhex(signature), signed)
-        except (InvalidSignature, ValueError):
-            raise CheckpointError(f"{name}: the signature does not fit") from None
+AT_ONCE = 500
+"""Episodes looked at in one transaction: on SQLite, writers wait no longer than that takes."""
+NO_KEY = "there is no key to check with: set HOLDFAST_VERIFY_KEYS"
+_LOCK = "checkpoints"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +42,7 @@ class Signed:
 
 @dataclass
 class Vouched:
-    """What a run of checkpoints vouches for."""
+    """All that a run of checkpoints vouches for: every mark and every statement."""
 
     last: Signed | None = None
     marks: dict[str, dict[int, str]] = field(default_factory=dict[str, dict[int, str]])
@@ -111,6 +67,75 @@ class Vouched:
             self.marks.setdefault(mark.episode_id, {})[mark.sequence] = mark.hash
 
 
+class _Some(NamedTuple):
+    """The ends of some chains, and the last episode looked at where there may be more."""
+
+    marks: list[Mark | None]
+    last: str | None
+
+
+class Covered(NamedTuple):
+    """The latest mark of an episode, and the number of the checkpoint that has it."""
+
+    sequence: int
+    hash: str
+    number: int
+
+
+class Reach:
+    """How far checkpoints vouch for each episode. Keeps no more of them: it grows with the episodes alone."""
+
+    def __init__(self) -> None:
+        self.last: Signed | None = None
+        self.latest: dict[str, Covered] = {}
+
+    @property
+    def rows(self) -> int:
+        """How many rows of the trail are covered."""
+        return self.last.statement.rows if self.last else 0
+
+    def of(self, episode_id: str) -> int:
+        """The last covered row of an episode; 0 when none is."""
+        found = self.latest.get(episode_id)
+        return found.sequence if found else 0
+
+    def take(self, signed: Signed, marks: Sequence[Mark]) -> None:
+        """Go on by one checkpoint that was found good."""
+        self.last = signed
+        number = signed.statement.number
+        self.latest.update((one.episode_id, Covered(one.sequence, one.hash, number)) for one in marks)
+
+
+class Witness:
+    """What signed checkpoints say of single episodes. Each checkpoint is read and checked once for a process."""
+
+    def __init__(self, database: Database, keys: VerifyKeys | None) -> None:
+        """Without keys nothing is checked, and whoever asks is told so."""
+        self._database = database
+        self._keys = keys
+        self._known = Reach()
+        self._turn = asyncio.Lock()
+
+    @property
+    def checks(self) -> bool:
+        """There is a key to check with."""
+        return self._keys is not None
+
+    async def covered(self, episode_id: str) -> Covered | None:
+        """How far the checkpoints vouch for an episode; None when none does.
+
+        Raises CheckpointError, which names the first bad one, and ValueError without a key to check with.
+        """
+        keys = self._keys
+        if keys is None:
+            raise ValueError(NO_KEY)
+
+        async with self._turn:
+            await self._database.read(lambda connection: _refuse_older(connection, self._known.last))
+            await _read_all(self._database, keys, self._known)
+        return self._known.latest.get(episode_id)
+
+
 class Checkpointer:
     """Makes checkpoints. Two at once do no harm: the number is taken once."""
 
@@ -118,7 +143,8 @@ class Checkpointer:
         self._database = database
         self._keys = keys
         self._clock = clock
-        self._known = Vouched()
+        self._known = Reach()
+        self._looked_through = False
 
     async def waiting(self) -> int:
         """About how many rows no checkpoint covers yet, from the list of episodes: cheap enough for every second."""
@@ -128,22 +154,58 @@ class Checkpointer:
     async def make(self) -> int:
         """Cover every row that is in the trail now; how many checkpoints that took, 0 when there was nothing new.
 
-        Raises CheckpointError rather than sign on top of a checkpoint that is not ours.
+        What grew is found by reading alone, and only the signed lines are written under the lock that writers wait
+        for. Raises CheckpointError rather than sign on top of a checkpoint that is not ours.
         """
+        await self._database.read(lambda connection: _refuse_older(connection, self._known.last))
+        await _read_all(self._database, self._keys, self._known)
+        grown = await self._grown()
 
         def work(connection: Connection) -> int:
-            _refuse_older(connection, self._known.last)
-            _read_on(connection, self._keys, self._known)
-            grown = _grown(connection, self._known)
-            for start in range(0, len(grown), MOST_MARKS):
-                self._sign(connection, grown[start : start + MOST_MARKS])
-            return -(-len(grown) // MOST_MARKS)
+            lock_episode(connection, _LOCK)
+            self._read_on(connection)  # another may have signed meanwhile
+            fresh = [one for one in grown if one.sequence > self._known.of(one.episode_id)]
+            for start in range(0, len(fresh), MOST_MARKS):
+                self._sign(connection, fresh[start : start + MOST_MARKS])
+            return -(-len(fresh) // MOST_MARKS)
 
         try:
-            return await self._database.write(work)
+            made = await self._database.write(work) if grown else 0
         except BaseException:
-            self._known = Vouched()  # what was signed in a transaction that failed is not there
+            self._known = Reach()  # what was signed in a transaction that failed is not there
             raise
+        self._looked_through = True
+        return made
+
+    def _read_on(self, connection: Connection) -> None:
+        while _read_on(connection, self._keys, self._known):
+            pass
+
+    async def _grown(self) -> list[Mark]:
+        """The chains that are longer than was covered, by episode id.
+
+        At first the trail itself is looked through, then the list of episodes tells which chains grew.
+        """
+        found: list[Mark] = []
+        last = ""
+        while True:
+            some = await self._database.read(partial(self._longer, after=last))
+            found += [mark for mark in some.marks if mark is not None]
+            if some.last is None:
+                return sorted(found, key=lambda mark: mark.episode_id)
+            last = some.last
+
+    def _longer(self, connection: Connection, after: str) -> _Some:
+        if self._looked_through:
+            query = select(episodes.c.episode_id, episodes.c.revision.label("reach"))
+            query = query.where(episodes.c.episode_id > after).order_by(episodes.c.episode_id)
+        else:
+            query = select(trail.c.episode_id, func.max(trail.c.sequence).label("reach"))
+            query = query.where(trail.c.episode_id > after).group_by(trail.c.episode_id).order_by(trail.c.episode_id)
+        rows = connection.execute(query.limit(AT_ONCE)).all()
+        longer = [row.episode_id for row in rows if row.reach > self._known.of(row.episode_id)]
+        marks = [_end_of(connection, one) for one in longer]
+        return _Some(marks, rows[-1].episode_id if len(rows) == AT_ONCE else None)
 
     def _sign(self, connection: Connection, marks: Sequence[Mark]) -> None:
         """What was signed is taken over when it is read back: it may have been somebody else's."""
@@ -152,7 +214,7 @@ class Checkpointer:
             number=before.number + 1 if before else 1,
             at=self._clock(),
             previous=before.hash if before else NOTHING_BEFORE,
-            rows=self._known.rows + sum(one.sequence - self._known.reach(one.episode_id) for one in marks),
+            rows=self._known.rows + sum(one.sequence - self._known.of(one.episode_id) for one in marks),
             size=len(marks),
             root=root_of(marks),
             key_id=self._keys.active,
@@ -168,7 +230,7 @@ class Checkpointer:
             "signature": self._keys.sign(statement),
         }
         connection.execute(insert_or_skip(connection.dialect.name, checkpoints), values)
-        _read_on(connection, self._keys, self._known)
+        self._read_on(connection)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,24 +247,22 @@ class Proved:
 class Proofs:
     """Proofs from the latest checkpoint of each episode, read one checkpoint at a time."""
 
-    def __init__(self, database: Database, keys: SigningKeys) -> None:
+    def __init__(self, database: Database, keys: VerifyKeys) -> None:
         self._database = database
         self._keys = keys
-        self._latest: dict[str, int] = {}
+        self._known = Reach()
         self._read = lru_cache(maxsize=8)(self._signed_marks)
 
     async def prepare(self) -> None:
         """Check every checkpoint. Raises CheckpointError, which names the first bad one."""
-        found = _Latest()
-        await self._database.read(lambda connection: _read_on(connection, self._keys, found))
-        self._latest = found.numbers
+        await _read_all(self._database, self._keys, self._known)
 
     def prove(self, connection: Connection, episode_id: str) -> Proved | None:
         """The proof for an episode; None when no checkpoint has it yet."""
-        number = self._latest.get(episode_id)
-        if number is None:
+        covered = self._known.latest.get(episode_id)
+        if covered is None:
             return None
-        signed, marks = self._read(connection.engine, number)
+        signed, marks = self._read(connection.engine, covered.number)
         place = next(place for place, mark in enumerate(marks) if mark.episode_id == episode_id)
         return Proved(signed, marks[place], place, tuple(proof_of(marks, place)))
 
@@ -213,26 +273,14 @@ class Proofs:
         return Signed(_statement(row, marks), row.signature), marks
 
 
-class _Latest(Vouched):
-    """Keeps of each checkpoint only which episodes it names."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.numbers: dict[str, int] = {}
-
-    def take(self, signed: Signed, marks: Sequence[Mark]) -> None:
-        self.last = signed
-        self.numbers.update((mark.episode_id, signed.statement.number) for mark in marks)
-
-
-async def vouched(database: Database, keys: SigningKeys) -> Vouched:
+async def vouched(database: Database, keys: VerifyKeys) -> Vouched:
     """What all checkpoints in the records vouch for. Raises CheckpointError, which names the first bad one."""
     found = Vouched()
-    await database.read(lambda connection: _read_on(connection, keys, found))
+    await _read_all(database, keys, found)
     return found
 
 
-def check_pinned(pinned: Signed, keys: SigningKeys, found: Vouched) -> None:
+def check_pinned(pinned: Signed, keys: VerifyKeys, found: Vouched) -> None:
     """Raises CheckpointError when the records do not have the checkpoint that was kept outside."""
     keys.check(pinned.statement, pinned.signature)
     number = pinned.statement.number
@@ -246,15 +294,20 @@ def check_pinned(pinned: Signed, keys: SigningKeys, found: Vouched) -> None:
         raise CheckpointError(f"checkpoint {number} in the records is another than the one kept outside")
 
 
-def _read_on(connection: Connection, keys: SigningKeys, known: Vouched) -> None:
-    while True:
-        last = known.last.statement.number if known.last else 0
-        query = select(checkpoints).where(checkpoints.c.number > last).order_by(checkpoints.c.number).limit(_CHUNK)
-        rows = connection.execute(query).all()
-        for row in rows:
-            _check(row, keys, known)
-        if len(rows) < _CHUNK:
-            return
+async def _read_all(database: Database, keys: VerifyKeys, known: Vouched | Reach) -> None:
+    """What is new of the checkpoints, some in each transaction: on SQLite, writers wait no longer than that takes."""
+    while await database.read(lambda connection: _read_on(connection, keys, known)):
+        pass
+
+
+def _read_on(connection: Connection, keys: VerifyKeys, known: Vouched | Reach) -> bool:
+    """Some more checkpoints; true when there may be others."""
+    last = known.last.statement.number if known.last else 0
+    query = select(checkpoints).where(checkpoints.c.number > last).order_by(checkpoints.c.number).limit(_CHUNK)
+    rows = connection.execute(query).all()
+    for row in rows:
+        _check(row, keys, known)
+    return len(rows) == _CHUNK
 
 
 def _refuse_older(connection: Connection, last: Signed | None) -> None:
@@ -267,7 +320,7 @@ def _refuse_older(connection: Connection, last: Signed | None) -> None:
         raise CheckpointError(f"checkpoint {number} was in the records and is not any more: an old backup was restored")
 
 
-def _check(row: Row[Any], keys: SigningKeys, known: Vouched) -> None:
+def _check(row: Row[Any], keys: VerifyKeys, known: Vouched | Reach) -> None:
     before = known.last.statement if known.last else None
     expected = before.number + 1 if before else 1
     if row.number != expected:
@@ -293,19 +346,11 @@ def _marks(row: Row[Any]) -> list[Mark]:
         raise CheckpointError(f"checkpoint {row.number}: its marks can't be read") from None
 
 
-def _grown(connection: Connection, known: Vouched) -> list[Mark]:
-    """The chains that are longer than was covered, by episode id."""
-    reach = func.max(trail.c.sequence).label("reach")
-    longest = select(trail.c.episode_id, reach).group_by(trail.c.episode_id)
-    grown = sorted(
-        (row.episode_id, row.reach) for row in connection.execute(longest) if row.reach > known.reach(row.episode_id)
-    )
-    return [Mark(episode_id, sequence, _hash_of(connection, episode_id, sequence)) for episode_id, sequence in grown]
-
-
-def _hash_of(connection: Connection, episode_id: str, sequence: int) -> str:
-    query = select(trail.c.hash).where(trail.c.episode_id == episode_id, trail.c.sequence == sequence)
-    return connection.execute(query).scalar_one()
+def _end_of(connection: Connection, episode_id: str) -> Mark | None:
+    """The last row of a chain; None where a list knows an episode whose rows are still on their way."""
+    query = select(trail.c.sequence, trail.c.hash).where(trail.c.episode_id == episode_id)
+    row = connection.execute(query.order_by(trail.c.sequence.desc()).limit(1)).one_or_none()
+    return None if row is None else Mark(episode_id, row.sequence, row.hash)
 
 
 def as_object(signed: Signed) -> Mapping[str, Any]:

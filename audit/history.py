@@ -11,27 +11,53 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 
+from audit.checkpoints import NO_KEY, Covered, Witness
 from audit.database import Database
 from audit.publications import PublicationError, Publications
 from audit.queries import MOST, Queries
 from audit.sealing import Keyring
 from audit.shelf import Shelf, ShelfError
-from audit.tables import trail
+from audit.signatures import CheckpointError
+from audit.tables import episodes, trail
 from audit.verify import Verdict, Verifier
 from protocol.account import Entry, account
 from protocol.breaches import Breach, breaches
 from protocol.publishing import exception_of, publication_of
 from protocol.replay import ReplayError
 from protocol.spec import ProtocolSpec
-from protocol.trail import Head, TrailRow
+from protocol.trail import Fault, TrailRow, Wrong
 
 
 class HistoryError(Exception):
     """There is nothing to tell; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Witnessed:
+    """Up to where signed checkpoints vouch for a chain. Rows after it could be cut off, or rewritten, unseen."""
+
+    reach: int
+    """The last row they vouch for; 0 when there is none."""
+    problem: str = ""
+    """What is wrong with the checkpoints; empty when nothing is."""
+    unchecked: str = ""
+    """Why they could not be checked; empty when they were."""
+
+    def said(self, rows: int) -> str:
+        """In words, of a chain with so many good rows."""
+        if self.problem:
+            return f"Checkpoints: BAD: {self.problem}."
+        if self.unchecked:
+            return f"Checkpoints: not checked; {self.unchecked}. An end that was cut off need not show."
+        if not self.reach:
+            return "Checkpoints: none vouches for this chain yet. An end that was cut off need not show."
+        newer = rows - self.reach
+        rest = f"; the {newer} after it are newer" if newer > 0 else ""
+        return f"Checkpoints: signed, they vouch for the chain up to entry {self.reach}{rest}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +66,8 @@ class History:
 
     episode_id: str
     verdict: Verdict
+    witnessed: Witnessed
+    """What stands outside the chain and vouches for it."""
     spec: ProtocolSpec
     """The protocol that the episode was opened under."""
     exceptions: tuple[str, ...]
@@ -55,23 +83,30 @@ class History:
         return sum(bool(entry.differences) for entry in self.entries)
 
     @property
+    def vouched_for(self) -> str:
+        """Up to where the end is known from outside the chain, in words."""
+        return self.witnessed.said(self.verdict.rows)
+
+    @property
     def sound(self) -> bool:
-        """The chain is whole and every decision comes out the same again."""
-        return self.verdict.fault is None and self.stopped is None and self.differences == 0
+        """The chain is whole, no checkpoint says otherwise, and every decision comes out the same again."""
+        whole = self.verdict.fault is None and not self.witnessed.problem
+        return whole and self.stopped is None and self.differences == 0
 
 
 async def history(
     database: Database,
     ring: Keyring,
     episode_id: str,
-    expected_head: Head | None = None,
+    witness: Witness,
     shelf: Shelf | None = None,
 ) -> History:
     """The history of an episode. Raises HistoryError; UnknownKeyError when a key-encryption key is missing.
 
-    Who tells many episodes gives one `shelf`, so that a protocol is read once.
+    Its chain must reach as far as the checkpoints and the list of episodes say. Who tells many episodes gives one
+    `shelf`, so that a protocol is read once.
     """
-    verdict = await Verifier(database, ring).episode(episode_id, expected_head)
+    verdict, witnessed = await _judged(database, ring, episode_id, witness)
     if verdict.rows == 0:
         raise HistoryError(str(verdict.fault or f"the records have no episode {episode_id}"))
     queries = Queries(database, ring)
@@ -88,7 +123,9 @@ async def history(
             entries.append(entry)
     except ReplayError as error:
         stopped = str(error)
-    return History(episode_id, verdict, spec, exceptions, tuple(entries), tuple(breaches(entries)), stopped)
+    return History(
+        *(episode_id, verdict, witnessed, spec, exceptions, tuple(entries), tuple(breaches(entries)), stopped)
+    )
 
 
 async def episodes_beginning_with(database: Database, beginning: str, limit: int = 6) -> tuple[str, ...]:
@@ -103,6 +140,29 @@ async def all_episodes(database: Database) -> tuple[str, ...]:
     """Ids of all episodes in the trail, in order."""
     query = select(trail.c.episode_id).where(trail.c.sequence == 1).order_by(trail.c.episode_id)
     return tuple(await database.read(lambda connection: connection.scalars(query).all()))
+
+
+async def _judged(database: Database, ring: Keyring, episode_id: str, witness: Witness) -> tuple[Verdict, Witnessed]:
+    """The verdict on a chain. What must be there is asked for first, so that a row written meanwhile is no fault."""
+    revision = select(episodes.c.revision).where(episodes.c.episode_id == episode_id)
+    listed = await database.read(lambda connection: connection.scalar(revision)) or 0
+    covered, witnessed = await _witnessed(witness, episode_id)
+    marks = {} if covered is None else {episode_id: {covered.sequence: covered.hash}}
+    verdict = await Verifier(database, ring, marks=marks).episode(episode_id)
+    if verdict.fault is None and verdict.rows < listed:
+        detail = f"the list of episodes knows row {listed}: the end was cut off, or is still on its way to the records"
+        verdict = replace(verdict, fault=Fault(episode_id, verdict.rows + 1, Wrong.TRUNCATED, detail))
+    return verdict, witnessed
+
+
+async def _witnessed(witness: Witness, episode_id: str) -> tuple[Covered | None, Witnessed]:
+    if not witness.checks:
+        return None, Witnessed(0, unchecked=NO_KEY)
+    try:
+        covered = await witness.covered(episode_id)
+    except CheckpointError as error:
+        return None, Witnessed(0, problem=str(error))
+    return covered, Witnessed(covered.sequence if covered else 0)
 
 
 async def _rows(queries: Queries, episode_id: str, count: int) -> list[TrailRow]:

@@ -17,9 +17,9 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Row, insert, select
 
-from audit.checkpoints import CheckpointError, SigningKeys
 from audit.database import Database
 from audit.dialects import insert_or_skip, lock_episode
+from audit.signatures import CheckpointError, SigningKeys, VerifyKeys
 from audit.tables import protocols, publications
 from protocol.facts import Refused
 from protocol.publishing import PUBLICATION, Publication
@@ -53,7 +53,7 @@ class Publications:
     """Reads and adds to the list. Reading needs no key; without one, signatures are not checked."""
 
     def __init__(
-        self, database: Database, keys: SigningKeys | None = None, clock: Callable[[], datetime] = _utc_now
+        self, database: Database, keys: VerifyKeys | None = None, clock: Callable[[], datetime] = _utc_now
     ) -> None:
         self._database = database
         self._keys = keys
@@ -65,9 +65,9 @@ class Publications:
         return Published(record, self._keys is not None)
 
     async def add(self, spec: ProtocolSpec, rule: Rule) -> Publication | Refused:
-        """Do what the rule decides and keep the document. Raises PublicationError; ValueError without a key."""
+        """Do what the rule decides and keep the document. Raises PublicationError; ValueError when no key signs."""
         keys = self._keys
-        if keys is None:
+        if not isinstance(keys, SigningKeys):
             raise ValueError("publishing signs what it writes and needs a signing key")
 
         def work(connection: Connection) -> Publication | Refused:
@@ -89,7 +89,7 @@ class Publications:
         return tuple(record)
 
 
-def _checked(row: Row[tuple[object, ...]], number: int, before: str, keys: SigningKeys | None) -> Publication:
+def _checked(row: Row[tuple[object, ...]], number: int, before: str, keys: VerifyKeys | None) -> Publication:
     if row.number != number:
         raise PublicationError(f"publication {number} is missing")
     if row.previous_hash != before or row.hash != _hash(before, number, row.said):

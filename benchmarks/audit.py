@@ -20,7 +20,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from audit.bundle import Made, Request, write_bundle
-from audit.checkpoints import Checkpointer, SigningKeys
+from audit.checkpoints import Checkpointer, Witness
 from audit.database import Database, connect
 from audit.history import all_episodes, history
 from audit.lists import Lists
@@ -29,6 +29,7 @@ from audit.offline_verifier import main as verify_offline
 from audit.queries import Queries
 from audit.releases import present
 from audit.sealing import Keyring
+from audit.signatures import SigningKeys
 from audit.store import Store
 from audit.verify import Verdict, Verifier
 from protocol import commands as c
@@ -122,9 +123,9 @@ def _speed(what: str, rows: int, begun: float, used: float) -> dict[str, Any]:
 
 
 async def _replaying(records: Database) -> dict[str, Any]:
-    ids = (await all_episodes(records))[:21]
-    await history(records, RING, ids[0])  # the protocol is compiled once in a process
-    times = [await _timed(lambda one=one: history(records, RING, one)) for one in ids[1:]]
+    ids, witness = (await all_episodes(records))[:21], Witness(records, KEYS)
+    await history(records, RING, ids[0], witness)  # the protocol is compiled once in a process
+    times = [await _timed(lambda one=one: history(records, RING, one, witness)) for one in ids[1:]]
     return {"what": f"replay an episode of {EVENTS} events", **_spread(times)}
 
 

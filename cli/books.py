@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from audit.checkpoints import CheckpointError, SigningKeys
+from audit.checkpoints import Witness
 from audit.database import Database, connect
 from audit.history import HistoryError, episodes_beginning_with
 from audit.sealing import Keyring, SealingError
+from audit.signatures import CheckpointError, SigningKeys, VerifyKeys, checking
 from cli.configuration import settings
 from cli.output import FOUND, UNREACHABLE, USAGE, Trouble
 from settings import Settings, variable
@@ -30,6 +31,11 @@ class Books:
     settings: Settings
     records: Database
     ring: Keyring
+
+    @property
+    def witness(self) -> Witness:
+        """What signed checkpoints say of an episode."""
+        return Witness(self.records, keys_to_check(self.settings))
 
     async def find(self, reference: str) -> str:
         """The id of the one episode whose id is or begins with `reference`. Raises Trouble."""
@@ -75,8 +81,26 @@ def _unreachable(error: SQLAlchemyError) -> Trouble:
 
 
 def signing_keys() -> SigningKeys:
-    """The keys that sign and check. Raises Trouble when there is none."""
+    """The keys that sign. Raises Trouble when there is none."""
     told = settings().signing_keys
     if not told:
-        raise Trouble("there is no key to sign or check with", f"set {variable('signing_keys')}", USAGE)
+        raise Trouble("there is no key to sign with", f"set {variable('signing_keys')}", USAGE)
     return SigningKeys((key.id, key.secret) for key in told)
+
+
+def verify_keys() -> VerifyKeys:
+    """The keys that check. Raises Trouble when there is none."""
+    found = keys_to_check(settings())
+    if found is None:
+        raise Trouble("there is no key to check with", f"set {variable('verify_keys')}", USAGE)
+    return found
+
+
+def keys_to_check(told: Settings) -> VerifyKeys | None:
+    """The keys that check, None when there is none. Raises Trouble when a name stands for two keys."""
+    try:
+        return checking(
+            ((key.id, key.public) for key in told.verify_keys), ((key.id, key.secret) for key in told.signing_keys)
+        )
+    except ValueError as error:
+        raise Trouble(str(error), "give one of them another name", USAGE) from None

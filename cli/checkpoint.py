@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from audit.checkpoints import CheckpointError, Signed, Vouched, as_object, check_pinned, vouched
-from audit.database import Database
-from cli.books import Books, signing_keys, with_books
+from audit.checkpoints import Signed, as_object, vouched
+from cli.books import Books, verify_keys, with_books
 from cli.output import FOUND, USAGE, Trouble, say_json
 from protocol.checkpoint import Statement
-from settings import Settings, variable
 
 LONGEST_FILE = 4_096
 
@@ -41,15 +38,6 @@ class Pinned(BaseModel):
         return Signed(said, self.signature)
 
 
-@dataclass(frozen=True)
-class Compared:
-    """What the checkpoints say of the records."""
-
-    found: Vouched
-    said: str
-    problem: str | None
-
-
 def checkpoint() -> None:
     """Print the latest checkpoint of the trail. Keep it outside: on paper, in a mail, on another machine.
 
@@ -62,7 +50,7 @@ def checkpoint() -> None:
 
 
 async def _latest(books: Books) -> Signed | None:
-    return (await vouched(books.records, signing_keys())).last
+    return (await vouched(books.records, verify_keys())).last
 
 
 def read_pinned(path: Path) -> Signed:
@@ -77,18 +65,3 @@ def read_pinned(path: Path) -> Signed:
         raise Trouble(
             f"{path} holds no checkpoint", "give a file printed by `holdfast audit checkpoint`", USAGE
         ) from None
-
-
-async def compare(settings: Settings, records: Database, pinned: Signed | None) -> Compared:
-    """The checkpoints of the records, and what is wrong with them. Raises Trouble when `pinned` can't be checked."""
-    if not settings.signing_keys and pinned is None:
-        return Compared(Vouched(), f"Checkpoints: not checked; {variable('signing_keys')} is not set.", None)
-    found = Vouched()
-    try:
-        found = await vouched(records, signing_keys())
-        if pinned is not None:
-            check_pinned(pinned, signing_keys(), found)
-    except CheckpointError as error:
-        return Compared(found, "Checkpoints: BAD.", str(error))
-    kept = "" if pinned is None else f"; number {pinned.statement.number}, kept outside, is among them"
-    return Compared(found, f"Checkpoints: {len(found.statements)} good, over {found.rows} rows{kept}.", None)

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import os
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 from rich.progress import Progress
 
-from audit.access import Access, record
-from audit.bundle import BundleError, Made, Request, write_bundle
-from audit.certificate import certificate
-from audit.history import all_episodes, history
-from audit.releases import in_use, present
+from audit.bundle import BundleError, Made
+from audit.exporting import Wanted
+from audit.exporting import export as export_of
+from audit.history import all_episodes
 from cli.books import Books, signing_keys, with_books
 from cli.desk import utc_now
 from cli.output import FOUND, USAGE, AsJson, Trouble, console, say, say_json
 from cli.who import ROLE, somebody
 
 Redacted = Literal["sud"]
-LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def export(
@@ -52,7 +49,8 @@ def export(
     for path in (out, pdf):
         if path is not None and path.exists():
             raise Trouble(f"{path} exists", "choose another name: an export is never overwritten", USAGE)
-    made = with_books(lambda books: _export(books, references, out, pdf, to, purpose, redact=redact is not None))
+    wanted = Wanted((), out, somebody(), ROLE, to, purpose, redact is not None, pdf)
+    made = with_books(lambda books: _export(books, references, wanted))
     if as_json:
         say_json({"file": str(out), **_as_object(made)})
         return
@@ -61,65 +59,20 @@ def export(
     say(f"Check it: python offline_verifier.py {out} --key {next(iter(signing_keys().public().values()))}")
 
 
-async def _export(
-    books: Books,
-    references: list[str] | None,
-    out: Path,
-    pdf: Path | None,
-    to: str,
-    purpose: str,
-    *,
-    redact: bool,
-) -> Made:
+async def _export(books: Books, references: list[str] | None, wanted: Wanted) -> Made:
     if references is None:
         ids = await all_episodes(books.records)
     else:
-        ids = sorted({await books.find(one) for one in references})
-    now = utc_now()
-    releases = await in_use(books.records, LONG_AGO, now)
-    request = Request(ids, now, somebody(), to or "nobody named", purpose, redact, present(), releases)
-    draft = out.with_name(f".{out.name}.{os.getpid()}.draft")
+        ids = tuple({await books.find(one) for one in references})
     try:
         with Progress(console=console(), transient=True) as bar:
             task = bar.add_task("episodes", total=len(ids))
-            made = await write_bundle(
-                *(books.records, books.ring, signing_keys(), draft, request),
+            return await export_of(
+                *(books.records, books.ring, signing_keys(), replace(wanted, episodes=ids), utc_now()),
                 progress=lambda so_far: bar.update(task, completed=so_far.episodes),
             )
-        page = b"" if pdf is None else await _certificate(books, request, made)
-        await _disclose(books, request, made)  # whoever can't write it down may not have it
-        os.replace(draft, out)
-        _write(pdf, page)
     except (BundleError, FileExistsError) as error:
         raise Trouble(str(error), "`holdfast audit verify` says more", FOUND) from None
-    finally:
-        _forget(draft)
-    return made
-
-
-async def _certificate(books: Books, request: Request, made: Made) -> bytes:
-    told = await history(books.records, books.ring, request.episodes[0])
-    keys = signing_keys()
-    return certificate(told, request, made, keys.public()[keys.active])
-
-
-def _write(path: Path | None, content: bytes) -> None:
-    if path is not None:
-        path.write_bytes(content)
-
-
-async def _disclose(books: Books, request: Request, made: Made) -> None:
-    detail = {"to": request.to, "bundle": made.sha256, "withheld": "sud" if request.redact else ""}
-    looks = [
-        Access(request.made_at, request.by, ROLE, "exported", request.purpose, episode_id=one, detail=detail)
-        for one in request.episodes
-    ]
-    for start in range(0, len(looks), 500):
-        await record(books.records, *looks[start : start + 500])
-
-
-def _forget(path: Path) -> None:
-    path.unlink(missing_ok=True)
 
 
 def _as_object(made: Made) -> dict[str, object]:

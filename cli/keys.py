@@ -11,7 +11,7 @@ import typer
 import logs
 from audit import keys
 from audit.access import Access, record
-from cli.books import Books, signing_keys, with_books
+from cli.books import Books, verify_keys, with_books
 from cli.configuration import settings
 from cli.desk import utc_now
 from cli.output import FOUND, USAGE, AsJson, Trouble, say, say_json
@@ -48,14 +48,14 @@ def rewrap(as_json: AsJson = False) -> None:
 def public(as_json: AsJson = False) -> None:
     """Print the public halves of the signing keys: give them to whoever shall check exports and checkpoints.
 
-    They must reach that person by another way than what they check.
+    They must reach that person by another way than what they check. Joined by commas they are HOLDFAST_VERIFY_KEYS.
     """
-    found = signing_keys().public()
+    found = verify_keys().public()
     if as_json:
         say_json(found)
         return
     for name, key in found.items():
-        say(f"{name}  {key}")
+        say(f"{name}:{key}")
 
 
 @app.command()

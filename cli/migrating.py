@@ -15,7 +15,7 @@ from audit.moving import Foreseen, foresee_all
 from audit.publications import Publications
 from audit.store import Store
 from audit.trails import episode_ids
-from cli.books import signing_keys
+from cli.books import keys_to_check
 from cli.configuration import settings
 from cli.desk import Desk, at_desk, utc_now
 from cli.output import FOUND, USAGE, AsJson, Trouble, say, say_json, table
@@ -130,7 +130,7 @@ def _command(new: ProtocolSpec, one: Foreseen, order: Order) -> Migrate:
 
 async def _make_sure_it_may_be_used(desk: Desk, new: ProtocolSpec) -> None:
     """Only a published version takes over open episodes; on one's own machine a file may, and is kept first."""
-    keys = signing_keys() if desk.settings.signing_keys else None
+    keys = keys_to_check(desk.settings)
     state = state_of((await Publications(desk.records, keys).read()).record, new.content_hash, utc_now())
     if state in PUBLISHED:
         return

@@ -13,7 +13,7 @@ import typer
 from audit.publications import PublicationError, Publications
 from audit.shelf import Shelf, ShelfError
 from audit.versions import versions
-from cli.books import Books, signing_keys, with_books
+from cli.books import Books, keys_to_check, signing_keys, with_books
 from cli.configuration import settings
 from cli.desk import utc_now
 from cli.output import FOUND, USAGE, AsJson, Trouble, say, say_json, table
@@ -158,7 +158,7 @@ def _version(record: Record, spec: ProtocolSpec, running: int, now: Any) -> dict
 
 def publications_of(books: Books) -> Publications:
     """The list of publications, with the signing keys of this process where it has any."""
-    return Publications(books.records, signing_keys() if books.settings.signing_keys else None)
+    return Publications(books.records, keys_to_check(books.settings))
 
 
 def with_records(work: Callable[[Books], Coroutine[Any, Any, T]]) -> T:

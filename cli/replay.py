@@ -53,7 +53,7 @@ def replay(
 
 
 async def _history(books: Books, reference: str, purpose: str) -> History:
-    told = await history(books.records, books.ring, await books.find(reference))
+    told = await history(books.records, books.ring, await books.find(reference), books.witness)
     await record(books.records, Access(utc_now(), somebody(), ROLE, "replayed", purpose, episode_id=told.episode_id))
     return told
 
@@ -65,6 +65,7 @@ def as_object(told: History, *, only_breaches: bool) -> dict[str, Any]:
         "episode_id": told.episode_id,
         "sound": told.sound,
         "chain": {"rows": told.verdict.rows, "head": told.verdict.head.hash, "fault": told.verdict.fault},
+        "checkpoints": told.witnessed,
         "protocol": {"name": spec.protocol, "version": spec.version, "hash": spec.content_hash},
         "exceptions": told.exceptions,
         "differences": told.differences,
@@ -175,6 +176,7 @@ def _ending(told: History) -> Iterator[str]:
     if verdict.fault is not None:
         yield from _hung("BAD: ", str(verdict.fault))
     yield from _hung("", f"Chain: {verdict.rows} good rows, head {verdict.head.hash}.")
+    yield from _hung("", told.vouched_for)
     if told.stopped is not None and verdict.fault is None:
         yield from _hung("STOPPED: ", told.stopped)
     differing = f"{told.differences} DIFFER" if told.differences else "every decision comes out the same again"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from audit.checkpoints import SigningKeys
 from audit.database import connect
 from audit.publications import Publications
+from audit.signatures import SigningKeys
 from cli.desk import utc_now
 from cli.shelf import protocol_files
 from protocol.publishing import NOT_TRIED, Publication, Record, SignOff

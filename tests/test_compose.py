@@ -39,6 +39,7 @@ FILLED = {
     "HOLDFAST_PAYLOAD_KEYS": "k1:" + base64.b64encode(b"p" * 32).decode(),
     "HOLDFAST_RECORD_KEYS": "k1:" + base64.b64encode(b"r" * 32).decode(),
     "HOLDFAST_SIGNING_KEYS": "k1:" + base64.b64encode(b"g" * 32).decode(),
+    "HOLDFAST_VERIFY_KEYS": "k1:" + "ab" * 32,
     "HOLDFAST_BASE_URL": "https://holdfast.example.org",
     "ROTA_FILE": "./rota.yaml",
     "HOLDFAST_SMTP_HOST": "mail.example.org",
@@ -73,7 +74,7 @@ def test_the_example_shows_the_defaults():
 def test_no_secret_has_a_default():
     for match in ASKED.finditer(TEXT):
         if re.search("PASSWORD|KEYS|SECRET", match["name"]):
-            optional = match["name"] in ("HOLDFAST_SMTP_PASSWORD", "HOLDFAST_WEBHOOK_SECRET")
+            optional = match["name"] in ("HOLDFAST_SMTP_PASSWORD", "HOLDFAST_WEBHOOK_SECRET", "HOLDFAST_VERIFY_KEYS")
             assert match["how"] == ("-" if optional else "?")
             assert not optional or match["word"] == ""
 

@@ -14,7 +14,8 @@ ROOT = Path(__file__).parent.parent
 
 #: Room → the rooms of ours that it may import. Whoever is not named (worker, cli, tests) wires and may import all.
 ARROWS: dict[str, set[str]] = {
-    "settings": set(),
+    "named_keys": set(),
+    "settings": {"named_keys"},
     "logs": set(),
     "protocol": set(),
     "rehearsal": {"protocol"},

@@ -179,6 +179,13 @@ def test_an_error_about_keys_repeats_no_key(text: str, wrong: str):
     assert SECRET[:-8] not in str(caught.value)
 
 
+def test_public_keys_are_read_as_they_are_printed():
+    found = load(PRODUCTION | {"HOLDFAST_VERIFY_KEYS": f"s2:{'ab' * 32},s1:{'cd' * 32}"})
+    assert [(key.id, key.public) for key in found.verify_keys] == [("s2", b"\xab" * 32), ("s1", b"\xcd" * 32)]
+    for wrong, said in (("s1", "entry 1"), (f"s1:{'AB' * 32}", "entry 1"), (f"s:{'ab' * 32},s:{'cd' * 32}", "same id")):
+        assert said in refusal(PRODUCTION | {"HOLDFAST_VERIFY_KEYS": wrong})
+
+
 def test_secrets_are_the_fields_that_hide_their_value():
     hiding = {
         name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation) or not field.repr

@@ -11,10 +11,11 @@ from sqlalchemy.exc import OperationalError
 
 from activities.mail import Mailer
 from activities.notices import NotDeliveredError, Notice
-from audit.checkpoints import Checkpointer, CheckpointError, SigningKeys, vouched
+from audit.checkpoints import Checkpointer, vouched
 from audit.database import Database, connect
 from audit.migrate import upgrade
 from audit.queries import Queries, Unattended
+from audit.signatures import CheckpointError, SigningKeys
 from audit.store import Store
 from protocol.rota import Person, Rota, parse_rota
 from protocol.trail import genesis

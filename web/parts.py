@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from starlette.requests import HTTPConnection
 
-from audit.checkpoints import SigningKeys
+from audit.checkpoints import Witness
 from audit.database import Database
 from audit.database import connect as connect_records
 from audit.owing import Owing
@@ -18,6 +18,7 @@ from audit.publications import Publications
 from audit.published import KEPT, Current
 from audit.queries import Queries
 from audit.sealing import Keyring
+from audit.signatures import VerifyKeys, checking
 from audit.spool import FOLDER as SPOOLED
 from audit.spool import Spool
 from practice.accounts import Accounts
@@ -71,6 +72,8 @@ class Parts:
     numbers: Numbers
     facilities: Facilities
     current: Current
+    witness: Witness
+    """What signed checkpoints say of an episode."""
 
     @property
     def zone(self) -> ZoneInfo:
@@ -89,6 +92,7 @@ async def opened(settings: Settings, clock: Clock = utc_now) -> AsyncGenerator[P
     database = connect_records(settings.database_url.get_secret_value(), CONNECTIONS)
     ring = Keyring((key.id, key.secret) for key in settings.record_keys)
     queries, owing, seal = Queries(database, ring), Owing(database), Seal(ring)
+    keys = _checking(settings)
     try:
         yield Parts(
             settings=settings,
@@ -113,14 +117,17 @@ async def opened(settings: Settings, clock: Clock = utc_now) -> AsyncGenerator[P
             clients=Clients(database, seal),
             numbers=Numbers(database),
             facilities=Facilities(database),
-            current=Current(database, Publications(database, _signing(settings)), settings.var / KEPT),
+            current=Current(database, Publications(database, keys), settings.var / KEPT),
+            witness=Witness(database, keys),
         )
     finally:
         await database.dispose()
 
 
-def _signing(settings: Settings) -> SigningKeys | None:
-    return SigningKeys((key.id, key.secret) for key in settings.signing_keys) if settings.signing_keys else None
+def _checking(settings: Settings) -> VerifyKeys | None:
+    return checking(
+        ((key.id, key.public) for key in settings.verify_keys), ((key.id, key.secret) for key in settings.signing_keys)
+    )
 
 
 def parts_of(connection: HTTPConnection) -> Parts:

@@ -88,7 +88,7 @@ async def replay(
 ) -> Response:
     """One episode at one of its entries. Temporal is not asked."""
     try:
-        told = await history(visit.parts.database, visit.parts.ring, episode_id)
+        told = await history(visit.parts.database, visit.parts.ring, episode_id, visit.parts.witness)
     except HistoryError:
         raise NotThere from None
     if not told.entries:

@@ -147,12 +147,15 @@ class EpisodeClient:
 
         return await self._patiently(episode_id, call)
 
-    async def running(self) -> AsyncIterator[str]:
-        """The ids of the episodes that still take commands, as Temporal lists them. Raises EngineUnavailableError."""
-        query = f'WorkflowType="{ports.EPISODE_WORKFLOW}" AND TaskQueue="{self._task_queue}" '
+    async def known(self) -> AsyncIterator[str]:
+        """The ids of the episodes that Temporal still has, open or closed. Raises EngineUnavailableError."""
+        query = f'WorkflowType="{ports.EPISODE_WORKFLOW}" AND TaskQueue="{self._task_queue}"'
+        told = set[str]()  # an episode that went on in a new run is listed once for each
         try:
-            async for run in self._client.list_workflows(f'{query}AND ExecutionStatus="Running"'):
-                yield run.id.removeprefix(workflow_id(""))
+            async for run in self._client.list_workflows(query):
+                if run.id not in told:
+                    told.add(run.id)
+                    yield run.id.removeprefix(workflow_id(""))
         except RPCError as error:
             raise EngineUnavailableError(f"Temporal does not list its workflows: {error.status.name}") from error
 

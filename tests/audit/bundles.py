@@ -12,9 +12,10 @@ from typing import Any
 
 from audit import offline_verifier
 from audit.bundle import Made, Request, write_bundle
-from audit.checkpoints import Checkpointer, SigningKeys
+from audit.checkpoints import Checkpointer
 from audit.database import Database
 from audit.releases import in_use, present
+from audit.signatures import SigningKeys
 from audit.store import Store
 from protocol import commands as c
 from protocol.engine import Engine

@@ -10,7 +10,7 @@ from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from audit.access import Access, record
-from audit.checkpoints import Checkpointer, SigningKeys
+from audit.checkpoints import Checkpointer
 from audit.database import Database, connect, connect_sync
 from audit.holds import hold
 from audit.keys import destroy
@@ -18,6 +18,7 @@ from audit.migrate import upgrade
 from audit.publications import Publications
 from audit.queries import Queries
 from audit.releases import Release, note_in
+from audit.signatures import SigningKeys
 from audit.store import Store
 from protocol.publishing import Publication
 from tests.audit.records import RING, START, fill, rows, summary

@@ -19,12 +19,12 @@ import pytest
 from sqlalchemy import update
 
 from audit.bundle import BundleError
-from audit.checkpoints import SigningKeys
 from audit.database import Database, connect
 from audit.keys import destroy
 from audit.migrate import upgrade
 from audit.offline_verifier import canonical, root
 from audit.redaction import NOTICE
+from audit.signatures import SigningKeys
 from audit.store import Store
 from audit.tables import trail
 from protocol.checkpoint import Mark, proof_of, root_of

@@ -11,7 +11,7 @@ import typst
 
 from audit.bundle import Made, Request
 from audit.certificate import TEMPLATE, certificate
-from audit.checkpoints import Proved, Signed
+from audit.checkpoints import Proved, Signed, Witness
 from audit.database import connect
 from audit.history import History, history
 from audit.migrate import upgrade
@@ -33,7 +33,7 @@ async def told(tmp_path: Path, scenario: str) -> History:
     records = connect(url)
     done = await played(Store(records, RING), SPECS / "scenarios" / f"{scenario}.yaml")
     assert done is not None
-    found = await history(records, RING, done[1])
+    found = await history(records, RING, done[1], Witness(records, None))
     await records.dispose()
     return found
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import Connection, delete, event, update
 from sqlalchemy.exc import OperationalError
 
 from audit import checkpoints as module
-from audit.checkpoints import Checkpointer, CheckpointError, Signed, SigningKeys, Vouched, check_pinned, vouched
+from audit.checkpoints import Checkpointer, Reach, Signed, Vouched, Witness, check_pinned, vouched
 from audit.database import Database
+from audit.signatures import CheckpointError, SigningKeys, VerifyKeys, checking
 from audit.store import Store
 from audit.tables import checkpoints, trail
 from audit.verify import Verdict, Verifier
@@ -128,6 +130,66 @@ async def test_a_changed_checkpoint_is_named(
         await checkpointer(records).make()
 
 
+async def test_whoever_checks_needs_the_public_half_alone(store: Store, records: Database):
+    found = await covered(store, records)
+    public = VerifyKeys((name, bytes.fromhex(key)) for name, key in KEYS.public().items())
+    assert (await vouched(records, public)).marks == found.marks
+    assert not hasattr(public, "sign")
+    assert not hasattr(public, "_private")
+    other = VerifyKeys([("s1", bytes.fromhex(OTHER.public()["s1"]))])
+    with pytest.raises(CheckpointError, match="checkpoint 1: the signature does not fit"):
+        await vouched(records, other)
+    with pytest.raises(ValueError, match="s1 is one key in HOLDFAST_VERIFY_KEYS and another"):
+        checking([("s1", bytes.fromhex(OTHER.public()["s1"]))], [("s1", b"s" * 32)])
+    assert checking([], []) is None
+
+
+async def test_a_witness_reads_each_checkpoint_once(
+    store: Store, records: Database, url: str, monkeypatch: pytest.MonkeyPatch
+):
+    await covered(store, records)
+    witness, read = Witness(records, KEYS), list[int]()
+    take = Reach.take
+
+    def counted(self: Reach, signed: Signed, marks: Sequence[Mark]) -> None:
+        read.append(signed.statement.number)
+        take(self, signed, marks)
+
+    monkeypatch.setattr(Reach, "take", counted)
+    for _ in range(3):
+        covers = await witness.covered("ep-1")
+        assert covers is not None
+        assert (covers.sequence, covers.number) == (6, 2)
+    assert await witness.covered("ep-9") is None
+    assert read == [1, 2]
+    with tampering(url) as connection:
+        connection.execute(delete(checkpoints).where(checkpoints.c.number == 2))
+    with pytest.raises(CheckpointError, match="an old backup was restored"):
+        await witness.covered("ep-1")
+
+
+async def test_the_trail_is_looked_through_once_and_never_under_the_lock(store: Store, records: Database):
+    made = await fill(store, 3)
+    signer, scans, locked = checkpointer(records), list[str](), list[str]()
+
+    def seen(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+        if "max(trail.sequence)" in statement:
+            scans.append(statement)
+        if "FROM trail" in statement and connection.get_execution_options().get("holdfast_writes"):
+            locked.append(statement)
+
+    event.listen(records.engine, "before_cursor_execute", seen)
+    assert await signer.make() == 1
+    assert len(scans) == 1
+    await store.append(rows(2, head=made[-1].head), summary(5))
+    scans.clear()
+    locked.clear()
+    assert await signer.make() == 1
+    event.remove(records.engine, "before_cursor_execute", seen)
+    assert (scans, locked) == ([], [])
+    assert (await vouched(records, KEYS)).rows == 5
+
+
 async def test_another_key_or_another_history_is_no_checkpoint_of_ours(store: Store, records: Database):
     found = await covered(store, records)
     assert found.last is not None
@@ -157,7 +219,7 @@ async def test_what_could_not_be_written_is_not_taken_for_signed(
         raise OperationalError("no room", None, Exception())
 
     with monkeypatch.context() as broken:
-        broken.setattr(Vouched, "take", fails)
+        broken.setattr(Reach, "take", fails)
         with pytest.raises(OperationalError):
             await signer.make()
     assert await signer.make() == 1

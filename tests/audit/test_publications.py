@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from audit.checkpoints import SigningKeys
 from audit.database import Database, connect
 from audit.publications import PublicationError, Publications
 from audit.published import Current
+from audit.signatures import SigningKeys
 from protocol.facts import Refused
 from protocol.publishing import Publication, Record
 from protocol.spec import ProtocolSpec

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from audit import offline_verifier
-from audit.checkpoints import Checkpointer, SigningKeys
+from audit.checkpoints import Checkpointer
 from audit.database import connect
 from audit.lists import folded
 from audit.migrate import upgrade
 from audit.sealing import Keyring
+from audit.signatures import SigningKeys
 from audit.store import Store
 from cli.main import run
 from protocol import commands as c

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from audit.checkpoints import SigningKeys
 from audit.publications import Publications
+from audit.signatures import SigningKeys
 from protocol.publishing import Publication
 from protocol.spec import ProtocolSpec
 from tests.web.desk import Desk

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
+from audit.checkpoints import Checkpointer, Witness
+from audit.signatures import VerifyKeys
 from audit.store import Store
-from tests.audit.test_history import recorded
+from tests.audit.bundles import KEYS
+from tests.audit.test_history import cut_off, recorded
 from tests.protocol.story import Story
 from tests.web.desk import Desk
 
@@ -25,6 +29,23 @@ async def test_an_auditor_finds_the_breach_and_reads_what_led_there(web: Desk):
     assert "Speak to the client" in breach
     assert "done in time, but written down only after the deadline" in breach
     assert "overdue" in breach
+
+
+async def test_a_trail_that_was_cut_off_is_not_called_whole(web: Desk):
+    story = await with_a_breach(web)
+    records = web.parts.database
+    await Checkpointer(records, KEYS, web.parts.clock).make()
+    public = VerifyKeys((name, bytes.fromhex(key)) for name, key in KEYS.public().items())
+    web.app.state.parts = replace(web.parts, witness=Witness(records, public))
+    last = story.episode.revision
+    async with web.signed_in("finn") as browser:
+        whole = (await browser.get("/audit/episodes/ep-1")).text
+        assert f"they vouch for the chain up to entry {last}." in whole
+        assert "✓ chain whole" in whole
+        await cut_off(web.parts.settings.database_url.get_secret_value(), last - 3, lowering_the_list=True)
+        cut = (await browser.get("/audit/episodes/ep-1")).text
+    assert "✓ chain whole" not in cut
+    assert f"row {last - 2}: truncated: the chain should reach row {last}" in cut
 
 
 async def test_each_entry_knows_only_what_was_known_then(web: Desk):

@@ -10,17 +10,21 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import delete, insert, select, update
 
+from activities.ends import Ends
 from audit.database import Database, connect
+from audit.heads import Asked, ask, hold
+from audit.heads import ask_all as ask_everyone
 from audit.lists import Lists
 from audit.sealing import Keyring
 from audit.tables import episodes, trail
+from audit.verification import Findings
 from audit.verify import Verdict, Verifier
 from cli.desk import Desk
-from cli.heads import ask_all, ask_one, hold
-from cli.verify import Findings
+from cli.verify import ways_to
 from protocol import commands as c
 from tests.audit.records import tampering
 from tests.workflows.stack import Stack, brisk, command, opening
+from workflows.client import workflow_id
 
 pytestmark = pytest.mark.full
 
@@ -29,16 +33,24 @@ def desk(shell: Stack, records: Database) -> Desk:
     return Desk(shell.settings, records, Keyring((key.id, key.secret) for key in shell.settings.record_keys))
 
 
+async def ask_all(at: Desk) -> Asked:
+    return await ask_everyone(Ends(ways_to(at)))
+
+
+async def ask_one(at: Desk, episode_id: str) -> Asked:
+    return await ask(Ends(ways_to(at)), [episode_id])
+
+
 async def judged(at: Desk) -> list[Verdict]:
     asked = await ask_all(at)
     verifier = Verifier(at.records, at.ring, remembered=asked.heads)
-    return await hold(at, asked, [one async for one in verifier.all()])
+    return await hold(Ends(ways_to(at)), asked, [one async for one in verifier.all()])
 
 
 async def listed(at: Desk, count: int) -> None:
     """Temporal's list follows a moment later."""
     async with asyncio.timeout(30):
-        while len((await ask_all(at)).views) < count:
+        while len((await ask_all(at)).ends) < count:
             await asyncio.sleep(0.1)
 
 
@@ -76,11 +88,33 @@ async def test_every_open_workflow_is_held_against_the_records(shell: Stack):
         assert gone == ["row 1: truncated: the episode is known but has no trail"]
 
         asked = await ask_one(at, first.episode_id)
-        view = asked.views[first.episode_id]
+        view = asked.ends[first.episode_id]
         shorter = replace(view, head=replace(view.head, sequence=last - 1))
         verdict = await Verifier(records, at.ring).episode(first.episode_id)
-        asked.views[first.episode_id] = shorter
-        assert faults(await hold(at, asked, [verdict])) == [], "a chain that grew since is asked about again"
+        asked.ends[first.episode_id] = shorter
+        assert faults(await hold(Ends(ways_to(at)), asked, [verdict])) == [], (
+            "a chain that grew since is asked about again"
+        )
+    await records.dispose()
+
+
+async def test_a_closed_workflow_is_asked_as_long_as_temporal_has_it(shell: Stack):
+    url = shell.settings.database_url.get_secret_value()
+    records = connect(url)
+    at = desk(shell, records)
+    async with shell.worker():
+        told = opening()
+        await shell.episodes.open(brisk(), told)
+        rows = await shell.recorded(told.episode_id)
+        handle = shell.client.get_workflow_handle(workflow_id(told.episode_id))
+        await handle.terminate()
+        await listed(at, 1)
+        with tampering(url) as connection:
+            connection.execute(delete(trail).where(trail.c.sequence == len(rows)))
+            connection.execute(update(episodes).values(revision=len(rows) - 1))
+        asked = await ask_all(at)
+        assert set(asked.ends) == {told.episode_id}
+        assert faults(await judged(at)) == [f"row {len(rows)}: truncated: the chain should reach row {len(rows)}"]
     await records.dispose()
 
 
@@ -94,12 +128,12 @@ async def test_rows_on_the_way_are_no_fault_and_rows_handed_over_are(shell: Stac
         shell.records.away = True
         await shell.episodes.submit(told.episode_id, command(c.AddAddendum, refers_to=1, text="Seen."))
         asked = await ask_one(at, told.episode_id)
-        assert asked.views[told.episode_id].unrecorded == 1
+        assert asked.ends[told.episode_id].unrecorded == 1
         verdict = await Verifier(records, at.ring, remembered=asked.heads).episode(told.episode_id)
-        assert faults(await hold(at, asked, [verdict])) == []
+        assert faults(await hold(Ends(ways_to(at)), asked, [verdict])) == []
         assert "of 1 some rows are still on the way" in asked.said
         short = replace(verdict, rows=verdict.rows - 1)
-        assert faults(await hold(at, asked, [short])) == [
+        assert faults(await hold(Ends(ways_to(at)), asked, [short])) == [
             f"row {verdict.rows}: truncated: the workflow handed over the rows up to {verdict.rows}"
         ]
         (comparison,) = [one async for one in Lists(records, at.ring).compare([verdict])]

@@ -14,6 +14,7 @@ from pydantic_core import to_jsonable_python
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.worker import Replayer
 
+from audit.checkpoints import Witness
 from audit.history import history
 from audit.sealing import Keyring
 from protocol.commands import Migrate, RecordFacts
@@ -92,7 +93,8 @@ async def test_one_of_two_episodes_is_moved_and_both_are_accounted_for(shell: St
 
 async def told_without_difference(shell: Stack, episode_id: str, versions: tuple[str, ...]) -> None:
     ring = Keyring((one.id, one.secret) for one in shell.settings.record_keys)
-    told = await history(shell.queries._database, ring, episode_id)  # pyright: ignore[reportPrivateUsage]
+    records = shell.queries._database  # pyright: ignore[reportPrivateUsage]
+    told = await history(records, ring, episode_id, Witness(records, None))
     assert told.sound, (told.stopped, [entry.differences for entry in told.entries if entry.differences])
     named = {
         entry.event.protocol_version for entry in told.entries if isinstance(entry.event, EpisodeOpened | Migrated)

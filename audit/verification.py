@@ -1,0 +1,156 @@
+"""Every check of the records in one call, and in words what was checked and what not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from audit.checkpoints import NO_KEY, Signed, Vouched, check_pinned, vouched
+from audit.database import Database
+from audit.heads import Asked, Workflows, ask, ask_all, hold
+from audit.lists import Comparison, Lists
+from audit.publications import PublicationError, Publications
+from audit.sealing import Keyring
+from audit.signatures import CheckpointError, VerifyKeys
+from audit.verify import Verdict, Verifier
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What the checkpoints say of the records."""
+
+    found: Vouched
+    said: str
+    problem: str | None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be verified, and how."""
+
+    episode_id: str | None = None
+    """All episodes when None."""
+    pinned: Signed | None = None
+    """A checkpoint that was kept outside."""
+    quick: bool = False
+    """Chains and seals only: neither contents nor lists."""
+    ask: bool = False
+    """Also ask every workflow that is still there; that of a single episode is always asked."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that one verification found."""
+
+    verdicts: list[Verdict]
+    checkpoints: Compared
+    lists: list[Comparison] | None
+    """None when they were not compared."""
+    asked: Asked
+    publications: str
+    """What is wrong with the list of what was published; empty when nothing is."""
+    quick: bool = False
+
+    @property
+    def bad(self) -> list[str]:
+        """Every finding, in words; empty when all is well."""
+        found = [str(one.fault) for one in self.verdicts if one.fault is not None]
+        for one in self.lists or ():
+            found += [str(finding) for finding in (one.disagreement, self.cut(one)) if finding is not None]
+        return found + [one for one in (self.checkpoints.problem, self.publications) if one]
+
+    def cut(self, one: Comparison) -> str | None:
+        """A trail that ends before the list, unless its workflow says that rows are still on the way."""
+        end = self.asked.ends.get(one.episode_id)
+        return None if one.ahead is None or (end is not None and end.unrecorded) else str(one.ahead)
+
+    @property
+    def said(self) -> Iterator[str]:
+        """A line for each thing that was checked, and at the end what was not."""
+        yield self._chains()
+        yield self.checkpoints.said
+        yield f"Publications: {'BAD' if self.publications else 'all good'}."
+        yield self._lists()
+        yield self.asked.said
+        if unseen := self._unseen():
+            yield unseen
+
+    def _chains(self) -> str:
+        bad = sum(one.fault is not None for one in self.verdicts)
+        rows = sum(one.rows for one in self.verdicts)
+        depth = "contents not compared: --quick" if self.quick else "seals and contents fit"
+        verdict = f"{bad} BAD" if bad else "all good"
+        return f"Chains: {len(self.verdicts)} episodes, {rows} good rows, {depth}: {verdict}."
+
+    def _lists(self) -> str:
+        if self.lists is None:
+            return "Lists: not compared: --quick."
+        compared = sum(one.skipped is None for one in self.lists)
+        bad = sum(one.disagreement is not None or self.cut(one) is not None for one in self.lists)
+        why = Counter(one.skipped for one in self.lists if one.skipped is not None)
+        rest = "".join(f" Not compared: {count}, because {reason}." for reason, count in sorted(why.items()))
+        said = f"{bad} BAD" if bad else "all say what the trail says"
+        return f"Lists: those of {compared} episodes compared with their rows: {said}.{rest}"
+
+    def _unseen(self) -> str:
+        """What could have been done to the records and not be seen."""
+        covered = self.checkpoints.found.marks
+        open_end = [
+            one
+            for one in self.verdicts
+            if one.episode_id not in self.asked.ends and one.rows > max(covered.get(one.episode_id, {}), default=0)
+        ]
+        if not open_end:
+            return ""
+        return (
+            f"Not covered: the last rows of {len(open_end)} episodes. No checkpoint covers them and no workflow was "
+            "asked, so whoever can change the lists too could have cut them off."
+        )
+
+
+async def verification(
+    database: Database, ring: Keyring, keys: VerifyKeys | None, workflows: Workflows, wanted: Wanted
+) -> Findings:
+    """Verify the records. Without keys no signature is checked, which is said.
+
+    Raises UnknownKeyError when a key-encryption key is missing, ValueError when `pinned` can't be checked without keys.
+    """
+    compared = await compare(database, keys, wanted.pinned)
+    if wanted.episode_id is not None:
+        asked = await ask(workflows, [wanted.episode_id])
+    else:
+        asked = await ask_all(workflows) if wanted.ask else Asked(why="`--all` asks them")
+    verifier = Verifier(database, ring, not wanted.quick, compared.found.marks, asked.heads)
+    if wanted.episode_id is None:
+        verdicts = [one async for one in verifier.all()]
+    else:
+        verdicts = [await verifier.episode(wanted.episode_id)]
+    verdicts = await hold(workflows, asked, verdicts)
+    lists = None if wanted.quick else [one async for one in Lists(database, ring).compare(verdicts)]
+    return Findings(verdicts, compared, lists, asked, await _publications(database, keys), wanted.quick)
+
+
+async def compare(database: Database, keys: VerifyKeys | None, pinned: Signed | None) -> Compared:
+    """The checkpoints of the records, and what is wrong with them. Raises ValueError for `pinned` without keys."""
+    found = Vouched()
+    if keys is None:
+        if pinned is not None:
+            raise ValueError(NO_KEY)
+        return Compared(found, f"Checkpoints: not checked; {NO_KEY}.", None)
+    try:
+        found = await vouched(database, keys)
+        if pinned is not None:
+            check_pinned(pinned, keys, found)
+    except CheckpointError as error:
+        return Compared(found, "Checkpoints: BAD.", str(error))
+    kept = "" if pinned is None else f"; number {pinned.statement.number}, kept outside, is among them"
+    return Compared(found, f"Checkpoints: {len(found.statements)} good, over {found.rows} rows{kept}.", None)
+
+
+async def _publications(database: Database, keys: VerifyKeys | None) -> str:
+    try:
+        await Publications(database, keys).read()
+    except PublicationError as error:
+        return str(error)
+    return ""
