@@ -41,16 +41,16 @@ def migrate_episodes(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
     only: Annotated[list[str] | None, typer.Option("--only", help="Only this episode. Repeat it.")] = None,
     signed_by: Annotated[
-        str | None, typer.Option(help="The clinician who answers for deadlines that come later or are dropped.")
+        str | None, typer.Option(help="The clinician who answers for what comes later, is dropped or weakened.")
     ] = None,
-    reason: Annotated[str, typer.Option(help="Why those deadlines may come later or be dropped.")] = "",
+    reason: Annotated[str, typer.Option(help="Why that may be.")] = "",
     role: Role = None,
     as_json: AsJson = False,
 ) -> None:
     """Move the open episodes of older versions to this one, as it says under `migrates_from`.
 
-    First with --dry-run: a table of each changed deadline. Where one would come later or be dropped and nobody signs
-    for it, nothing at all is moved. Ends with 1 then, and when an episode can't be moved.
+    First with --dry-run: a table of each changed deadline. Where one would come later, be dropped or weakened, and
+    nobody signs for it, nothing at all is moved. Ends with 1 then, and when an episode can't be moved.
     """
     new = load_protocol(find_protocol(spec, settings().protocols))
     now = utc_now()
@@ -60,7 +60,7 @@ def migrate_episodes(
         return
     order = _order(new, actor, role, signed_by, reason)
     if any(one.needs_sign_off for one in found) and order.sign_off is None:
-        _show(found, new, now, as_json=as_json)
+        _show(found, new, now, as_json=as_json, last="Nothing was moved; add --signed-by and --reason.")
     movable = [one for one in found if isinstance(one.found, Foresight)]
     results = at_desk(lambda desk: _move_all(desk, new, movable, order))
     _tell(results, found, as_json=as_json)
@@ -158,7 +158,7 @@ def _reason(refused: Refused) -> str:
 # The dry run
 
 
-def _show(found: Sequence[Foreseen], new: ProtocolSpec, now: datetime, *, as_json: bool) -> None:
+def _show(found: Sequence[Foreseen], new: ProtocolSpec, now: datetime, *, as_json: bool, last: str = "") -> None:
     """The table of deadlines. Ends the command with 1 unless every episode can be moved without a sign-off."""
     rows = [row for one in found for row in _rows(one, new)]
     unsigned = [one.episode_id for one in found if one.needs_sign_off]
@@ -172,6 +172,8 @@ def _show(found: Sequence[Foreseen], new: ProtocolSpec, now: datetime, *, as_jso
         say(
             f"\n{len(found)} episodes: {len(found) - len(stuck)} can be moved, {len(unsigned)} of them need a sign-off."
         )
+        if last:
+            say(last)
     if stuck or unsigned:
         raise typer.Exit(FOUND)
 
@@ -191,6 +193,7 @@ def _rows(one: Foreseen, new: ProtocolSpec) -> list[dict[str, Any]]:
             "due_at": move.due_at,
             "new_due_at": move.new_due_at,
             "needs_sign_off": move.needs_sign_off,
+            "weaker": list(move.weaker),
         }
         for move in one.found.plan.moved
     ]
@@ -204,6 +207,7 @@ def _rows(one: Foreseen, new: ProtocolSpec) -> list[dict[str, Any]]:
             "due_at": None,
             "new_due_at": event.due_at,
             "needs_sign_off": False,
+            "weaker": list[str](),
         }
         for event in one.found.opened
     ]
@@ -229,13 +233,14 @@ def _draw(rows: Sequence[dict[str, Any]], found: Sequence[Foreseen], new: Protoc
     kept = sum(row["effect"] == "kept" for row in rows)
     say(f"\n{kept} deadlines stay as they are.")
     for one in found:
-        for line in _notes(one):
+        for line in _notes(one, Words(new)):
             say(f"{one.episode_id[:12]}: {line}")
 
 
-def _notes(one: Foreseen) -> list[str]:
+def _notes(one: Foreseen, words: Words) -> list[str]:
     if isinstance(one.found, Refused):
         return []
+    weaker = [f"{words.obligation(move.obligation)}: {less}" for move in one.found.plan.moved for less in move.weaker]
     gone = [f"{section} {', '.join(names)}" for section, names in one.found.plan.forgotten.items()]
     notes = [f"the new version has no place for {'; '.join(gone)}"] if gone else []
-    return notes + ([f"overdue at once: {', '.join(one.found.missed)}"] if one.found.missed else [])
+    return notes + weaker + ([f"overdue at once: {', '.join(one.found.missed)}"] if one.found.missed else [])

@@ -1,7 +1,7 @@
 """Moving an open episode to a newer version of its protocol: what changes, and who must answer for it.
 
 `plan` says what becomes of each open obligation, `migrate` carries the same plan out within a turn.
-The rule above all: no accrued deadline comes later and none is dropped without a named clinical sign-off.
+The rule above all: no accrued deadline comes later and none is dropped or weakened without a named clinical sign-off.
 All times are aware UTC.
 """
 
@@ -17,15 +17,17 @@ from protocol import events as e
 from protocol.episode import Episode, OpenObligation
 from protocol.evolve import evolve
 from protocol.facts import Refused, check_facts
-from protocol.migration import SECTIONS, Carry, Migration, Policy
+from protocol.findings import did_you_mean
+from protocol.migration import KEEP, SECTIONS, Carry, Migration, Policy
 from protocol.program import Program, program
 from protocol.spec import RANK, ProtocolSpec
 from protocol.turn import Turn
+from protocol.weakening import weaker
 
-Effect = Literal["kept", "sooner", "later", "dropped", "restarted"]
-"""What happens to an accrued deadline. `restarted`: not later, but its ladder begins again or pages later."""
+Effect = Literal["kept", "sooner", "later", "dropped", "restarted", "weakened"]
+"""What happens to an accrued deadline. `restarted`: not later, but its ladder begins again or pages later.
+`weakened`: the new version asks less for it, so that it could be ended by what did not end it before."""
 HARMLESS: tuple[Effect, ...] = ("kept", "sooner")
-KEEP = Carry()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class Moved:
     new_due_at: datetime | None
     """None where it is dropped."""
     because: str
+    weaker: tuple[str, ...] = ()
+    """What the new version asks less for, in words."""
 
     @property
     def needs_sign_off(self) -> bool:
@@ -59,7 +63,7 @@ class Plan:
 
     @property
     def needs_sign_off(self) -> bool:
-        """Whether any deadline comes later, is dropped, or begins its ladder again."""
+        """Whether any deadline comes later, is dropped or weakened, or begins its ladder again."""
         return any(one.needs_sign_off for one in self.moved)
 
 
@@ -78,7 +82,10 @@ def plan(old: ProtocolSpec, new: ProtocolSpec, episode: Episode, now: datetime) 
     bare = Plan(renamed, forgotten, stage, ())
     after = evolve(episode, _migrated(old, new, bare, episode, now))
     turn = Turn(program(new), after, now, now)
-    moved = tuple(_moved(turn, owed, _carry_of(way, owed)) for owed in episode.obligations.values())
+    less = weaker(old, new)
+    moved = tuple(
+        _moved(turn, owed, _carry_of(way, owed), less.get(owed.obligation, ())) for owed in episode.obligations.values()
+    )
     return Plan(renamed, forgotten, stage, moved)
 
 
@@ -93,11 +100,19 @@ def _no_way(old: ProtocolSpec, new: ProtocolSpec, episode: Episode) -> Refused |
         message = f"{new.version} names no way from {old.version}."
         return Refused("no_way_written", message, f"Write `migrates_from: {old.version}` in the new version.")
     for section in SECTIONS:
+        for was in getattr(way, section):
+            if was not in (declared := getattr(old, section)):
+                message = f"{old.version} has no {was} among its {section.replace('_', ' ')}."
+                return Refused("no_way_written", message, _sentence(did_you_mean(was, declared)))
         for was, becomes in way.renamed(section).items():
             if becomes in getattr(old, section) and section != "stages":
                 message = f"{old.version} has both {was} and {becomes}; one can't become the other."
                 return Refused("no_way_written", message, "Give it a name that the older version did not have.")
     return None
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:].rstrip('.?')}{'?' if words.endswith('?') else '.'}"
 
 
 def _unplaced(old: ProtocolSpec, new: ProtocolSpec, episode: Episode, stage: str, way: Migration) -> Refused | None:
@@ -153,11 +168,12 @@ def _forgotten(
     return found
 
 
-def _moved(turn: Turn, owed: OpenObligation, carry: Carry) -> Moved:
+def _moved(turn: Turn, owed: OpenObligation, carry: Carry, less: tuple[str, ...]) -> Moved:
     kind, because = carry.to or owed.obligation, carry.because or ""
 
     def becomes(effect: Effect, due: datetime | None) -> Moved:
-        return Moved(owed.obligation_id, kind, carry.deadline, effect, owed.due_at, due, because)
+        worst = "weakened" if less and effect in HARMLESS else effect
+        return Moved(owed.obligation_id, kind, carry.deadline, worst, owed.due_at, due, because, less)
 
     if carry.deadline == "waive":
         return becomes("dropped", None)
@@ -222,7 +238,7 @@ def migrate(turn: Turn, command: c.Migrate, onto: ProtocolSpec | None) -> Refuse
 
 
 def _unsigned(new: ProtocolSpec, planned: Plan, command: c.Migrate) -> Refused | None:
-    """Whether a deadline comes later or is dropped and nobody who may answers for it."""
+    """Whether a deadline comes later, is dropped or weakened, and nobody who may answers for it."""
     if not planned.needs_sign_off:
         return None
     role = new.roles.get(command.sign_off_role or "")
@@ -231,8 +247,8 @@ def _unsigned(new: ProtocolSpec, planned: Plan, command: c.Migrate) -> Refused |
     weaker = tuple(f"{one.obligation_id}: {one.effect}" for one in planned.moved if one.needs_sign_off)
     return Refused(
         "sign_off_needed",
-        "This would make a deadline later, drop it, or begin its ladder again.",
-        "Have a licensed clinician sign it by name, with a reason; or choose `keep` or `shorten`.",
+        "This would make a deadline later, drop or weaken it, or begin its ladder again.",
+        "Have a licensed clinician sign it by name, with a reason; or change what the new version does with it.",
         weaker,
     )
 
@@ -244,7 +260,7 @@ def _carry_out(turn: Turn, one: Moved, command: c.Migrate) -> None:
         turn.emit(e.ObligationWaived(owed.obligation_id, owed.obligation, reason, turn.now))
     elif one.policy == "rearm" and not owed.missed:
         _rearm(turn, owed)
-    elif one.effect == "sooner" and one.new_due_at is not None:
+    elif one.new_due_at is not None and one.new_due_at < one.due_at:
         turn.emit(_rescheduled(turn, owed, one.new_due_at))
 
 

@@ -27,6 +27,9 @@ class Carry(Element):
     """Why; needed for `waive`."""
 
 
+KEEP = Carry()
+
+
 class Migration(Element):
     """The way from one older version. A name that is not listed stays what it is."""
 

@@ -148,6 +148,16 @@ def author_of(record: Record, protocol_hash: str) -> str | None:
     )
 
 
+def authors_of(record: Record, protocol_hash: str) -> frozenset[str]:
+    """Everybody who ever submitted a version: submitting it once more makes nobody else's work of it."""
+    return frozenset(one.by for one in record if one.protocol_hash == protocol_hash and one.act == "submitted")
+
+
+def trial_of(record: Record, protocol_hash: str) -> Trial | None:
+    """What was found when a version was tried last."""
+    return next((one.trial for one in reversed(record) if one.protocol_hash == protocol_hash and one.trial), None)
+
+
 def publication_of(record: Record, protocol_hash: str) -> Publication | None:
     """The latest publishing of a version, with its sign-off if it was an exception."""
     return next(
@@ -206,17 +216,17 @@ def publish(
     sign_off: SignOff | None = None,
 ) -> Publication | Refused:
     """Approve a version, from a date on. A version that was published before may be published again: a rollback."""
-    state, author = state_of(record, spec.content_hash, actor.at), author_of(record, spec.content_hash)
-    if state == "draft" or author is None:
+    state, authors = state_of(record, spec.content_hash, actor.at), authors_of(record, spec.content_hash)
+    if state == "draft" or not authors:
         message = f"{_name(spec)} was not submitted; a changed file is another draft."
         return Refused("not_in_review", message, REMEDY)
     if state == "in effect":
         return Refused("published", f"{_name(spec)} is in effect already.", "There is nothing to do.")
-    refused = _unlicensed(spec, actor.role) or _own(author, actor.by)
+    refused = _unlicensed(spec, actor.role) or _own(authors, actor.by)
     if refused is None and effective_at is not None and effective_at < actor.at:
         refused = Refused("past", "The effective date lies in the past.", "Leave it out for now, or name a later one.")
     if refused is None and not trial.good:
-        refused = _unsigned(spec, author, trial, sign_off)
+        refused = _unsigned(spec, authors, trial, sign_off)
     if refused is not None:
         return refused
     exception = None if trial.good else sign_off
@@ -257,8 +267,8 @@ def _unlicensed(spec: ProtocolSpec, role: str) -> Refused | None:
     return Refused("wrong_role", "Only licensed staff publishes and retires.", f"Act as one of: {licensed}.")
 
 
-def _own(author: str, by: str) -> Refused | None:
-    if author != by:
+def _own(authors: frozenset[str], by: str) -> Refused | None:
+    if by not in authors:
         return None
     return Refused("own_work", "Nobody publishes what they submitted themselves.", "Ask a second person.")
 
@@ -267,11 +277,11 @@ def _unreasoned(reason: str) -> Refused | None:
     return None if reason.strip() else Refused("no_reason", "A reason is missing.", "Say why, with `--reason`.")
 
 
-def _unsigned(spec: ProtocolSpec, author: str, trial: Trial, sign_off: SignOff | None) -> Refused | None:
+def _unsigned(spec: ProtocolSpec, authors: frozenset[str], trial: Trial, sign_off: SignOff | None) -> Refused | None:
     if sign_off is None:
         message = f"{_name(spec)} was not found good: {trial.told}."
         return Refused("not_good", message, "Mend it; or have a clinician sign the exception by name, with a reason.")
-    if sign_off.by == author:
+    if sign_off.by in authors:
         return Refused("own_work", "Nobody signs an exception for their own work.", "Ask a second person.")
     return _unlicensed(spec, sign_off.role) or _unreasoned(sign_off.reason)
 

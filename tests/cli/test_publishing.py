@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,30 @@ def test_a_scenario_that_fails_now_forbids_publishing(holdfast: Shell) -> None:
     scenario = next((holdfast.file.parent / "scenarios" / NAME).glob("*.yaml"))
     scenario.write_text(scenario.read_text().replace("protocol: caring_contacts", "protocol: other"))
     assert holdfast("publish", NAME, "--as", "ruth") == 1
+    assert f"1 FAILED: {scenario.stem}" in holdfast.err
+
+
+def test_an_earlier_version_is_published_again_by_its_hash(holdfast: Shell) -> None:
+    """A rollback: the scenarios beside the files are gone or made for another version by then."""
+    holdfast("submit", NAME, "--as", "tess")
+    assert holdfast("publish", NAME, "--as", "ruth") == 0
+    (first,) = holdfast.versions()
+    holdfast.file.write_text(re.sub(r"(?m)^version: .*$", "version: 9.0.0", holdfast.file.read_text(), count=1))
+    holdfast("submit", NAME, "--as", "tess")
+    assert holdfast("publish", NAME, "--as", "ruth") == 0
+    shutil.rmtree(holdfast.file.parent / "scenarios")
+    assert holdfast("publish", first["short"], "--as", "ruth") == 0
+    assert "proved; 0 scenarios" not in holdfast.out
+    states = {one["version"]: one["state"] for one in holdfast.versions()}
+    assert states == {first["version"]: "in effect", "9.0.0": "superseded"}
+
+
+def test_what_was_not_good_is_not_good_by_its_hash(holdfast: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    scenario = next((holdfast.file.parent / "scenarios" / NAME).glob("*.yaml"))
+    scenario.write_text(scenario.read_text().replace("protocol: caring_contacts", "protocol: other"))
+    holdfast("submit", NAME, "--as", "tess")
+    (found,) = holdfast.versions()
+    assert holdfast("publish", found["short"], "--as", "ruth") == 1
     assert f"1 FAILED: {scenario.stem}" in holdfast.err
 
 

@@ -70,6 +70,17 @@ def test_nobody_publishes_their_own_work() -> None:
     assert office.do(p.publish, compact(), "ann", BAD, sign_off=SIGNED) == "own_work"
 
 
+def test_work_stays_ones_own_when_another_submits_it_again() -> None:
+    office = Office()
+    assert office.do(p.submit, compact(), "ann", GOOD) == "submitted"
+    assert office.do(p.send_back, compact(), "dora", "Say who calls.") == "sent_back"
+    assert office.do(p.submit, compact(), "bea", GOOD) == "submitted"
+    for author in ("ann", "bea"):
+        assert office.do(p.publish, compact(), author, GOOD) == "own_work"
+        assert office.do(p.publish, compact(), "dora", BAD, sign_off=replace(SIGNED, by=author)) == "own_work"
+    assert office.do(p.publish, compact(), "dora", GOOD) == "published"
+
+
 def test_only_licensed_staff_publishes_and_retires() -> None:
     office = Office()
     office.do(p.submit, compact(), "ann", GOOD)

@@ -143,6 +143,22 @@ async def test_what_is_dropped_is_signed_for_and_told_in_the_record(shell: Stack
     await told_without_difference(shell, episode_id, ("1.0.0", "1.1.0"))
 
 
+async def test_what_is_weakened_is_refused_until_somebody_signs_for_it(shell: Stack) -> None:
+    """The letter that takes the place of a contact ends with an attempt."""
+    document = json.loads(newer("keep", "3h").canonical())
+    document["obligations"]["talk_limit"]["met_by"] += [{"attempted": "client"}]
+    onto = ProtocolSpec.model_validate_json(json.dumps(document))
+    signed = {"sign_off_by": "dora", "sign_off_role": "supervisor", "sign_off_reason": "Agreed in the round."}
+    async with shell.worker():
+        episode_id = await opened(shell)
+        refused = await move(shell, episode_id, onto)
+        assert refused.refusal is not None
+        assert refused.refusal.missing == (f"{LIMIT}: weakened",)
+        assert (await move(shell, episode_id, onto, **signed)).refusal is None
+        await shell.recorded(episode_id)
+    await told_without_difference(shell, episode_id, ("1.0.0", "1.1.0"))
+
+
 async def owed(shell: Stack, episode_id: str) -> set[str]:
     episode = (await shell.episodes.view(episode_id)).episode
     assert episode is not None
