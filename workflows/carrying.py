@@ -19,7 +19,9 @@ LARGEST_PROTOCOL = 1_000_000
 """Characters of the canonical form; what Temporal takes in one message is twice as much."""
 LARGEST_RECEIPTS = 512 * 1024
 """Bytes of JSON of the receipts carried over; the latest ones are kept."""
-
+LARGEST_INPUT = 1_900_000
+"""Bytes of JSON that the next run is handed at most; Temporal takes 2 MiB, and refuses more for good. What is sealed is
+about a third of it, but how well it shrinks no two machines need agree on."""
 
 _READING = Lock()
 
@@ -68,6 +70,11 @@ def onto_of(submission: Submission) -> ProtocolSpec | None:
     if hashlib.sha256(document.encode()).hexdigest() != wanted:
         raise ValueError("the document is not the one that the command names")
     return protocol_of(document)
+
+
+def fits(told: EpisodeInput) -> bool:
+    """Whether Temporal takes this as the input of a run."""
+    return len(to_json(told)) <= LARGEST_INPUT
 
 
 def latest(receipts: Iterable[Receipt]) -> tuple[Receipt, ...]:

@@ -64,6 +64,10 @@ class EngineUnavailableError(EpisodeError):
     """No answer in time. The command may have been taken: send it again with the same command id."""
 
 
+class HeldUpError(EpisodeError):
+    """The records are away for too long; only what nobody may be refused is taken. The command left no trace."""
+
+
 class MalformedCommandError(EpisodeError):
     """The command was refused for its form and left no trace."""
 
@@ -119,8 +123,8 @@ class EpisodeClient:
     async def submit(self, episode_id: str, command: HumanCommand) -> Receipt:
         """Send a command. The receipt says what it brought about, or why it was refused.
 
-        Raises EpisodeUnknownError, EpisodeOverError, MalformedCommandError, CommandIdReusedError, EngineFaultError,
-        EngineUnavailableError.
+        Raises EpisodeUnknownError, EpisodeOverError, MalformedCommandError, CommandIdReusedError, HeldUpError,
+        EngineFaultError, EngineUnavailableError.
         """
         return await self._send(episode_id, Submission(command))
 
@@ -214,6 +218,8 @@ def _rejection(error: WorkflowUpdateFailedError) -> EpisodeError:
     kind = cause.type if isinstance(cause, ApplicationError) else ""
     if kind == ports.ENGINE_FAULT:
         return EngineFaultError("the engine failed on this command and did not take it; see the worker's log")
+    if kind == ports.HELD_UP:
+        return HeldUpError(str(cause))
     if kind == ports.REUSED_ID:
         return CommandIdReusedError(str(cause))
     return MalformedCommandError(str(cause))

@@ -10,7 +10,6 @@ import asyncio
 from collections import deque
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import islice
 from typing import Any
 
 from pydantic_core import to_json
@@ -18,16 +17,25 @@ from temporalio import workflow
 from temporalio.common import Priority, RetryPolicy
 from temporalio.exceptions import ApplicationError
 
-from protocol.commands import DEADLINE_ID, REPORT_ID, Command
+from protocol.commands import (
+    DEADLINE_ID,
+    REPORT_ID,
+    Acknowledge,
+    Command,
+    DeclareEmergency,
+    OpenEpisode,
+    RecordContact,
+)
 from protocol.effects import Page
 from protocol.engine import REUSED, Engine, Receipt
 from protocol.spec import ProtocolSpec
 from protocol.summary import summarise
-from protocol.trail import Head, TrailRow
+from protocol.trail import Head
 from workflows import ports
-from workflows.carrying import engine_of, latest, onto_of
+from workflows.carrying import LARGEST_INPUT, engine_of, fits, latest, onto_of
 from workflows.messages import Carried, EpisodeInput, EpisodeView, Submission
 from workflows.orders import page_order, referral_order, report_of
+from workflows.outbox import Outbox
 
 IDLE_SLEEP = timedelta(days=1)
 """The one timer is always pending, even while nothing is due; see `_emit`."""
@@ -37,9 +45,16 @@ LARGEST_FACTS = 256 * 1024
 """Bytes of JSON in one command; its other fields are bounded by their types."""
 MOST_PAGES = 50
 """Pages under way at once; further ones wait for their turn."""
-MOST_CARRIED_ROWS = 2_000
 ENOUGH_EVENTS = 8_000
 """From here on a run ends even while activities are under way; Temporal suggests it at about half of this."""
+ENOUGH_BYTES = 8_000_000
+ENOUGH_COMMANDS = 1_000
+"""Temporal takes twice as many Updates in one run, and refuses every further one."""
+MOST_EVENTS, MOST_BYTES, MOST_COMMANDS = 25_000, 25_000_000, 1_500
+"""A run that can't end, because the records are away and what waits for them is more than the next run can be handed,
+takes from here on only what nobody may be refused. Temporal ends a run at 51 200 events or 50 MB."""
+NEVER_HELD_UP = (OpenEpisode, DeclareEmergency, RecordContact, Acknowledge)
+"""Commands that a run takes however full it is; deadlines and pages go on as well."""
 
 
 @workflow.defn(name=ports.EPISODE_WORKFLOW)
@@ -56,7 +71,9 @@ class EpisodeWorkflow:
         """Versions that were in force before, until the records have them for sure."""
         self._engine = engine_of(told)
         self._rehearsed: tuple[Head, datetime, Engine] | None = None
-        self._rows: deque[TrailRow] = deque(carried.rows)
+        self._rows = Outbox(carried.rows)
+        self._commands = 0
+        """Taken in this run."""
         self._recording: int | None = None
         """How many of the first rows are being recorded; None while nothing is."""
         self._protocol_wanted = carried.protocol_wanted
@@ -97,6 +114,7 @@ class EpisodeWorkflow:
             self._engine = self._rehearsed[2]
         self._rehearsed = None
         self._woken = True
+        self._commands += 1
         onto = onto_of(submission)
         receipt = self._engine.submit(submission.command, now, onto)
         if onto is not None and submission.protocol is not None:
@@ -119,6 +137,12 @@ class EpisodeWorkflow:
         if submission.command.command_id.startswith((DEADLINE_ID, REPORT_ID)):
             message = "command ids that begin like this are the engine's own; use another one"
             raise ApplicationError(message, type=ports.RESERVED_ID)
+        if self._is_full() and not isinstance(submission.command, NEVER_HELD_UP):
+            message = (
+                "the records are away for so long that this episode takes only emergencies, contacts and "
+                "acknowledgements; write the rest down elsewhere and send it when they are back"
+            )
+            raise ApplicationError(message, type=ports.HELD_UP)
         try:
             onto = onto_of(submission)
         except ValueError as error:
@@ -251,7 +275,7 @@ class EpisodeWorkflow:
         nothing = not self._rows and document is None
         if nothing or self._recording is not None or engine.episode is None:
             return False
-        rows = tuple(islice(self._rows, ports.batch_length(self._rows)))
+        rows = self._rows.batch()
         batch = ports.Batch(
             rows,
             summarise(engine.spec, engine.episode),
@@ -273,8 +297,7 @@ class EpisodeWorkflow:
     def _recorded(self, document: str | None, recording: asyncio.Task[Any]) -> None:
         """Recording is retried for ever, so it ends well; a row leaves the outbox only then."""
         if not recording.cancelled() and recording.exception() is None:
-            for _ in range(self._recording or 0):
-                self._rows.popleft()
+            self._rows.drop(self._recording or 0)
             still = self._protocol_wanted and document != self._protocol
             self._protocol_wanted = recording.result() or still
             if self._earlier and document == self._earlier[0]:
@@ -307,19 +330,31 @@ class EpisodeWorkflow:
         What is under way is best awaited; past `ENOUGH_EVENTS` it is begun again under the same ids.
         """
         info = workflow.info()
-        if len(self._rows) > MOST_CARRIED_ROWS:
+        if self._rows.size > LARGEST_INPUT:
             return False
-        if info.get_current_history_length() >= ENOUGH_EVENTS:
-            return True
+        long = (
+            info.get_current_history_length() >= ENOUGH_EVENTS
+            or info.get_current_history_size() >= ENOUGH_BYTES
+            or self._commands >= ENOUGH_COMMANDS
+        )
         idle = self._recording is None and not (self._paging or self._referring)
-        return idle and info.is_continue_as_new_suggested()
+        return (long or (idle and info.is_continue_as_new_suggested())) and fits(self._next_run())
+
+    def _is_full(self) -> bool:
+        """True when this run should have ended long ago and could not."""
+        info = workflow.info()
+        return (
+            info.get_current_history_length() >= MOST_EVENTS
+            or info.get_current_history_size() >= MOST_BYTES
+            or self._commands >= MOST_COMMANDS
+        )
 
     def _next_run(self) -> EpisodeInput:
         carried = Carried(
             episode=self._engine.episode,
             head=self._engine.head,
             receipts=latest(self._engine.receipts.values()),
-            rows=tuple(self._rows),
+            rows=self._rows.all(),
             pages=(*self._paging.values(), *self._pages),
             referrals=(*self._referring.values(), *self._referrals),
             protocol_wanted=self._protocol_wanted,

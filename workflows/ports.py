@@ -26,6 +26,7 @@ RESERVED_ID = "ReservedId"
 REUSED_ID = "ReusedId"
 ENGINE_FAULT = "EngineFault"
 NO_PROTOCOL = "NoProtocol"
+HELD_UP = "HeldUp"
 OPENING_REFUSED = "OpeningRefused"
 
 PAGE_ATTEMPTS = 5
