@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -28,6 +29,11 @@ class RotaFile:
             self._changed = changed
             self._read_again()
         return self._rota
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of the practice, as the last readable rota says."""
+        return ZoneInfo(self._rota.time_zone)
 
     def _stamp(self) -> tuple[int, int]:
         try:

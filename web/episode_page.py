@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from functools import partial
+from math import ceil
+from typing import Any, get_args
+from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from practice.drafts import Draft
+from protocol.commands import ContactChannel, ContactOutcome
 from protocol.local_time import show_clock
+from protocol.spec import LEVELS
+from protocol.words import plain
 from web import face, rescue, timeline
 from web.access import authorize
+from web.attempt import Attempt, form_of
 from web.face import Look
 from web.forms import FACT, Fields, step_form
 from web.guard import Visit
@@ -19,28 +26,23 @@ from web.pages import fresh_key, page
 from web.people import names_of
 from web.seen import Seen
 
-
-@dataclass
-class Attempt:
-    """A form that was sent: which act, its fields, and what came of it."""
-
-    act: str
-    fields: Fields
-    problems: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
-    conflict: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    preview: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
-    previewed: bool = False
-    key: str = ""
-    """The same key again, when it is not known whether the first was taken."""
-
-    @property
-    def step(self) -> str:
-        """The step that it is about."""
-        return self.fields.get("step", [""])[0]
+OUTCOMES = {
+    "reached": "Reached: we spoke",
+    "wrong_person": "Somebody else answered",
+    "declined_to_talk": "Did not want to talk",
+}
+"""What came of a contact, where the core's own word says too little."""
 
 
 async def shown(
-    request: Request, visit: Visit, seen: Seen, *, step: str = "", attempt: Attempt | None = None, status: int = 200
+    request: Request,
+    visit: Visit,
+    seen: Seen,
+    *,
+    step: str = "",
+    add_to: str = "",
+    attempt: Attempt | None = None,
+    status: int = 200,
 ) -> Response:
     """The page, with what was typed when a form came back."""
     parts, now = visit.parts, visit.parts.clock()
@@ -52,14 +54,9 @@ async def shown(
     drafts = await parts.drafts.under(visit.actor.account_id, episode.episode_id)
     acts = authorize(visit.actor, "episode.act", visit.target) and episode.closed_at is None
     asked = (attempt.step if attempt else "") or step
-    stations = (
-        rescue.stations(look, _typed_steps(attempt, drafts), rows, asked, _errors(attempt)) if look.in_danger else []
-    )
-    current = face.current_step(look, asked)
-    if attempt is not None and attempt.step in {one["step"] for one in stations}:
-        for one in attempt.problems:
-            one["field"] = one["field"] and f"{attempt.step}-{one['field']}"
-    form, saved = _form(look, current if current not in {one["step"] for one in stations} else "", attempt, drafts)
+    typed, wrong = _typed_steps(attempt, drafts), _wrong_answers(attempt)
+    stations = rescue.stations(look, typed, rows, asked, wrong) if look.in_danger else []
+    form, saved = _current(look, asked, {one["step"] for one in stations}, attempt, drafts)
     return await page(
         request,
         "episode.html",
@@ -75,7 +72,8 @@ async def shown(
         may_rescue=authorize(visit.actor, "episode.emergency", visit.target) and episode.closed_at is None,
         drill=episode.drill,
         stale_since=seen.stale_since,
-        banner=face.banner(look),
+        banner=[*face.banner(look), *face.consents(client, now.astimezone(seen.words.zone).date())],
+        zone_said=face.zone_said(look, await _own_zone(visit)),
         stages=face.stepper(look),
         duties=face.duties(look),
         emergency=rescue.emergency(look),
@@ -94,11 +92,65 @@ async def shown(
         form=form,
         saved=saved,
         attempt=attempt,
-        key=(attempt.key if attempt else "") or fresh_key(),
-        typed=_typed(attempt, drafts),
+        **_forms(attempt, drafts, add_to),
         connection_lost="connection" in seen.program.spec.facts
         and "lost" in seen.program.spec.facts["connection"].choices,
     )
+
+
+def _forms(attempt: Attempt | None, drafts: dict[str, Draft], add_to: str) -> dict[str, Any]:
+    """What the forms of the page are made with: their keys, what stands in them, what is wrong, what can be chosen."""
+    return {
+        "form_of": form_of,
+        "key_of": partial(_key_of, attempt),
+        "typed": _typed(attempt, drafts, add_to),
+        "add_to": add_to,
+        "errors": _errors(attempt),
+        "channels": choices_of(ContactChannel),
+        "came_of_it": choices_of(ContactOutcome, OUTCOMES),
+        "lower": [{"value": one, "label": plain(one).capitalize()} for one in reversed(LEVELS[:-1])],
+    }
+
+
+async def timeline_page(request: Request, visit: Visit, seen: Seen, number: int) -> Response:
+    """A page of the whole timeline."""
+    parts, episode = visit.parts, seen.episode
+    pages = max(1, ceil(episode.revision / timeline.LATEST))
+    number = min(number, pages)
+    look = Look(seen, parts.directory, await names_of(parts), parts.clock())
+    client = await parts.clients.get(episode.client_ref)
+    rows = await timeline.rows_on(parts, episode.episode_id, episode.revision, number)
+    return await page(
+        request,
+        "timeline.html",
+        episode=episode,
+        drill=episode.drill,
+        client=client,
+        number=number,
+        pages=pages,
+        entries=timeline.entries(look, rows),
+        may_add=authorize(visit.actor, "episode.act", visit.target),
+        may_rescue=authorize(visit.actor, "episode.emergency", visit.target) and episode.closed_at is None,
+        zone_said=face.zone_said(look, await _own_zone(visit)),
+    )
+
+
+async def _own_zone(visit: Visit) -> ZoneInfo | None:
+    """Where this person works, by the rota."""
+    rota = await visit.parts.rota.current()
+    person = rota.by_id.get(visit.actor.account_id)
+    return rota.zone_of(person) if person is not None else None
+
+
+def _current(
+    look: Look, asked: str, stations: set[str], attempt: Attempt | None, drafts: dict[str, Draft]
+) -> tuple[Any, str]:
+    """The form of the current step, where it does not stand among the stations of an emergency already."""
+    if attempt is not None and attempt.step in stations:
+        for one in attempt.problems:
+            one["form"] = attempt.step
+    current = face.current_step(look, asked)
+    return _form(look, current if current not in stations else "", attempt, drafts)
 
 
 def _form(look: Look, step: str, attempt: Attempt | None, drafts: dict[str, Draft]) -> tuple[Any, str]:
@@ -112,12 +164,12 @@ def _form(look: Look, step: str, attempt: Attempt | None, drafts: dict[str, Draf
     saved = ""
     if draft is not None and not sent:
         saved = f"Saved {show_clock(draft.saved_at.replace(second=0, microsecond=0), look.seen.words.zone)}"
-    return step_form(program, episode, step, typed, _errors(attempt)), saved
+    return step_form(program, episode, step, typed, _wrong_answers(attempt)), saved
 
 
-def _errors(attempt: Attempt | None) -> dict[str, str]:
+def _wrong_answers(attempt: Attempt | None) -> dict[str, str]:
     """What is wrong with an answer, by its fact."""
-    problems = attempt.problems if attempt is not None else []
+    problems = attempt.problems if attempt is not None and attempt.act == "complete-step" else []
     return {one["field"].removeprefix(FACT): one["text"] for one in problems if one["field"]}
 
 
@@ -132,14 +184,31 @@ def _typed_steps(attempt: Attempt | None, drafts: dict[str, Draft]) -> dict[str,
     return typed
 
 
-def _typed(attempt: Attempt | None, drafts: dict[str, Draft]) -> dict[str, dict[str, str]]:
-    """What stands in the small forms, by act: what was sent and came back, else the draft."""
+def _typed(attempt: Attempt | None, drafts: dict[str, Draft], add_to: str) -> dict[str, dict[str, str]]:
+    """What stands in the small forms, by place: what was sent and came back, else the draft."""
     typed = {name: {key: values[0] for key, values in one.fields.items() if values} for name, one in drafts.items()}
+    if add_to:
+        typed["add-addendum"] = {**typed.get("add-addendum", {}), "refers_to": add_to}
     if attempt is not None:
-        typed[attempt.act] = {name: values[0] for name, values in attempt.fields.items() if values}
-        if attempt.step:
-            typed[f"{attempt.act}/{attempt.step}"] = typed[attempt.act]
+        typed[attempt.place] = {name: values[0] for name, values in attempt.fields.items() if values}
     return typed
+
+
+def _key_of(attempt: Attempt | None, place: str) -> str:
+    """The key of a form: a new one; where it is not known whether it was taken, the one that it was sent with."""
+    return attempt.key if attempt is not None and attempt.key and attempt.place == place else fresh_key()
+
+
+def _errors(attempt: Attempt | None) -> dict[str, str]:
+    """What is wrong with the fields of small forms, by the id of the field."""
+    found = attempt.problems if attempt is not None else []
+    return {f"{one['form']}-{one['field']}": one["text"] for one in found if one.get("form") and one["field"]}
+
+
+def choices_of(words: Any, said: Mapping[str, str] | None = None) -> list[dict[str, str]]:
+    """The words of the core's vocabulary as choices."""
+    named = said or {}
+    return [{"value": one, "label": named.get(one, plain(one).capitalize())} for one in get_args(words)]
 
 
 async def _colleagues(visit: Visit, seen: Seen) -> list[dict[str, str]]:

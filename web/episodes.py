@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -28,9 +27,10 @@ from web.acting import (
     told,
     wanted_roles,
 )
-from web.episode_page import Attempt, shown
+from web.attempt import Attempt, both_sides, first
+from web.episode_page import shown, timeline_page
 from web.errors import NotDeclared, NotThere
-from web.forms import FACT, Fields, answers_of, fields_of
+from web.forms import FACT, Fields, answers_of, asks, fields_of
 from web.guard import FORM_TOKEN, MOST_FIELDS, May, Visit
 from web.looks import CRISIS, NOTHING
 from web.pages import fresh_key
@@ -51,9 +51,10 @@ MOST_SAID = 8
 
 
 @router.get("/episodes/{episode_id}")
-async def episode_page(request: Request, visit: Reader, episode_id: str, step: str = "") -> Response:
+async def episode_page(request: Request, visit: Reader, episode_id: str, step: str = "", add: str = "") -> Response:
     """The page."""
-    return await shown(request, visit, await see(visit.parts, episode_id), step=step)
+    add_to = add if add.isdecimal() and len(add) < 10 else ""
+    return await shown(request, visit, await see(visit.parts, episode_id), step=step, add_to=add_to)
 
 
 @router.post("/episodes/{episode_id}/emergency")
@@ -68,6 +69,14 @@ async def emergency(request: Request, visit: Rescuer, episode_id: str) -> Respon
         return await emergency_alone(request, visit, episode_id, fields)
     command = await declaration(visit, episode_id, fields, seen.program.spec)
     return await sent(request, visit, seen, Attempt("declare-emergency", fields), command)
+
+
+@router.get("/episodes/{episode_id}/timeline")
+async def whole_timeline(
+    request: Request, visit: Reader, episode_id: str, number: Annotated[int, Query(alias="page", ge=1, le=10_000)] = 1
+) -> Response:
+    """Everything that was written down, a page at a time, the latest first."""
+    return await timeline_page(request, visit, await see(visit.parts, episode_id), number)
 
 
 async def declaration(visit: Visit, episode_id: str, fields: Fields, spec: ProtocolSpec) -> DeclareEmergency:
@@ -104,7 +113,7 @@ async def act(request: Request, visit: Doer, episode_id: str, act: str) -> Respo
     try:
         command = await meant(visit, seen, attempt)
     except Malformed as error:
-        attempt.problems = [{"field": name, "text": label(seen, name, text)} for name, text in error.problems]
+        attempt.wrong(list(error.problems), seen)
         return await shown(request, visit, seen, attempt=attempt, status=422)
     return await sent(request, visit, seen, attempt, command)
 
@@ -118,7 +127,7 @@ async def preview(request: Request, visit: Doer, episode_id: str, act: str) -> R
     try:
         command = await meant(visit, seen, attempt)
     except Malformed as error:
-        attempt.problems = [{"field": name, "text": label(seen, name, text)} for name, text in error.problems]
+        attempt.wrong(list(error.problems), seen)
         return await shown(request, visit, seen, attempt=attempt, status=422)
     step = decide(seen.program.spec, seen.episode, command, now)
     lines = [line for event in step.events if (line := seen.words.line(event, now)) is not None]
@@ -205,32 +214,27 @@ async def accepted(visit: Visit, seen: Seen, attempt: Attempt, receipt: Receipt)
 async def refused(request: Request, visit: Visit, seen: Seen, attempt: Attempt, refusal: CommandRefused) -> Response:
     """The form again, with the reason, what is missing, and on a conflict both versions side by side."""
     attempt.problems = [{"field": "", "text": f"{refusal.message} {refusal.remedy}"}]
-    facts = seen.program.spec.facts
-    attempt.problems += [
-        {"field": f"{FACT}{name}", "text": facts[name].ask} if name in facts else {"field": "", "text": name}
-        for name in refusal.missing
-    ]
+    attempt.problems += [missing(seen, attempt, name) for name in refusal.missing]
     stale = refusal.code == "stale_revision"
     if stale:
-        attempt.conflict = both(seen, attempt.fields, visit.parts.clock())
+        attempt.conflict = both_sides(seen, attempt, visit.parts.clock())
     return await shown(request, visit, seen, attempt=attempt, status=409 if stale else 422)
 
 
-def both(seen: Seen, fields: Fields, now: datetime) -> list[dict[str, Any]]:
-    """Each answer that was typed, beside what stands in the episode now."""
-    sides: list[dict[str, Any]] = []
-    for name, value in answers_of(seen.program, fields, now).items():
-        fact, known = seen.program.spec.facts.get(name), seen.episode.facts.get(name)
-        mine = seen.words.answer(value)
-        theirs = seen.words.answer(known.value) if known is not None else ""
-        sides.append({"label": fact.ask if fact else name, "mine": mine, "theirs": theirs, "same": mine == theirs})
-    return sides
-
-
-def label(seen: Seen, name: str, text: str) -> str:
-    """A problem with the words of its field before it."""
-    fact = seen.program.spec.facts.get(name.removeprefix(FACT))
-    return f"{fact.ask if fact else name.replace('_', ' ').capitalize()}: {text}" if name else text
+def missing(seen: Seen, attempt: Attempt, name: str) -> dict[str, str]:
+    """Something that is missing, with the way to where it is asked."""
+    spec, step = seen.program.spec, attempt.step if attempt.act == "complete-step" else ""
+    if name in spec.steps:
+        return {"field": "", "text": spec.steps[name].title, "href": f"/episodes/{seen.episode.episode_id}?step={name}"}
+    if name not in spec.facts:
+        return {"field": "", "text": name}
+    asked_in = {one: asks(seen.program, one) for one in spec.steps}
+    field, text = f"{FACT}{name}", spec.facts[name].ask
+    if step and name in asked_in.get(step, ()):
+        return {"field": field, "text": text}
+    elsewhere = next((one for one, asked in asked_in.items() if name in asked), "")
+    href = f"/episodes/{seen.episode.episode_id}?step={elsewhere}#f-{field}" if elsewhere else ""
+    return {"field": "", "text": text, "href": href}
 
 
 def known_act(act: str) -> str:
@@ -243,8 +247,3 @@ def known_act(act: str) -> str:
 async def form_of(request: Request) -> dict[str, list[str]]:
     """The fields of the form that was sent."""
     return fields_of((await request.form(max_files=0, max_fields=MOST_FIELDS)).multi_items())
-
-
-def first(fields: Fields, name: str) -> str:
-    """The first value of a field, empty without one."""
-    return fields.get(name, [""])[0].strip()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from practice.clients import Client
 from protocol.directory import Directory, Guidance, Listing, look_up
 from protocol.episode import OpenObligation
-from protocol.local_time import show_span, show_time
+from protocol.local_time import show_clock, show_span, show_time
 from protocol.readers import waits_for_signature
 from protocol.spec import RANK
 from protocol.words import cited
@@ -66,6 +68,34 @@ def banner(look: Look) -> list[dict[str, Any]]:
         kind = "phone" if name == "callback_number" else ""
         facts.append({"label": label, "value": value, "missing": not value, "href": href, "kind": kind})
     return facts
+
+
+def consents(client: Client | None, today: date) -> list[dict[str, Any]]:
+    """What the client agreed to, with the end of it; one that ran out or was taken back is marked."""
+    found: list[dict[str, Any]] = []
+    for one in client.file.consents if client is not None else ():
+        until = f" until {one.until}" if one.until is not None else ""
+        lapsed = one.lapsed(today)
+        said = f"ran out {one.until}" if lapsed else f"{one.answer}{until if one.answer == 'given' else ''}"
+        found.append({"label": one.kind, "value": said, "missing": lapsed or one.answer == "revoked"})
+    return found
+
+
+def zone_said(look: Look, own: ZoneInfo | None) -> str:
+    """Whose clock the times are told by: empty where the reader's shows the same."""
+    zone = look.seen.words.zone
+    there = look.now.astimezone(zone)
+    if own is None or there.utcoffset() == look.now.astimezone(own).utcoffset():
+        return ""
+    return (
+        f"Times are the client's: {place_of(zone)}, where it is {show_clock(look.now, zone)}. "
+        f"For you in {place_of(own)} it is {show_clock(look.now, own)}."
+    )
+
+
+def place_of(zone: ZoneInfo) -> str:
+    """`America/Los_Angeles` → `Los Angeles`."""
+    return zone.key.rpartition("/")[2].replace("_", " ")
 
 
 def stepper(look: Look) -> list[dict[str, str]]:

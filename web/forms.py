@@ -75,6 +75,13 @@ def step_form(program: Program, episode: Episode, name: str, typed: Fields, erro
     )
 
 
+def asks(program: Program, step: str) -> frozenset[str]:
+    """The facts that the form of a step asks for."""
+    one = program.spec.steps[step]
+    items = [item for name in one.instruments for item, _ in program.asked[name]]
+    return frozenset((*one.form, *one.optional, *items))
+
+
 def fact_field(
     program: Program, episode: Episode | None, name: str, typed: Fields, error: str = "", *, optional: bool = False
 ) -> dict[str, Any]:

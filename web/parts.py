@@ -77,8 +77,8 @@ class Parts:
 
     @property
     def zone(self) -> ZoneInfo:
-        """The zone in which times of the practice are told."""
-        return ZoneInfo("America/Los_Angeles")
+        """The zone in which lists tell their times: that of the rota. An episode's page tells those of its protocol."""
+        return self.rota.zone
 
 
 def utc_now() -> datetime:

@@ -16,7 +16,7 @@ from web.face import Look
 from web.parts import Parts
 
 LATEST = 120
-"""Rows on the page; the auditor's replay has all of them."""
+"""Rows on the episode's page, and on each page of the whole timeline."""
 LATE = timedelta(minutes=1)
 QUIET = frozenset({"PageReported"})
 """Kinds that say nothing to a clinician."""
@@ -30,6 +30,13 @@ KINDS: Mapping[str, str] = {
 async def rows_of(parts: Parts, episode_id: str, revision: int) -> tuple[TrailRow, ...]:
     """The latest rows that the records have."""
     return await parts.queries.trail_rows(episode_id, after=max(0, revision - LATEST), limit=2 * LATEST)
+
+
+async def rows_on(parts: Parts, episode_id: str, revision: int, number: int) -> tuple[TrailRow, ...]:
+    """The rows of a page of the whole timeline; page 1 has the latest."""
+    end = revision - (number - 1) * LATEST
+    rows = await parts.queries.trail_rows(episode_id, after=max(0, end - LATEST), limit=LATEST)
+    return tuple(row for row in rows if row.sequence <= end)
 
 
 def entries(look: Look, rows: Iterable[TrailRow]) -> list[dict[str, Any]]:
