@@ -83,9 +83,7 @@ async def shown(
         decisions=face.decisions(look),
         contacts=face.contacts(look),
         signatures=face.signatures(look),
-        nexts=face.stages_named(look, seen.program.spec.stages[episode.stage].next),
-        behind=face.stages_named(look, tuple(episode.left)),
-        missing=seen.program.missing_steps(episode),
+        **_ways_on(look),
         risks=timeline.risk_history(look, rows),
         entries=timeline.entries(look, rows),
         colleagues=await _colleagues(visit, seen),
@@ -96,6 +94,16 @@ async def shown(
         connection_lost="connection" in seen.program.spec.facts
         and "lost" in seen.program.spec.facts["connection"].choices,
     )
+
+
+def _ways_on(look: Look) -> dict[str, Any]:
+    """Where the episode may go from here, and what is missing before it can."""
+    program, episode = look.seen.program, look.seen.episode
+    return {
+        "nexts": face.stages_named(look, program.spec.stages[episode.stage].next),
+        "behind": face.stages_named(look, tuple(episode.left)),
+        "missing": program.missing_steps(episode),
+    }
 
 
 def _forms(attempt: Attempt | None, drafts: dict[str, Draft], add_to: str) -> dict[str, Any]:
