@@ -5,69 +5,43 @@ below by `python settings.py > docs/settings.md`.
 A secret may be given by file instead: `HOLDFAST_SMTP_PASSWORD_FILE=/run/secrets/smtp`.
 """
 
-import base64
 import difflib
 import os
-import secrets
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self, cast
 from urllib.parse import urlsplit
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from named_keys import KEY_BYTES, Key, Keys, PublicKeys, parse_keys
+from setting_kinds import (
+    HostAndPort,
+    HttpUrl,
+    Name,
+    Port,
+    RoleGroups,
+    Roles,
+    SigningSecret,
+    Words,
+    key_kept_in,
+)
+
+__all__ = ["KEY_BYTES", "PREFIX", "SECRETS", "Key", "Settings", "SettingsError", "load", "parse_keys", "variable"]
 
 PREFIX = "HOLDFAST_"
 #: Fields whose value is never shown and may be given by file.
-SECRETS = ("database_url", "payload_keys", "record_keys", "signing_keys", "smtp_password", "webhook_secret")
+SECRETS = (
+    *("database_url", "payload_keys", "record_keys", "signing_keys", "smtp_password", "webhook_secret"),
+    "oidc_client_secret",
+)
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _HERE = Path(__file__).resolve().parent
 
 
 class SettingsError(Exception):
     """The environment does not make a usable configuration; the message says what to change."""
-
-
-def _signing_secret(value: SecretStr) -> SecretStr:
-    prefix, _, encoded = value.get_secret_value().partition("_")
-    try:
-        usable = prefix == "whsec" and len(base64.b64decode(encoded, validate=True)) >= 24
-    except ValueError:
-        usable = False
-    if not usable:
-        raise ValueError("a signing secret is whsec_ and the base64 of at least 24 random bytes")
-    return value
-
-
-def _http_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("an address starts with http:// or https:// and a host")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError("an address has no user, password, query or fragment")
-    return value.rstrip("/")
-
-
-def _host_and_port(value: str) -> str:
-    host, _, port = value.rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise ValueError("an address is written host:port")
-    return value
-
-
-HttpUrl = Annotated[str, AfterValidator(_http_url)]
-HostAndPort = Annotated[str, AfterValidator(_host_and_port)]
-Port = Annotated[int, Field(ge=1, le=65535)]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class Settings(BaseModel):
@@ -160,7 +134,7 @@ class Settings(BaseModel):
     webhook_url: HttpUrl | None = None
     """Where pages go as signed webhooks (Standard Webhooks); no webhook is sent when absent."""
 
-    webhook_secret: Annotated[SecretStr, AfterValidator(_signing_secret)] | None = None
+    webhook_secret: SigningSecret | None = None
     """Signing secret of the webhook, `whsec_` and base64."""
 
     webhook_inside: bool = False
@@ -171,6 +145,48 @@ class Settings(BaseModel):
 
     base_url: HttpUrl = "http://127.0.0.1:8080"
     """Address under which people reach the web application; embedded, by default the one above."""
+
+    web_proxies: Name | None = None
+    """Addresses or networks, with commas, of the proxies before the web application. What they say of a client's
+    address is believed; without it every client behind a proxy shares the proxy's address and its limit of attempts."""
+
+    local_accounts: Literal["everybody", "administrators"] = "everybody"
+    """Who may sign in with a password kept here. `administrators` leaves the way in for when the provider is away;
+    everybody else uses single sign-on."""
+
+    second_factor_roles: Roles = ()
+    """Roles, with commas, that sign in with a password only together with a second factor; who has none yet
+    sets it up at the next sign-in."""
+
+    oidc_issuer: HttpUrl | None = None
+    """OpenID Connect provider for single sign-on, as its discovery document names itself; none when absent."""
+
+    oidc_name: Name = "your organization"
+    """What the provider is called on the sign-in page."""
+
+    oidc_client_id: Name | None = None
+    """Our name at the provider."""
+
+    oidc_client_secret: SecretStr | None = None
+    """Our secret at the provider."""
+
+    oidc_roles: RoleGroups = ()
+    """Which group of the provider gives which role: `therapist=Group A; supervisor=Group B`. A role may stand
+    there several times. Whoever is in none of the groups is not let in."""
+
+    oidc_groups_claim: Name = "groups"
+    """Claim of the ID token that lists a person's groups."""
+
+    oidc_account_claim: Name = "preferred_username"
+    """Claim of the ID token that names an account the first time somebody comes; what follows an @ is left out.
+    Afterwards the issuer and the subject say who it is, whatever the name has become."""
+
+    oidc_scopes: Words = ("openid", "profile")
+    """What is asked of the provider, with spaces between."""
+
+    oidc_mfa: Words = ()
+    """Values, with spaces between, one of which must stand in the token's `acr` or `amr`, so that nobody comes in
+    without a second factor at the provider."""
 
     protocols: Path = _HERE / "protocol_specs"
     """Folder with the protocols that may be opened."""
@@ -211,6 +227,20 @@ class Settings(BaseModel):
             raise ValueError(f"{PREFIX}WEBHOOK_URL and {PREFIX}WEBHOOK_SECRET go together; set both")
         if (self.smtp_username is None) != (self.smtp_password is None):
             raise ValueError(f"{PREFIX}SMTP_USERNAME and {PREFIX}SMTP_PASSWORD go together; set both")
+        return self
+
+    @model_validator(mode="after")
+    def _single_sign_on_is_whole(self) -> Self:
+        if self.oidc_issuer is None:
+            if self.local_accounts != "everybody":
+                raise ValueError(f"without {PREFIX}OIDC_ISSUER nobody could work; set {PREFIX}LOCAL_ACCOUNTS=everybody")
+            return self
+        if self.oidc_client_id is None or self.oidc_client_secret is None or not self.oidc_roles:
+            raise ValueError(f"{PREFIX}OIDC_ISSUER needs {PREFIX}OIDC_CLIENT_ID, _CLIENT_SECRET and _ROLES")
+        if not self.oidc_issuer.startswith("https:") and urlsplit(self.oidc_issuer).hostname not in LOOPBACK:
+            raise ValueError(f"{PREFIX}OIDC_ISSUER starts with https:// unless it is on this machine")
+        if "openid" not in self.oidc_scopes:
+            raise ValueError(f"{PREFIX}OIDC_SCOPES must ask for openid")
         return self
 
     @model_validator(mode="after")
@@ -309,29 +339,13 @@ def _with_embedded_defaults(settings: Settings) -> Settings:
         defaults["base_url"] = f"http://{settings.web_address}"
     for name in ("payload_keys", "record_keys", "signing_keys"):
         if name not in settings.model_fields_set:
-            defaults[name] = (_key_kept_in(var / "keys" / f"{name}.txt"),)
+            defaults[name] = (_kept_in(var / "keys" / f"{name}.txt"),)
     return settings.model_copy(update=defaults)
 
 
-def _key_kept_in(path: Path) -> Key:
-    """The key in the file; made on first use, readable by its owner only, even when two processes race."""
-    if not path.exists():
-        path.parent.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.parent.mkdir(exist_ok=True, mode=0o700)
-        draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-        encoded = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(f"embedded:{encoded}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, path)  # fails when another process was first; its key is the one
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
+def _kept_in(path: Path) -> Key:
     try:
-        return parse_keys(path.read_text(encoding="utf-8").strip())[0]
+        return key_kept_in(path)
     except ValueError as error:
         raise SettingsError(
             f"{path}: {error}. What this key sealed is lost without it: restore the file from a backup."
@@ -358,8 +372,10 @@ def reference() -> str:
 
 
 def _shown(name: str, default: object) -> str:
-    if name in SECRETS or default is None:
+    if name in SECRETS or default in (None, ()):
         return ""
+    if isinstance(default, tuple):
+        default = " ".join(cast("tuple[str, ...]", default))
     if isinstance(default, Path) and default.is_absolute():
         default = default.relative_to(_HERE)
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"

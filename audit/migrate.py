@@ -30,6 +30,8 @@ RIGHTS = {
     "pages": "SELECT, INSERT, UPDATE",
     "accounts": "SELECT, INSERT, UPDATE",
     "sessions": "SELECT, INSERT, UPDATE, DELETE",
+    "identities": "SELECT, INSERT, DELETE",
+    "sign_ins": "SELECT, INSERT, DELETE",
     "api_tokens": "SELECT, INSERT, UPDATE",
     "clients": "SELECT, INSERT, UPDATE",
     "caseloads": "SELECT, INSERT, DELETE",

@@ -28,6 +28,8 @@ PATIENCE = 5
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(minutes=15)
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 200
 STEP_SECONDS = 30
+NO_PASSWORD = ""
+"""Stands where a hash would: no password fits."""
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,47}")
 _AT_ONCE = asyncio.Semaphore(2)
 """Each check of a password takes 64 MB for a moment."""
@@ -46,6 +48,8 @@ class Account:
     roles: tuple[Role, ...]
     has_second_factor: bool
     disabled: bool
+    has_password: bool = True
+    """False for somebody who comes by single sign-on alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +80,13 @@ class Accounts:
         self._database = database
         self._seal = seal
 
-    async def add(self, account_id: str, name: str, roles: tuple[Role, ...], password: str, now: datetime) -> None:
-        """Make an account. Raises AccountError when the id is taken or the password too short."""
+    async def add(
+        self, account_id: str, name: str, roles: tuple[Role, ...], password: str | None, now: datetime
+    ) -> None:
+        """Make an account; without a password for single sign-on alone.
+
+        Raises AccountError when the id is taken or the password too short.
+        """
         if not _ID.fullmatch(account_id):
             raise AccountError("an account's id is lower-case letters, digits, dots, dashes: at most 48")
         if not roles or not set(roles) <= set(ROLES):
@@ -86,7 +95,7 @@ class Accounts:
             "account_id": account_id,
             "name": name,
             "roles": list(roles),
-            "password_hash": await _hashed(password),
+            "password_hash": NO_PASSWORD if password is None else await _hashed(password),
             "second_factor_step": 0,
             "failures": 0,
             "created_at": now,
@@ -102,13 +111,13 @@ class Accounts:
     async def get(self, account_id: str) -> Account | None:
         """An account, None when there is none of this id."""
         row = await self._row(account_id)
-        return None if row is None else _account(row)
+        return None if row is None else account_in(row)
 
     async def everybody(self) -> tuple[Account, ...]:
         """All accounts, by id."""
         query = select(accounts).order_by(accounts.c.account_id)
         found = await self._database.read(lambda connection: connection.execute(query).all())
-        return tuple(_account(row) for row in found)
+        return tuple(account_in(row) for row in found)
 
     async def check_password(self, account_id: str, password: str, now: datetime) -> Attempt:
         """Hold a password against an account. Wrong ones count; an account that waits refuses right ones too.
@@ -119,12 +128,18 @@ class Accounts:
         waiting = _waiting(row, now)
         if waiting is not None:
             return Attempt(None, waiting)
-        fits = await _fits(password, _nobody() if row is None else row.password_hash)
+        fits = await _fits(password, _nobody() if row is None else row.password_hash or _nobody())
         if row is None or row.disabled_at is not None or not fits:
             return Attempt(None, await self._failed(account_id, now))
         if row.second_factor is None:
             await self._succeeded(account_id)
-        return Attempt(_account(row))
+        return Attempt(account_in(row))
+
+    async def knows(self, account_id: str, password: str) -> bool:
+        """Whether this is the account's password; whoever asks counts the wrong ones."""
+        row = await self._row(account_id)
+        fits = await _fits(password, _nobody() if row is None else row.password_hash or _nobody())
+        return fits and row is not None and row.disabled_at is None
 
     async def check_code(self, account_id: str, code: str, now: datetime) -> Attempt:
         """Hold a code of the second factor against an account. A code counts once."""
@@ -136,7 +151,7 @@ class Accounts:
         if step is None or not await self._used(account_id, step):
             return Attempt(None, await self._failed(account_id, now))
         await self._succeeded(account_id)
-        return Attempt(_account(row))
+        return Attempt(account_in(row))
 
     async def set_second_factor(self, account_id: str, secret: str | None) -> None:
         """Keep, or with None take away, the secret of the second factor. Other sessions are not touched."""
@@ -148,11 +163,18 @@ class Accounts:
 
     async def set_password(self, account_id: str, password: str, now: datetime) -> None:
         """Change a password and end every session. Raises AccountError when it is too short or nobody's."""
-        hashed = await _hashed(password)
+        values = {"password_hash": await _hashed(password), "failures": 0, "locked_until": None}
+        await self._change_and_end(account_id, values, now)
+
+    async def disable(self, account_id: str, now: datetime) -> None:
+        """Let an account sign in no more and end its sessions. Raises AccountError."""
+        await self._change_and_end(account_id, {"disabled_at": now}, now)
+
+    async def _change_and_end(self, account_id: str, values: dict[str, Any], now: datetime) -> None:
+        """Change an account and end its sessions. Raises AccountError when there is none."""
 
         def work(connection: Connection) -> None:
-            mine = accounts.c.account_id == account_id
-            change = update(accounts).where(mine).values(password_hash=hashed, failures=0, locked_until=None)
+            change = update(accounts).where(accounts.c.account_id == account_id).values(**values)
             if connection.execute(change).rowcount == 0:
                 raise AccountError(f"there is no account {account_id}")
             ended = update(sessions).where(sessions.c.account_id == account_id, sessions.c.revoked_at.is_(None))
@@ -160,15 +182,24 @@ class Accounts:
 
         await self._database.write(work)
 
-    async def disable(self, account_id: str, now: datetime) -> None:
-        """Let an account sign in no more and end its sessions."""
+    async def enable(self, account_id: str, now: datetime) -> None:
+        """Let an account sign in again. Raises AccountError."""
+        await self._change_and_end(account_id, {"disabled_at": None, "failures": 0, "locked_until": None}, now)
 
-        def work(connection: Connection) -> None:
-            connection.execute(update(accounts).where(accounts.c.account_id == account_id).values(disabled_at=now))
-            ended = update(sessions).where(sessions.c.account_id == account_id, sessions.c.revoked_at.is_(None))
-            connection.execute(ended.values(revoked_at=now))
+    async def set_roles(self, account_id: str, roles: tuple[Role, ...], now: datetime) -> None:
+        """Give an account other roles; it signs in anew. Raises AccountError."""
+        if not roles or not set(roles) <= set(ROLES):
+            raise AccountError(f"roles are some of {', '.join(ROLES)}")
+        await self._change_and_end(account_id, {"roles": list(roles)}, now)
 
-        await self._database.write(work)
+    async def reset_second_factor(self, account_id: str, now: datetime) -> None:
+        """Take somebody's second factor away, because they lost it, and end their sessions. Raises AccountError."""
+        values = {"second_factor": None, "second_factor_step": 0, "failures": 0, "locked_until": None}
+        await self._change_and_end(account_id, values, now)
+
+    async def drop_password(self, account_id: str, now: datetime) -> None:
+        """From now on they come by single sign-on: the next who brings this name there is them. Raises AccountError."""
+        await self._change_and_end(account_id, {"password_hash": NO_PASSWORD, "second_factor": None}, now)
 
     def _secret(self, row: Any) -> str:
         return self._seal.open(row.second_factor, "second_factor", row.account_id)["secret"]
@@ -251,7 +282,9 @@ def _waiting(row: Any | None, now: datetime) -> datetime | None:
     return row.locked_until if row is not None and row.locked_until is not None and row.locked_until > now else None
 
 
-def _account(row: Any) -> Account:
+def account_in(row: Any) -> Account:
+    """The account in a row that has its columns."""
     return Account(
-        row.account_id, row.name, tuple(row.roles), row.second_factor is not None, row.disabled_at is not None
+        *(row.account_id, row.name, tuple(row.roles), row.second_factor is not None, row.disabled_at is not None),
+        has_password=row.password_hash != NO_PASSWORD,
     )

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, delete, insert, select, update
+from sqlalchemy import Connection, Select, delete, insert, select, update
 
 from audit.database import Database
-from practice.accounts import Account, digest
+from practice.accounts import PATIENCE, Account, account_in, digest, wait_after
+from practice.sealing import Seal
 from practice.tables import accounts, sessions
 
 LONGEST = timedelta(hours=12)
@@ -36,6 +37,10 @@ class Session:
     """The password was right; the code is still owed."""
     locked_at: datetime | None
     """Since when it asks for the password again."""
+    issuer: str | None = None
+    """The provider that let them in; None for a password of ours."""
+    wait_until: datetime | None = None
+    """Too many wrong passwords at the locked screen: none is tried before this moment."""
 
     @property
     def usable(self) -> bool:
@@ -46,11 +51,17 @@ class Session:
 class Sessions:
     """The sessions of all accounts."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, seal: Seal) -> None:
         self._database = database
+        self._seal = seal
 
-    async def begin(self, account: Account, now: datetime) -> tuple[str, Session]:
-        """A new session and its token, which only the browser keeps."""
+    async def begin(
+        self, account: Account, now: datetime, *, enrols: bool = False, issuer: str | None = None, id_token: str = ""
+    ) -> tuple[str, Session]:
+        """A new session and its token, which only the browser keeps. `enrols`: a second factor is still to be set up.
+
+        With an issuer, the provider asked for whatever it asks for, and its token is kept for signing out there.
+        """
         token = secrets.token_urlsafe(32)
         values: dict[str, Any] = {
             "token_hash": digest(token),
@@ -59,9 +70,11 @@ class Sessions:
             "created_at": now,
             "seen_at": now,
             "expires_at": now + LONGEST,
-            "second_factor_due": account.has_second_factor,
+            "second_factor_due": issuer is None and (enrols or account.has_second_factor),
+            "issuer": issuer,
         }
-        await self._database.write(lambda connection: connection.execute(insert(sessions), values))
+        kept = {**values, "id_token": self._sealed(id_token, values["form_token"])}
+        await self._database.write(lambda connection: connection.execute(insert(sessions), kept))
         del values["account_id"]
         return token, Session(account=account, locked_at=None, **values)
 
@@ -87,13 +100,44 @@ class Sessions:
         """Ask for the password again before anything else."""
         await self._change(session, {"locked_at": now})
 
-    async def unlock(self, session: Session, now: datetime) -> None:
-        """Go on: the password was right."""
-        await self._change(session, {"locked_at": None, "seen_at": now})
+    async def unlock(self, session: Session, now: datetime) -> str:
+        """Go on: the password was right. The token changes; the forms of the open pages stay good."""
+        fresh = {"locked_at": None, "seen_at": now, "failures": 0, "wait_until": None}
+        return await self._renewed(session, fresh)
 
-    async def second_factor_given(self, session: Session, now: datetime) -> None:
-        """Go on: the code was right."""
-        await self._change(session, {"second_factor_due": False, "seen_at": now})
+    async def second_factor_given(self, session: Session, now: datetime) -> str:
+        """Go on: the code was right. The token and that of the forms change."""
+        form_token = secrets.token_urlsafe(24)
+        return await self._renewed(session, {"second_factor_due": False, "seen_at": now, "form_token": form_token})
+
+    async def unlock_failed(self, session: Session, now: datetime) -> datetime | None:
+        """Count a wrong password at a locked screen, for this session alone; until when the next one waits."""
+
+        def work(connection: Connection) -> datetime | None:
+            mine = sessions.c.token_hash == session.token_hash
+            failures = (connection.scalar(select(sessions.c.failures).where(mine)) or 0) + 1
+            until = None if failures < PATIENCE else now + wait_after(failures)
+            connection.execute(update(sessions).where(mine).values(failures=failures, wait_until=until))
+            return until
+
+        return await self._database.write(work)
+
+    async def whose(self, token: str) -> str:
+        """The account of a token whose session may have ended; empty when it is not known any more."""
+        query = select(sessions.c.account_id).where(sessions.c.token_hash == digest(token))
+        return await self._database.read(lambda connection: connection.scalar(query)) or ""
+
+    async def id_token(self, session: Session) -> str:
+        """What the provider said of this session's person, to sign out there with; empty without a provider."""
+        query = select(sessions.c.id_token).where(sessions.c.token_hash == session.token_hash)
+        sealed = await self._database.read(lambda connection: connection.scalar(query))
+        return self._seal.open(sealed, "id_token", session.form_token)["token"] if sealed else ""
+
+    async def end_all(self, account_id: str, now: datetime) -> None:
+        """End every session of an account."""
+        theirs = (sessions.c.account_id == account_id) & sessions.c.revoked_at.is_(None)
+        change = update(sessions).where(theirs).values(revoked_at=now)
+        await self._database.write(lambda connection: connection.execute(change))
 
     async def end(self, session: Session, now: datetime) -> None:
         """End this session."""
@@ -117,19 +161,27 @@ class Sessions:
         gone = delete(sessions).where(sessions.c.expires_at < before)
         await self._database.write(lambda connection: connection.execute(gone))
 
+    def _sealed(self, id_token: str, form_token: str) -> bytes | None:
+        return self._seal.close({"token": id_token}, "id_token", form_token) if id_token else None
+
+    async def _renewed(self, session: Session, values: dict[str, Any]) -> str:
+        token = secrets.token_urlsafe(32)
+        await self._change(session, {**values, "token_hash": digest(token)})
+        return token
+
     async def _change(self, session: Session, values: dict[str, Any]) -> None:
         change = update(sessions).where(sessions.c.token_hash == session.token_hash).values(**values)
         await self._database.write(lambda connection: connection.execute(change))
 
 
 def _living(now: datetime) -> Select[Any]:
-    query = select(sessions, accounts.c.name, accounts.c.roles, accounts.c.second_factor).join(accounts)
+    columns = [column for column in accounts.c if column.name not in ("account_id", "created_at", "failures")]
+    query = select(sessions, *columns).join(accounts)
     return query.where(sessions.c.revoked_at.is_(None), sessions.c.expires_at > now, accounts.c.disabled_at.is_(None))
 
 
 def _session(row: Any, locked_at: datetime | None = None) -> Session:
-    account = Account(row.account_id, row.name, tuple(row.roles), row.second_factor is not None, disabled=False)
     return Session(
-        *(row.token_hash, account, row.form_token, row.created_at, row.seen_at, row.expires_at),
-        *(row.second_factor_due, locked_at or row.locked_at),
+        *(row.token_hash, account_in(row), row.form_token, row.created_at, row.seen_at, row.expires_at),
+        *(row.second_factor_due, locked_at or row.locked_at, row.issuer, row.wait_until),
     )

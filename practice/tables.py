@@ -36,6 +36,28 @@ sessions = Table(
     Column("second_factor_due", Boolean, nullable=False),
     Column("locked_at", Moment),
     Column("revoked_at", Moment),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("wait_until", Moment),
+    Column("issuer", Text),
+    Column("id_token", LargeBinary),
+)
+
+identities = Table(
+    "identities",
+    metadata,
+    Column("issuer", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("account_id", Text, ForeignKey("accounts.account_id"), nullable=False, unique=True),
+    Column("linked_at", Moment, nullable=False),
+)
+
+sign_ins = Table(
+    "sign_ins",
+    metadata,
+    Column("state_hash", Text, primary_key=True),
+    Column("browser_hash", Text, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("expires_at", Moment, nullable=False),
 )
 
 api_tokens = Table(

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import insert, select, update
 
 from audit.database import Database
-from practice.accounts import Account, AccountError, digest
+from practice.accounts import Account, AccountError, account_in, digest
 from practice.tables import accounts, api_tokens
 
 PREFIX = "hf_"
@@ -64,8 +64,7 @@ class Tokens:
         row = await self._database.read(lambda connection: connection.execute(query).first())
         if row is None:
             return None
-        account = Account(row.account_id, row.name, tuple(row.roles), row.second_factor is not None, disabled=False)
-        return account, frozenset(row.scopes)
+        return account_in(row), frozenset(row.scopes)
 
     async def of(self, account_id: str, now: datetime) -> tuple[Token, ...]:
         """The living tokens of an account, the latest first."""

@@ -31,6 +31,7 @@ OURS = {name: service for name, service in SERVICES.items() if service["image"].
 ASKED = re.compile(r"\$\{(?P<name>\w+)(?::(?P<how>[?-])(?P<word>[^}]*))?\}")
 EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
 
+OPTIONAL = ("HOLDFAST_SMTP_PASSWORD", "HOLDFAST_WEBHOOK_SECRET", "HOLDFAST_OIDC_CLIENT_SECRET", "HOLDFAST_VERIFY_KEYS")
 FILLED = {
     "POSTGRES_PASSWORD": "a1",
     "TEMPORAL_DATABASE_PASSWORD": "b2",
@@ -74,7 +75,7 @@ def test_the_example_shows_the_defaults():
 def test_no_secret_has_a_default():
     for match in ASKED.finditer(TEXT):
         if re.search("PASSWORD|KEYS|SECRET", match["name"]):
-            optional = match["name"] in ("HOLDFAST_SMTP_PASSWORD", "HOLDFAST_WEBHOOK_SECRET", "HOLDFAST_VERIFY_KEYS")
+            optional = match["name"] in OPTIONAL
             assert match["how"] == ("-" if optional else "?")
             assert not optional or match["word"] == ""
 

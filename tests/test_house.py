@@ -15,7 +15,8 @@ ROOT = Path(__file__).parent.parent
 #: Room → the rooms of ours that it may import. Whoever is not named (worker, cli, tests) wires and may import all.
 ARROWS: dict[str, set[str]] = {
     "named_keys": set(),
-    "settings": {"named_keys"},
+    "setting_kinds": {"named_keys"},
+    "settings": {"named_keys", "setting_kinds"},
     "logs": set(),
     "protocol": set(),
     "rehearsal": {"protocol"},

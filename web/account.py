@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any
 
-import segno
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from practice.accounts import SHORTEST_PASSWORD, AccountError, enrolment_address, fitting_step, new_secret
+from practice.accounts import SHORTEST_PASSWORD, AccountError, fitting_step, new_secret
 from protocol.local_time import show_time
 from web.access import ACTIONS, Action, Target, authorize
 from web.forms import fields_of
 from web.guard import MOST_FIELDS, May, Visit
 from web.pages import page
+from web.qr import picture
+from web.signing_in import SECRET
 
 router = APIRouter(include_in_schema=False)
 Own = Annotated[Visit, Depends(May("self"))]
 
 WRONG_PASSWORD = "The present password is wrong."  # noqa: S105 - a sentence
 NOT_THIS_CODE = "This is not the code that the app shows now."
-SECRET = re.compile(r"[A-Z2-7]{32}")
-"""A secret as `new_secret` makes it."""
 SCOPES: tuple[Action, ...] = tuple(one for one in ACTIONS if one not in ("public", "self"))
 """What a token may be made for."""
 
@@ -154,8 +152,3 @@ async def shown(
         error=error,
         shortest=SHORTEST_PASSWORD,
     )
-
-
-def picture(secret: str, account_id: str) -> str:
-    """The QR code as an address that a page may show."""
-    return segno.make(enrolment_address(secret, account_id), error="m").svg_data_uri(scale=4, border=2)

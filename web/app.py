@@ -39,6 +39,8 @@ from web import (
     resources,
     rota,
     signing_in,
+    signing_out,
+    single_sign_on,
     spooling,
     step_up,
 )
@@ -57,6 +59,8 @@ log = structlog.get_logger()
 ROUTERS: tuple[APIRouter, ...] = (
     health.router,
     signing_in.router,
+    single_sign_on.router,
+    signing_out.router,
     queue.router,
     board.router,
     replay.router,

@@ -62,7 +62,7 @@ async def page(request: Request, template: str, *, status: int = 200, **context:
     usable = session is not None and session.usable and not records_are_away(request)
     actor = Actor(session.account.account_id, session.account.name, session.account.roles) if session else None
     known: dict[str, Any] = {
-        "person": {"name": actor.name, "role": ", ".join(plain(role) for role in actor.roles)}
+        "person": {"id": actor.account_id, "name": actor.name, "role": ", ".join(plain(role) for role in actor.roles)}
         if actor is not None and usable
         else None,
         "nav": navigation(actor, request.url.path) if usable else [],

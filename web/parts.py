@@ -25,6 +25,7 @@ from practice.accounts import Accounts
 from practice.clients import Clients
 from practice.drafts import Drafts
 from practice.facilities import Facilities
+from practice.identities import Identities, SignIns
 from practice.numbers import Numbers
 from practice.reach import Reach
 from practice.sealing import Seal
@@ -37,6 +38,7 @@ from settings import Settings
 from web.engine import Engine
 from web.fresh import Fresh
 from web.lately import Lately
+from web.provider import Provider
 from web.pulse import Pulse
 from web.shelf import Shelf
 
@@ -62,6 +64,10 @@ class Parts:
     accounts: Accounts
     sessions: Sessions
     tokens: Tokens
+    identities: Identities
+    sign_ins: SignIns
+    provider: Provider | None
+    """Who signs people in besides us; None without single sign-on."""
     drafts: Drafts
     reach: Reach
     fresh: Fresh
@@ -106,8 +112,11 @@ async def opened(settings: Settings, clock: Clock = utc_now) -> AsyncGenerator[P
             rota=RotaFile(settings.rota),
             directory=load(settings.directory, Directory),
             accounts=Accounts(database, seal),
-            sessions=Sessions(database),
+            sessions=Sessions(database, seal),
             tokens=Tokens(database),
+            identities=Identities(database),
+            sign_ins=SignIns(database, seal),
+            provider=_provider(settings),
             drafts=Drafts(database, seal),
             reach=Reach(database, seal),
             fresh=Fresh(),
@@ -128,6 +137,10 @@ def _checking(settings: Settings) -> VerifyKeys | None:
     return checking(
         ((key.id, key.public) for key in settings.verify_keys), ((key.id, key.secret) for key in settings.signing_keys)
     )
+
+
+def _provider(settings: Settings) -> Provider | None:
+    return None if settings.oidc_issuer is None else Provider(settings, f"{settings.base_url}/sign-in/return")
 
 
 def parts_of(connection: HTTPConnection) -> Parts:

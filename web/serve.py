@@ -36,7 +36,8 @@ def server(settings: Settings) -> uvicorn.Server:
             log_config=None,
             access_log=False,
             server_header=False,
-            proxy_headers=False,
+            proxy_headers=settings.web_proxies is not None,
+            forwarded_allow_ips=settings.web_proxies or "",
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
     )

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,8 +24,9 @@ pytestmark = pytest.mark.full
 class Up:
     """One folder with its ports; may be started again and again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, told: Mapping[str, str] | None = None) -> None:
         self.folder = folder
+        self.told = told or {}
         self.temporal, self.smtp, self.ui, self.web = free_ports(4)
         self.process: subprocess.Popen[str] | None = None
         self.output = folder / "output.txt"
@@ -41,6 +42,7 @@ class Up:
             "HOLDFAST_TEMPORAL_UI_PORT": str(self.ui),
             "HOLDFAST_SMTP_PORT": str(self.smtp),
             "HOLDFAST_WEB_ADDRESS": f"127.0.0.1:{self.web}",
+            **self.told,
         }
 
     def start(self) -> None:

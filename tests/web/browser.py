@@ -121,10 +121,10 @@ class House:
 
 
 @contextmanager
-def house(folder: Path) -> Iterator[House]:
-    """`holdfast up` with its demo people, clients and episodes, and Chromium beside it."""
+def house(folder: Path, **told: str) -> Iterator[House]:
+    """`holdfast up` with its demo people, clients and episodes and these settings, and Chromium beside it."""
     path = chromium()
-    up = Up(folder)
+    up = Up(folder, told)
     try:
         up.start()
         until(lambda: "fictional episodes" in up.said(), 60)

@@ -62,57 +62,82 @@
 
   // A double press sends once; the key would see to it anyway.
   document.addEventListener("submit", (event) => {
-    if (event.defaultPrevented || event.target.method !== "post") return;
+    if (event.defaultPrevented || event.target.method !== "post" || event.target.target) return;
     if (event.target.dataset.sent) event.preventDefault();
     event.target.dataset.sent = "1";
     setTimeout(() => delete event.target.dataset.sent, 4000);
   });
 
-  // The session was locked or ended: sign in within the page; everything typed stays.
-
+  // The session was locked or ended: sign in within the page; everything typed stays. The page belongs to one
+  // account: nobody else goes on with it.
+  const mine = document.body.dataset.person ?? "";
+  const ask = (address, more) =>
+    fetch(address, { ...more, headers: { Accept: "application/json" } }).then((answer) => answer.json());
   const askAgain = (then) => {
     asking ??= new Promise((done) => {
       const dialog = document.createElement("dialog");
       dialog.className = "curtain";
       dialog.setAttribute("aria-label", "Sign in to go on");
       dialog.innerHTML =
-        '<form method="dialog"><h2>Sign in to go on</h2><p>What you typed is still here.</p>' +
-        '<p class="wrong" role="alert" hidden></p><div class="field" data-account><label for="again-account">Account</label>' +
+        '<div><h2>Sign in to go on</h2><p>What you typed is still here.</p><p class="wrong" role="alert" hidden></p>' +
+        '<form method="post" action="/sign-in/provider" target="_blank" data-provider hidden><button class="btn go"></button></form>' +
+        '<form method="dialog" data-own><div class="field" data-account><label for="again-account">Account</label>' +
         '<input id="again-account" name="account" autocomplete="username"></div><div class="field" data-password>' +
         '<label for="again-password">Password</label><input id="again-password" name="password" type="password" autocomplete="current-password"></div>' +
         '<div class="field" data-code hidden><label for="again-code">Code from your authenticator app</label>' +
-        '<input id="again-code" name="code" inputmode="numeric" autocomplete="one-time-code"></div><button class="btn go">Go on</button></form>';
+        '<input id="again-code" name="code" inputmode="numeric" autocomplete="one-time-code"></div><button class="btn go">Go on</button></form></div>';
       document.body.append(dialog);
-      const needs = (missing) => {
-        dialog.querySelector("[data-account]").hidden = missing !== "account";
-        dialog.querySelector("[data-password]").hidden = missing === "code";
-        dialog.querySelector("[data-code]").hidden = missing !== "code";
-        dialog.querySelector(".field:not([hidden]) input")?.focus();
-      };
-      fetch("/sign-in", { headers: { Accept: "application/json" } })
-        .then((answer) => answer.json())
-        .then((told) => needs(told.missing || "account"))
-        .catch(() => {});
-      dialog.addEventListener("cancel", (event) => event.preventDefault());
-      dialog.querySelector("form").addEventListener("submit", async (event) => {
-        event.preventDefault();
-        const fields = body(event.target);
-        const coding = !dialog.querySelector("[data-code]").hidden;
-        fields.set("form_token", document.querySelector('[name="form_token"]')?.value ?? "");
-        const answer = await fetch(coding ? "/sign-in/code" : "/sign-in", { method: "POST", body: fields, headers: { Accept: "application/json" } });
-        const told = await answer.json();
-        if (told.form_token) for (const one of document.querySelectorAll('[name="form_token"]')) one.value = told.form_token;
-        if (told.missing) needs(told.missing);
-        const wrong = dialog.querySelector(".wrong");
-        wrong.hidden = !told.error;
-        wrong.textContent = told.error ?? "";
-        if (told.missing) return;
+      const part = (name) => dialog.querySelector(`[data-${name}]`);
+      const provider = part("provider");
+      for (const [name, value] of [["to", "/sign-in/done"], ["of", mine]]) {
+        const field = Object.assign(document.createElement("input"), { type: "hidden", name, value });
+        provider.append(field);
+      }
+      part("account").querySelector("input").value = mine;
+      part("account").querySelector("input").readOnly = mine !== "";
+      const heard = new BroadcastChannel("holdfast");
+      const closed = () => {
+        heard.close();
         dialog.close();
         dialog.remove();
         asking = null;
         done();
+      };
+      const show = (told) => {
+        const wrong = dialog.querySelector(".wrong");
+        const another = told.missing !== "account" && told.account && mine && told.account !== mine;
+        if (!told.missing && !another) {
+          for (const one of document.querySelectorAll('[name="form_token"]')) one.value = told.form_token;
+          return closed();
+        }
+        const missing = another ? "account" : told.missing;
+        const said = told.error || (another ? "Somebody else is signed in in this browser. Sign in as the one whose page this is." : "");
+        wrong.hidden = !said;
+        wrong.textContent = said;
+        dialog.dataset.token = told.form_token ?? "";
+        provider.hidden = !told.provider || missing === "code" || (missing === "password" && !told.by_provider);
+        provider.querySelector("button").textContent = `Sign in with ${told.provider}`;
+        part("own").hidden = missing === "password" && told.by_provider === true;
+        part("account").hidden = missing !== "account";
+        part("password").hidden = missing === "code" || missing === "enrolment";
+        part("code").hidden = missing !== "code";
+        dialog.querySelector("form:not([hidden]) .field:not([hidden]) input:not([readonly])")?.focus();
+      };
+      const look = () => ask("/sign-in").then(show).catch(() => {});
+      heard.onmessage = look;
+      dialog.addEventListener("cancel", (event) => event.preventDefault());
+      part("own").addEventListener("submit", async (event) => {
+        event.preventDefault();
+        const coding = !part("code").hidden;
+        const fields = body(event.target);
+        fields.set("of", mine);
+        fields.set("form_token", dialog.dataset.token ?? "");
+        await ask(coding ? "/sign-in/code" : "/sign-in", { method: "POST", body: fields }).then(show).catch(() => {
+          show({ missing: coding ? "code" : "account", account: mine, error: "No connection. Try again." });
+        });
       });
       dialog.showModal();
+      look();
     });
     return asking.then(then);
   };
