@@ -99,6 +99,6 @@ def problem(error: WebError) -> JSONResponse:
         told |= {"errors": [{"field": field, "text": text} for field, text in error.errors]} if error.errors else {}
         told |= error.more
     headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
-    if error.status == 503:
-        headers["Retry-After"] = "5"
+    if error.status in (429, 503):
+        headers["Retry-After"] = "60" if error.status == 429 else "5"
     return JSONResponse(told, error.status, headers, "application/problem+json")

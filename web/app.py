@@ -48,6 +48,7 @@ from web.access import Actor, authorize
 from web.api_guard import invalid, problem
 from web.errors import Denied, NotThere, RecordsAway, SignInNeeded, TooMuch, WebError
 from web.guard import routes_of, session_of
+from web.housekeeping import keep_house
 from web.navigation import navigation
 from web.pages import STATIC, page
 from web.parts import Clock, opened, utc_now
@@ -91,8 +92,8 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         async with opened(settings, clock) as parts:
             app.state.parts = parts
-            listening = [asyncio.create_task(parts.pulse.run()), asyncio.create_task(parts.engine.listen())]
-            listening.append(asyncio.create_task(spooling.run(parts)))
+            tasks = (parts.pulse.run(), parts.engine.listen(), keep_house(parts), spooling.run(parts))
+            listening = [asyncio.create_task(one) for one in tasks]
             try:
                 yield
             finally:

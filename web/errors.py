@@ -73,6 +73,14 @@ class NotPublished(WebError):
     remedy = "Ask clinical operations to publish one; use the paper fallback meanwhile."
 
 
+class TooOften(WebError):
+    """More than anybody asks for by hand."""
+
+    status = 429
+    title = "That is more than we answer at once"
+    remedy = "Wait a minute. Episodes, your queue and the emergency are not held up by this."
+
+
 class TooMuch(WebError):
     """What was sent is larger than anything we take."""
 

@@ -14,7 +14,7 @@ from starlette.requests import HTTPConnection, Request
 
 from practice.sessions import Session
 from web.access import ABOUT_CLIENTS, NOWHERE, Action, Actor, Target, authorize
-from web.errors import Denied, FormTooOld, RecordsAway, SignInNeeded
+from web.errors import Denied, FormTooOld, RecordsAway, SignInNeeded, TooOften
 from web.looks import NOTHING, Reads, Visit, begin
 from web.masking import unmasked
 from web.parts import Parts, parts_of
@@ -62,9 +62,12 @@ class May:
     async def visit(
         self, request: Request, actor: Actor, session: Session | None, target: Target, *, away: bool = False
     ) -> Visit:
-        """The visit of somebody who may; that they look is written down. Raises Unwritten."""
+        """The visit of somebody who may; that they look is written down. Raises TooOften, Unwritten."""
+        parts = parts_of(request)
+        if parts.limits.may_ask(actor.account_id, self.action, parts.clock()) is not None:
+            raise TooOften
         made = Visit(
-            *(parts_of(request), actor, session, target),
+            *(parts, actor, session, target),
             *(self.reads or NOTHING, request.scope["route"].path, "x-live" in request.headers, away),
         )
         await begin(made, request.path_params)
@@ -80,6 +83,11 @@ class Anybody(May):
     async def __call__(self, request: Request) -> Visit:
         """Let everybody in."""
         return Visit(parts_of(request), Actor("", "", ()), await session_of(request), NOWHERE)
+
+
+def address_of(connection: HTTPConnection) -> str:
+    """Where a request comes from, as far as the proxies of the settings say so."""
+    return connection.client.host if connection.client is not None else ""
 
 
 def cookie_name(parts: Parts) -> str:

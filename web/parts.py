@@ -38,6 +38,7 @@ from settings import Settings
 from web.engine import Engine
 from web.fresh import Fresh
 from web.lately import Lately
+from web.limits import Limits
 from web.provider import Provider
 from web.pulse import Pulse
 from web.shelf import Shelf
@@ -73,6 +74,7 @@ class Parts:
     fresh: Fresh
     lately: Lately
     spool: Spool
+    limits: Limits
     pulse: Pulse
     clients: Clients
     numbers: Numbers
@@ -122,6 +124,7 @@ async def opened(settings: Settings, clock: Clock = utc_now) -> AsyncGenerator[P
             fresh=Fresh(),
             lately=Lately(),
             spool=Spool(settings.var / SPOOLED, ring),
+            limits=Limits(),
             pulse=Pulse(owing),
             clients=Clients(database, seal),
             numbers=Numbers(database),

@@ -22,7 +22,17 @@ from protocol.local_time import show_span
 from protocol.words import plain
 from web.errors import SignInNeeded
 from web.forms import FACT
-from web.guard import FORM_TOKEN, MOST_FIELDS, Anybody, May, Visit, check_form_token, cookie_name, session_of
+from web.guard import (
+    FORM_TOKEN,
+    MOST_FIELDS,
+    Anybody,
+    May,
+    Visit,
+    address_of,
+    check_form_token,
+    cookie_name,
+    session_of,
+)
 from web.pages import page
 from web.parts import Parts, parts_of
 from web.qr import picture
@@ -82,8 +92,13 @@ async def sign_in(request: Request, visit: Open) -> Response:
     now, name = parts.clock(), str(form.get("account", "")).strip().lower() or way.of
     if way.of and name != way.of:
         return await ask(request, session, way=way, error=NOT_YOURS, name=name, status=422)
+    if until := parts.limits.wrong.until(address_of(request), now):
+        return await ask(
+            request, session, way=way, error=wrong(Attempt(None, until), WRONG, now), name=name, status=429
+        )
     attempt = await parts.accounts.check_password(name[:64], str(form.get("password", "")), now)
     if attempt.account is None or not may_use_password(parts, attempt.account):
+        parts.limits.wrong.count(address_of(request), now)
         return await ask(request, session, way=way, error=wrong(attempt, WRONG, now), name=name, status=422)
     if session is not None:
         await parts.sessions.end(session, now)
@@ -134,6 +149,7 @@ async def second_factor(request: Request, visit: Open) -> Response:
         await parts.accounts.set_second_factor(mine, secret)
     attempt = await parts.accounts.check_code(mine, code, now)
     if attempt.account is None:
+        parts.limits.wrong.count(address_of(request), now)
         return await ask(request, session, way=way, error=wrong(attempt, WRONG_CODE, now), status=422)
     token = await parts.sessions.second_factor_given(session, now)
     answer = await go_on(request, way, await parts.sessions.of(token, now))

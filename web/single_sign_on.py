@@ -13,8 +13,8 @@ from starlette.responses import Response
 
 from practice.identities import NotLinked, SignIn
 from practice.sessions import Session
-from web.errors import NotThere
-from web.guard import MOST_FIELDS, Anybody, Visit, cookie_name, session_of
+from web.errors import NotThere, TooOften
+from web.guard import MOST_FIELDS, Anybody, Visit, address_of, cookie_name, session_of
 from web.pages import page
 from web.parts import Parts
 from web.provider import NoGroup, Provider, ProviderError, fresh_verifier
@@ -34,6 +34,9 @@ async def leave(request: Request, visit: Open) -> Response:
     parts, provider, now = visit.parts, provider_of(visit.parts), visit.parts.clock()
     form = await request.form(max_files=0, max_fields=MOST_FIELDS)
     way = OnTheWay.of_form(form)
+    if parts.limits.begun.until(address_of(request), now):
+        raise TooOften
+    parts.limits.begun.count(address_of(request), now)
     token = request.cookies.get(cookie_name(parts), "")
     session = await session_of(request)
     had = session.account.account_id if session is not None else await parts.sessions.whose(token) if token else ""

@@ -79,7 +79,7 @@ class Desk:
         assert account is not None
         token, session = await self.parts.sessions.begin(account, self.clock())
         async with self.browser() as browser:
-            browser.http.cookies.set("holdfast", token)
+            browser.http.cookies.set("holdfast", token, domain="127.0.0.1")
             browser.form_token = session.form_token
             yield browser
 

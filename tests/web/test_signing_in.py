@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from pyotp.totp import TOTP
 
 from practice.accounts import PATIENCE, new_secret, wait_after
 from practice.sessions import IDLE, LONGEST
-from tests.web.desk import PASSWORD, Desk, hidden
+from tests.web.desk import PASSWORD, Desk, desk, hidden
+from tests.workflows.stack import free_port, settings_for
+from web.housekeeping import tidy
 from web.masking import unmasked
 from web.signing_in import local
 
@@ -152,3 +155,106 @@ async def test_a_second_factor_takes_no_secret_of_another_form(web: Desk, secret
         answer = await browser.post("/account/second-factor", present=PASSWORD, secret=secret, code="1")
     assert answer.status_code == 422
     assert "not the code" in answer.text
+
+
+async def test_who_tries_passwords_from_outside_keeps_nobody_out_of_a_locked_screen(web: Desk):
+    async with web.signed_in("maya") as browser, web.browser() as outside:
+        await browser.post("/lock")
+        for _ in range(PATIENCE + 2):
+            await outside.post("/sign-in", account="maya", password="guess")
+        assert "Too many" in (await outside.post("/sign-in", account="maya", password=PASSWORD)).text
+        assert (await browser.post("/sign-in", password=PASSWORD)).status_code == 303
+        assert (await browser.get("/")).status_code == 200
+
+
+async def test_a_locked_screen_counts_its_own_wrong_passwords_and_nobody_elses(web: Desk):
+    async with web.signed_in("maya") as browser:
+        await browser.post("/lock")
+        for _ in range(PATIENCE):
+            assert (await browser.post("/sign-in", password="guess")).status_code == 422
+        assert "Too many" in (await browser.post("/sign-in", password=PASSWORD)).text
+        async with web.browser() as elsewhere:
+            assert (await elsewhere.post("/sign-in", account="maya", password=PASSWORD)).status_code == 303
+        web.clock.goes_on(wait_after(PATIENCE))
+        assert (await browser.post("/sign-in", password=PASSWORD)).status_code == 303
+
+
+async def test_each_step_of_signing_in_gives_the_session_another_token(web: Desk):
+    secret = new_secret()
+    await web.parts.accounts.set_second_factor("maya", secret)
+    async with web.browser() as browser:
+        page = await browser.post("/sign-in", account="maya", password=PASSWORD)
+        halfway, token = browser.http.cookies["holdfast"], unmasked(hidden(page.text, "form_token"))
+        browser.form_token = token
+        assert (await browser.post("/sign-in/code", code=TOTP(secret).at(web.clock()))).status_code == 303
+        whole = browser.http.cookies["holdfast"]
+        browser.form_token = unmasked(hidden((await browser.get("/")).text, "form_token"))
+        assert (await browser.post("/lock")).status_code == 303
+        assert (await browser.post("/sign-in", password=PASSWORD)).status_code == 303
+        assert len({halfway, whole, browser.http.cookies["holdfast"]}) == 3
+        assert token != browser.form_token, "forms of halfway are good no more"
+    for gone in (halfway, whole):
+        assert await web.parts.sessions.of(gone, web.clock()) is None
+
+
+async def test_a_page_is_gone_on_with_by_the_one_whose_it_is(web: Desk):
+    async with web.signed_in("maya") as browser:
+        web.clock.goes_on(LONGEST)
+        page = await browser.post("/report", said="what maya typed")
+        assert page.status_code == 401
+        waiting = {name: unescaped(hidden(page.text, name)) for name in ("kept", "resume", "of")}
+        assert waiting["of"] == "maya"
+        refused = await browser.post("/sign-in", account="ruth", password=PASSWORD, **waiting)
+        assert refused.status_code == 422
+        assert "another account" in refused.text
+        posed = await browser.post("/sign-in", account="ruth", password=PASSWORD, **{**waiting, "of": ""})
+        assert posed.status_code == 200, "without a name it is whoever sits there"
+    async with web.browser() as browser:
+        mine = await browser.post("/sign-in", account="maya", password=PASSWORD, **waiting)
+        assert 'value="what maya typed"' in mine.text
+
+
+async def test_a_script_that_asks_within_a_page_learns_who_is_signed_in(web: Desk):
+    async with web.signed_in("maya") as browser:
+        told = (await browser.get("/sign-in", accept="application/json")).json()
+        assert (told["missing"], told["account"]) == ("", "maya")
+        await browser.post("/lock")
+        told = (await browser.get("/sign-in", accept="application/json")).json()
+        assert (told["missing"], told["account"], told["provider"]) == ("password", "maya", "")
+
+
+async def test_a_locked_screen_is_left_to_the_next_person(web: Desk):
+    async with web.signed_in("maya") as browser:
+        await browser.post("/lock")
+        page = await browser.get("/sign-in")
+        browser.form_token = hidden(page.text, "form_token")
+        assert (await browser.post("/sign-out")).status_code == 303
+        assert (await browser.post("/sign-in", account="ruth", password=PASSWORD)).status_code == 303
+
+
+async def test_a_role_may_need_a_second_factor_which_is_set_up_at_the_next_sign_in(tmp_path: Path):
+    told = settings_for(tmp_path, free_port(), second_factor_roles=("therapist",))
+    async with desk(tmp_path, told) as web, web.browser() as browser:
+        assert (await browser.post("/sign-in", account="ruth", password=PASSWORD)).status_code == 303
+        page = await browser.post("/sign-in", account="maya", password=PASSWORD)
+        assert "needs a second factor" in page.text
+        assert (await browser.get("/clients")).status_code == 303
+        browser.form_token, secret = hidden(page.text, "form_token"), hidden(page.text, "secret")
+        wrong = await browser.post("/sign-in/code", secret=secret, code="000000")
+        assert (wrong.status_code, hidden(wrong.text, "secret")) == (422, secret)
+        code = TOTP(secret).at(web.clock())
+        assert (await browser.post("/sign-in/code", secret=secret, code=code)).status_code == 303
+        assert (await browser.get("/clients")).status_code == 200
+        account = await web.parts.accounts.get("maya")
+        assert account is not None
+        assert account.has_second_factor
+
+
+async def test_sessions_that_ended_are_cleared_away(web: Desk):
+    async with web.signed_in("maya") as browser:
+        token = browser.http.cookies["holdfast"]
+    await tidy(web.parts)
+    assert await web.parts.sessions.whose(token) == "maya"
+    web.clock.goes_on(LONGEST + timedelta(days=2))
+    await tidy(web.parts)
+    assert await web.parts.sessions.whose(token) == ""

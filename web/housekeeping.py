@@ -1,0 +1,32 @@
+"""What the web application clears away by itself: nothing of an episode, only what has ended and says nothing more."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from web.parts import Parts
+
+log = structlog.get_logger()
+
+EVERY_SECONDS = 3600.0
+KEPT_FOR = timedelta(days=1)
+"""An ended session is known for so long, so that a form which outlived it goes back to the right person."""
+
+
+async def keep_house(parts: Parts) -> None:
+    """Clear away now and each hour until cancelled."""
+    while True:
+        try:
+            await tidy(parts)
+        except SQLAlchemyError as error:
+            log.warning("nothing was cleared away", error_type=type(error).__name__)
+        await asyncio.sleep(EVERY_SECONDS)
+
+
+async def tidy(parts: Parts) -> None:
+    """Drop sessions that ended long ago."""
+    await parts.sessions.forget(parts.clock() - KEPT_FOR)
