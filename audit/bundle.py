@@ -35,10 +35,21 @@ from audit.redaction import Redactor, withheld
 from audit.releases import Release, Seen
 from audit.sealing import Keyring
 from audit.shelf import Shelf, ShelfError, protocols_of
-from audit.signatures import SigningKeys
-from audit.tables import trail
+from audit.signatures import SigningKeys, VerifyKeys
+from audit.tables import episodes, trail
 from protocol.canonical import rfc3339
-from protocol.trail import DisclosedRow, Head, Shown, TrailRow, Withheld, genesis, link_of, verify
+from protocol.trail import (
+    DisclosedRow,
+    Fault,
+    Head,
+    Shown,
+    TrailRow,
+    Withheld,
+    check_end,
+    genesis,
+    link_of,
+    verify,
+)
 
 FORMAT = "holdfast-bundle-1"
 SIGNATURE = 128
@@ -50,7 +61,8 @@ Check it with Python 3.11 and the package `cryptography`, without network:
 
     python offline_verifier.py THIS_FILE.zip --key KEY
 
-KEY is the public key of the practice (`holdfast keys public`). It must come to you by another way than this file,
+KEY is the public key of the practice (`holdfast keys public`); after it was changed, give the old one too by another
+--key. It must come to you by another way than this file,
 and so must the program if you don't trust this file yet: it is `audit/offline_verifier.py` of Holdfast.
 
 NOTICE: {notice}
@@ -60,6 +72,14 @@ NOTICE: {notice}
 
 class BundleError(Exception):
     """An export can't be made; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys that sign a bundle, and those with which the checkpoints of its rows may be signed."""
+
+    signing: SigningKeys
+    checking: VerifyKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +98,8 @@ class Request:
     """Which makes the bundle."""
     releases: Sequence[Seen]
     """Which recorded, and since when."""
+    everything: bool = False
+    """The episodes are all that there are: one that a checkpoint knows and that is not among them is missed."""
 
 
 @dataclass(slots=True)
@@ -90,6 +112,8 @@ class Made:
     rows: int = 0
     withheld: int = 0
     protocols: set[str] = field(default_factory=set[str])
+    keys: set[str] = field(default_factory=set[str])
+    """The names of the keys with which the bundle and its checkpoints are signed."""
     proved: Proved | None = None
     """How far a checkpoint vouches for the last episode; None when none does yet."""
 
@@ -97,18 +121,23 @@ class Made:
 async def write_bundle(
     database: Database,
     ring: Keyring,
-    keys: SigningKeys,
+    keys: Keys,
     path: Path,
     request: Request,
     progress: Callable[[Made], None] | None = None,
 ) -> Made:
     """Write a bundle. Raises BundleError for a damaged trail, CheckpointError, SealingError, FileExistsError.
 
-    Leaves no file when it fails. Memory does not grow with the number of rows: a thousand are held at a time.
+    A chain that ends before its checkpoint, or before the list of episodes, is damaged. Leaves no file when it fails.
+    Memory does not grow with the number of rows: a thousand are held at a time.
     """
-    proofs = Proofs(database, keys)
+    signing = keys.signing
+    proofs = Proofs(database, keys.checking)
     await proofs.prepare()
-    made, source = Made(), _Source(ring, proofs, Shelf(database), request.redact)
+    lost = sorted(proofs.episodes - {*request.episodes}) if request.everything else []
+    if lost:
+        raise BundleError(f"a checkpoint vouches for episode {lost[0]}, which is gone. Nothing was exported")
+    made, source = Made(keys={signing.active}), _Source(ring, proofs, Shelf(database), request.redact)
     try:
         with zipfile.ZipFile(path, "x", zipfile.ZIP_DEFLATED) as archive, TemporaryFile() as lines:
             with archive.open(_entry("rows.ndjson"), "w", force_zip64=True) as rows:
@@ -121,8 +150,8 @@ async def write_bundle(
                 document = (await source.shelf.protocol(content_hash)).canonical()
                 archive.writestr(_entry(f"protocols/{content_hash}.json"), document)
             _describe(archive, request, made)
-            archive.comment = f"{FORMAT} {keys.active} ".encode() + b"0" * SIGNATURE
-        made.sha256 = _sign(path, keys)
+            archive.comment = f"{FORMAT} {signing.active} ".encode() + b"0" * SIGNATURE
+        made.sha256 = _sign(path, signing)
     except FileExistsError:
         raise
     except BaseException:
@@ -148,22 +177,30 @@ class _Source:
     def write(self, connection: Connection, episode_id: str, rows: IO[bytes], made: Made) -> bytes:
         """Write the rows of one episode; its own line for the list of episodes."""
         head, protocol_hash = genesis(episode_id), ""
+        made.proved = proved = self.proofs.prove(connection, episode_id)
+        listed = connection.scalar(select(episodes.c.revision).where(episodes.c.episode_id == episode_id)) or 0
         for page in self._pages(connection, episode_id):
-            fault = verify(page, episode_id, start=head)
-            if fault is not None:
-                raise BundleError(f"{fault}. Nothing was exported")
+            _refuse(verify(page, episode_id, start=head))
             for row in page:
                 for protocol_hash in protocols_of([row]):  # the last one named is in force
                     self._pinned(connection, protocol_hash)
                     made.protocols.add(protocol_hash)
+                if proved is not None and row.sequence == proved.mark.sequence:
+                    _refuse(check_end(row.head, episode_id, Head(proved.mark.sequence, proved.mark.hash)))
                 rows.write(_line(self._object(row, protocol_hash, made)))
             head = page[-1].head
         if head.sequence == 0:
             raise BundleError(f"the records have no episode {episode_id}")
+        if proved is not None:
+            if head.sequence < proved.mark.sequence:
+                _refuse(check_end(head, episode_id, Head(proved.mark.sequence, proved.mark.hash)))
+            made.keys.add(proved.signed.statement.key_id)
+        if head.sequence < listed:
+            said = f"the list of episodes knows row {listed}: the end was cut off, or is still on its way"
+            raise BundleError(f"episode {episode_id}: {said}. Nothing was exported")
         made.episodes += 1
         made.rows += head.sequence
-        made.proved = self.proofs.prove(connection, episode_id)
-        return _line(_episode(episode_id, head, made.proved))
+        return _line(_episode(episode_id, head, proved))
 
     def _pages(self, connection: Connection, episode_id: str) -> Iterator[tuple[TrailRow, ...]]:
         after = 0
@@ -192,6 +229,11 @@ class _Source:
         disclosed = self.redactors[protocol_hash].row(row)
         made.withheld += withheld(disclosed)
         return {**_clear(disclosed), "values": [_value(one) for one in disclosed.values]}
+
+
+def _refuse(fault: Fault | None) -> None:
+    if fault is not None:
+        raise BundleError(f"{fault}. Nothing was exported")
 
 
 def _clear(row: TrailRow | DisclosedRow) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache, partial
@@ -256,6 +256,11 @@ class Proofs:
     async def prepare(self) -> None:
         """Check every checkpoint. Raises CheckpointError, which names the first bad one."""
         await _read_all(self._database, self._keys, self._known)
+
+    @property
+    def episodes(self) -> Set[str]:
+        """Those that any checkpoint names."""
+        return self._known.latest.keys()
 
     def prove(self, connection: Connection, episode_id: str) -> Proved | None:
         """The proof for an episode; None when no checkpoint has it yet."""

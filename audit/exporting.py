@@ -11,14 +11,13 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from audit.access import Access, record
-from audit.bundle import Made, Request, write_bundle
+from audit.bundle import Keys, Made, Request, write_bundle
 from audit.certificate import certificate
 from audit.checkpoints import Witness
 from audit.database import Database
 from audit.history import history
 from audit.releases import Seen, in_use, present
 from audit.sealing import Keyring
-from audit.signatures import SigningKeys
 from audit.tables import trail
 
 AT_ONCE = 500
@@ -36,6 +35,8 @@ class Wanted:
     role: str
     to: str
     purpose: str
+    everything: bool = False
+    """The episodes are all that there are."""
     redact: bool = False
     """Withhold what tells about substance use."""
     pdf: Path | None = None
@@ -45,7 +46,7 @@ class Wanted:
 async def export(
     database: Database,
     ring: Keyring,
-    keys: SigningKeys,
+    keys: Keys,
     wanted: Wanted,
     now: datetime,
     progress: Callable[[Made], None] | None = None,
@@ -57,15 +58,15 @@ async def export(
     releases = await recorded_with(database, wanted.episodes)
     request = Request(
         *(sorted(wanted.episodes), now, wanted.by, wanted.to or "nobody named", wanted.purpose, wanted.redact),
-        *(present(), releases),
+        *(present(), releases, wanted.everything),
     )
     draft = wanted.out.with_name(f".{wanted.out.name}.{os.getpid()}.draft")
     try:
         made = await write_bundle(database, ring, keys, draft, request, progress)
         page = b""
         if wanted.pdf is not None:
-            told = await history(database, ring, request.episodes[0], Witness(database, keys))
-            page = certificate(told, request, made, keys.public()[keys.active])
+            told = await history(database, ring, request.episodes[0], Witness(database, keys.checking))
+            page = certificate(told, request, made, keys.signing.public()[keys.signing.active])
         await _disclose(database, wanted, request, made)  # whoever can't write it down may not have it
         os.replace(draft, wanted.out)
         _write(wanted.pdf, page)

@@ -1,9 +1,10 @@
 """Checks an export of Holdfast's audit trail. Needs this file, Python 3.11 and the package `cryptography`; no network.
 
-    python offline_verifier.py BUNDLE --key KEY
+    python offline_verifier.py BUNDLE --key KEY [--key ANOTHER_KEY ...]
 
-KEY is the public key that you pinned: 64 hexadecimal digits, or a file that holds them. It must come to you by
-another way than the bundle. Exit code: 0 everything holds, 1 something does not, 2 wrong use.
+KEY is a public key that you pinned: 64 hexadecimal digits, or a file that holds them. It must come to you by
+another way than the bundle. After the practice changed its key, old checkpoints need the old one too.
+Exit code: 0 everything holds, 1 something does not, 2 wrong use.
 
 How rows, commitments and checkpoints are computed is written in docs/trail.md of Holdfast; this file shares no code
 with it.
@@ -43,7 +44,18 @@ def sha(data):
     return hashlib.sha256(data if isinstance(data, bytes) else data.encode()).hexdigest()
 
 
-def check_signature(path, key):
+def signed_by(keys, signature, message):
+    """Whether one of the keys made this signature, which is written in hexadecimal digits."""
+    for key in keys:
+        try:
+            key.verify(bytes.fromhex(signature), message)
+        except (InvalidSignature, ValueError):
+            continue
+        return True
+    return False
+
+
+def check_signature(path, keys):
     """The whole file but its last 128 characters is what was signed."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
@@ -56,10 +68,8 @@ def check_signature(path, key):
         signature = file.read()
     if not re.fullmatch(rb"[0-9a-f]{128}", signature):
         raise Bad("the file does not end in a signature: it was cut off, or is no bundle")
-    try:
-        key.verify(bytes.fromhex(signature.decode()), FORMAT + b"\n" + digest.digest())
-    except InvalidSignature:
-        raise Bad("the signature does not fit: the file was changed, or signed with another key") from None
+    if not signed_by(keys, signature.decode(), FORMAT + b"\n" + digest.digest()):
+        raise Bad("the signature does not fit: the file was changed, or signed with another key")
     return digest.hexdigest()
 
 
@@ -126,13 +136,11 @@ def root(leaf, place, size, proof):
     return found.hex()
 
 
-def check_checkpoint(told, key, mark):
+def check_checkpoint(told, keys, mark):
     said = told["statement"]
     values = [said[name] for name in ("number", "at", "previous", "rows", "size", "root", "key_id")]
-    try:
-        key.verify(bytes.fromhex(told["signature"]), canonical([CHECKPOINT, *values]).encode())
-    except (InvalidSignature, ValueError):
-        raise Bad(f"checkpoint {said['number']}: signed with another key than yours") from None
+    if not signed_by(keys, told["signature"], canonical([CHECKPOINT, *values]).encode()):
+        raise Bad(f"checkpoint {said['number']}: not signed with a key of yours; it names {said['key_id']!r}")
     leaf = hashlib.sha256(b"\x00" + canonical(mark).encode()).digest()
     if root(leaf, told["place"], said["size"], told["proof"]) != said["root"]:
         raise Bad(f"episode {mark[0]}: checkpoint {said['number']} does not vouch for its row {mark[1]}")
@@ -144,10 +152,10 @@ def lines(archive, name):
             yield json.loads(line)
 
 
-def check_episode(told, rows, key, count):
+def check_episode(told, rows, keys, count):
     """Reads the rows of one episode; which protocols they name."""
     episode_id, mark = told["episode_id"], told["checkpoint"]
-    previous, protocols = sha(canonical([TRAIL, episode_id])), set()
+    previous, protocols, vouched = sha(canonical([TRAIL, episode_id])), set(), 0
     for sequence in range(1, told["rows"] + 1):
         row = next(rows, None)
         if row is None:
@@ -155,18 +163,22 @@ def check_episode(told, rows, key, count):
         count["unreadable"] += not check_row(row, sequence, previous, episode_id)
         count["withheld"] += sum("hash" in one for one in row.get("values", ()))
         if mark is not None and sequence == mark["sequence"]:
-            check_checkpoint(mark, key, [episode_id, sequence, row["hash"]])
+            check_checkpoint(mark, keys, [episode_id, sequence, row["hash"]])
+            vouched = sequence
         if sequence == 1 or row["kind"] == "Migrated":
             protocols.add(shown(row, "event/protocol_hash"))
         previous = row["hash"]
+    if mark is not None and not vouched:
+        cut = f"the bundle has {told['rows']} rows: the end was cut off"
+        raise Bad(f"episode {episode_id}: a checkpoint vouches for row {mark['sequence']}, {cut}")
     if previous != told["head"]:
         raise Bad(f"episode {episode_id}: the last row is not the one that the bundle names")
     count["rows"] += told["rows"]
-    count["uncovered"] += told["rows"] - (mark["sequence"] if mark else 0)
+    count["uncovered"] += told["rows"] - vouched
     return protocols - {None}
 
 
-def check_contents(path, key):
+def check_contents(path, keys):
     """What the bundle holds, counted. Raises Bad."""
     count = dict.fromkeys(("episodes", "rows", "unreadable", "withheld", "uncovered"), 0)
     with zipfile.ZipFile(path) as archive:
@@ -179,7 +191,7 @@ def check_contents(path, key):
             raise Bad(f"the protocol {wrong[0]} does not have this hash")
         rows = lines(archive, "rows.ndjson")
         for told in lines(archive, "episodes.ndjson"):
-            for protocol in check_episode(told, rows, key, count) - protocols.keys():
+            for protocol in check_episode(told, rows, keys, count) - protocols.keys():
                 raise Bad(f"episode {told['episode_id']}: the protocol {protocol} is not in the bundle")
             count["episodes"] += 1
         if next(rows, None) is not None:
@@ -193,7 +205,7 @@ def say(manifest, count, protocols, digest):
     rows, covered = count["rows"], count["rows"] - count["uncovered"]
     yield f"Bundle {digest}"
     yield f"made {manifest['made_at']} by {manifest['by']}, for {manifest['to']}: {manifest['purpose']}"
-    yield "GOOD  The signature is of your key, and nothing in the file was changed since."
+    yield "GOOD  The signature is of a key of yours, and nothing in the file was changed since."
     yield f"GOOD  {count['episodes']} episodes, {rows} rows: each continues the one before; none was edited,"
     yield "      none is missing in between, and each chain ends where the bundle says."
     yield f"GOOD  What {rows - count['unreadable']} rows say is what they committed to when they were written."
@@ -221,17 +233,17 @@ def main(arguments=None):
     options = argparse.ArgumentParser(description="Check an export of Holdfast's audit trail.")
     options.add_argument("bundle", type=Path)
     options.add_argument(
-        "--key", required=True, help="the pinned public key: 64 hexadecimal digits, or a file with them"
+        "--key", required=True, action="append", help="a pinned public key: 64 hexadecimal digits, or a file with them"
     )
     given = options.parse_args(arguments)
     try:
-        key = read_key(given.key)
+        keys = [read_key(text) for text in given.key]
     except (ValueError, OSError):
         sys.stderr.write("--key: give 64 hexadecimal digits, or a file that holds them\n")
         return 2
     try:
-        digest = check_signature(given.bundle, key)
-        found = check_contents(given.bundle, key)
+        digest = check_signature(given.bundle, keys)
+        found = check_contents(given.bundle, keys)
     except OSError as error:
         sys.stderr.write(f"{given.bundle}: {error.strerror}\n")
         return 2

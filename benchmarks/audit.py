@@ -19,7 +19,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from audit.bundle import Made, Request, write_bundle
+from audit.bundle import Keys, Made, Request, write_bundle
 from audit.checkpoints import Checkpointer, Witness
 from audit.database import Database, connect
 from audit.history import all_episodes, history
@@ -156,7 +156,7 @@ async def _exporting(records: Database, folder: Path) -> list[dict[str, Any]]:
         path = folder / f"{count}.zip"
         request = Request(ids[:count], AT, "bench", "nobody", "bench", False, present(), [])
         before, begun, used = _peak(), time.perf_counter(), time.process_time()
-        made: Made = await write_bundle(records, RING, KEYS, path, request)
+        made: Made = await write_bundle(records, RING, Keys(KEYS, KEYS), path, request)
         line = _speed(f"export {count} episodes", made.rows, begun, used)
         table.append(
             {**line, "more memory, MB": round(_peak() - before, 1), "file, MB": round(path.stat().st_size / 1e6, 1)}

@@ -9,11 +9,11 @@ from typing import Annotated, Literal
 import typer
 from rich.progress import Progress
 
-from audit.bundle import BundleError, Made
+from audit.bundle import BundleError, Keys, Made
 from audit.exporting import Wanted
 from audit.exporting import export as export_of
 from audit.history import all_episodes
-from cli.books import Books, signing_keys, with_books
+from cli.books import Books, signing_keys, verify_keys, with_books
 from cli.desk import utc_now
 from cli.output import FOUND, USAGE, AsJson, Trouble, console, say, say_json
 from cli.who import ROLE, somebody
@@ -49,14 +49,14 @@ def export(
     for path in (out, pdf):
         if path is not None and path.exists():
             raise Trouble(f"{path} exists", "choose another name: an export is never overwritten", USAGE)
-    wanted = Wanted((), out, somebody(), ROLE, to, purpose, redact is not None, pdf)
+    wanted = Wanted((), out, somebody(), ROLE, to, purpose, everything, redact is not None, pdf)
     made = with_books(lambda books: _export(books, references, wanted))
     if as_json:
-        say_json({"file": str(out), **_as_object(made)})
+        say_json({"file": str(out), **_as_object(made), "keys": _needed(made)})
         return
     hidden = f", {made.withheld} values withheld" if redact else ""
     say(f"{out}: {made.episodes} episodes, {made.rows} rows{hidden}.\nBundle {made.sha256}")
-    say(f"Check it: python offline_verifier.py {out} --key {next(iter(signing_keys().public().values()))}")
+    say(f"Check it: python offline_verifier.py {out} {' '.join(f'--key {key}' for key in _needed(made).values())}")
 
 
 async def _export(books: Books, references: list[str] | None, wanted: Wanted) -> Made:
@@ -68,11 +68,24 @@ async def _export(books: Books, references: list[str] | None, wanted: Wanted) ->
         with Progress(console=console(), transient=True) as bar:
             task = bar.add_task("episodes", total=len(ids))
             return await export_of(
-                *(books.records, books.ring, signing_keys(), replace(wanted, episodes=ids), utc_now()),
+                *(
+                    books.records,
+                    books.ring,
+                    Keys(signing_keys(), verify_keys()),
+                    replace(wanted, episodes=ids),
+                    utc_now(),
+                ),
                 progress=lambda so_far: bar.update(task, completed=so_far.episodes),
             )
     except (BundleError, FileExistsError) as error:
         raise Trouble(str(error), "`holdfast audit verify` says more", FOUND) from None
+
+
+def _needed(made: Made) -> dict[str, str]:
+    """The public keys with which the bundle is checked: its own, and those of the checkpoints in it."""
+    own = signing_keys().active
+    public = verify_keys().public()
+    return {name: public[name] for name in sorted(made.keys, key=lambda name: (name != own, name))}
 
 
 def _as_object(made: Made) -> dict[str, object]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from audit import offline_verifier
-from audit.bundle import Made, Request, write_bundle
+from audit.bundle import Keys, Made, Request, write_bundle
 from audit.checkpoints import Checkpointer
 from audit.database import Database
 from audit.releases import in_use, present
@@ -74,16 +74,19 @@ async def played(store: Store, path: Path) -> tuple[ProtocolSpec, str] | None:
     return spec, end.episode_id
 
 
-async def exported(records: Database, path: Path, *ids: str, redact: bool = False) -> Made:
+async def exported(
+    records: Database, path: Path, *ids: str, redact: bool = False, everything: bool = False, keys: SigningKeys = KEYS
+) -> Made:
     """A bundle of these episodes."""
     releases = await in_use(records, START, START.replace(year=2100))
-    request = Request(sorted(ids), START, "ada", "the board", "yearly review", redact, present(), releases)
-    return await write_bundle(records, RING, KEYS, path, request)
+    request = Request(sorted(ids), START, "ada", "the board", "yearly review", redact, present(), releases, everything)
+    return await write_bundle(records, RING, Keys(keys, keys), path, request)
 
 
-def checked(path: Path, key: str = KEY) -> int:
+def checked(path: Path, *keys: str) -> int:
     """The exit code of the verifier; what it says goes to the standard output."""
-    return offline_verifier.main([str(path), "--key", key])
+    told = [part for key in keys or (KEY,) for part in ("--key", key)]
+    return offline_verifier.main([str(path), *told])
 
 
 def entry(path: Path, name: str) -> list[dict[str, Any]]:

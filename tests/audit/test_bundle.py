@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, func, select, update
 
 from audit.bundle import BundleError
 from audit.database import Database, connect
@@ -26,10 +26,11 @@ from audit.offline_verifier import canonical, root
 from audit.redaction import NOTICE
 from audit.signatures import SigningKeys
 from audit.store import Store
-from audit.tables import trail
+from audit.tables import episodes, trail
 from protocol.checkpoint import Mark, proof_of, root_of
 from tests.audit.bundles import KEY, checked, entry, exported, forged, some_episodes
-from tests.audit.records import RING, START, sqlite_url, tampering
+from tests.audit.records import RING, START, rows, sqlite_url, summary, tampering
+from tests.protocol.specs import compact
 
 Out = pytest.CaptureFixture[str]
 FLIPS = 300
@@ -103,6 +104,17 @@ def fewer_in_the_manifest(entries: dict[str, bytes]) -> None:
     entries["manifest.json"] = json.dumps({**manifest, "rows": manifest["rows"] - 1}).encode()
 
 
+def cut_off(entries: dict[str, bytes]) -> None:
+    """The last three rows of the last episode, under its mark, with everything that counts them."""
+    rows = entries["rows.ndjson"].splitlines(keepends=True)[:-3]
+    entries["rows.ndjson"] = b"".join(rows)
+    told = [json.loads(line) for line in entries["episodes.ndjson"].splitlines()]
+    told[-1].update(rows=told[-1]["rows"] - 3, head=json.loads(rows[-1])["hash"])
+    entries["episodes.ndjson"] = "".join(json.dumps(line) + "\n" for line in told).encode()
+    manifest = json.loads(entries["manifest.json"])
+    entries["manifest.json"] = json.dumps({**manifest, "rows": manifest["rows"] - 3}).encode()
+
+
 ROWS, EPISODES = "rows.ndjson", "episodes.ndjson"
 FORGERIES: dict[str, Callable[[dict[str, bytes]], None]] = {
     "columns do not make": changing(ROWS, lambda rows: rows[3].update(actor="somebody")),
@@ -116,7 +128,11 @@ FORGERIES: dict[str, Callable[[dict[str, bytes]], None]] = {
     "is not in the bundle": no_protocol,
     "counts other": fewer_in_the_manifest,
     "does not vouch": changing(EPISODES, lambda told: told[0]["checkpoint"].update(place=1)),
-    "signed with another key": changing(EPISODES, lambda told: told[0]["checkpoint"]["statement"].update(rows=1)),
+    "not signed with a key of yours; it names 's1'": changing(
+        EPISODES, lambda told: told[0]["checkpoint"]["statement"].update(rows=1)
+    ),
+    "the end was cut off": cut_off,
+    "a checkpoint vouches for row 0": changing(EPISODES, lambda told: told[0]["checkpoint"].update(sequence=0)),
     "can't be read": changing(EPISODES, lambda told: told[0].pop("head")),
 }
 
@@ -149,6 +165,73 @@ async def test_what_is_damaged_or_unknown_is_not_exported(store: Store, records:
     with pytest.raises(BundleError, match="row 4: edited"):
         await exported(records, path, "ep-1")
     assert not path.exists()
+
+
+async def last_row(records: Database, episode_id: str) -> int:
+    query = select(func.max(trail.c.sequence)).where(trail.c.episode_id == episode_id)
+    return await records.read(lambda connection: connection.scalar(query)) or 0
+
+
+async def test_an_end_cut_off_under_a_checkpoint_is_not_exported(
+    store: Store, records: Database, url: str, tmp_path: Path
+):
+    await some_episodes(store, records)
+    path, last = tmp_path / "bundle.zip", await last_row(records, "ep-2")
+    with tampering(url) as connection:
+        connection.execute(delete(trail).where(trail.c.episode_id == "ep-2", trail.c.sequence > last - 3))
+        connection.execute(update(episodes).where(episodes.c.episode_id == "ep-2").values(revision=last - 3))
+    with pytest.raises(BundleError, match=f"row {last - 2}: truncated: the chain should reach row {last}"):
+        await exported(records, path, "ep-1", "ep-2")
+    assert not path.exists()
+
+
+async def test_a_chain_that_is_not_the_signed_one_is_not_exported(
+    store: Store, records: Database, url: str, tmp_path: Path
+):
+    await some_episodes(store, records)
+    path, last = tmp_path / "bundle.zip", await last_row(records, "ep-2")
+    with tampering(url) as connection:
+        connection.execute(delete(trail).where(trail.c.episode_id == "ep-2"))
+    await store.append(rows(last + 1, "ep-2", protocol_hash=compact().content_hash), summary(last + 1, "ep-2"))
+    with pytest.raises(BundleError, match=f"row {last}: rewritten"):
+        await exported(records, path, "ep-2")
+
+
+async def test_an_end_that_the_list_still_knows_is_not_exported(
+    store: Store, records: Database, url: str, tmp_path: Path
+):
+    await some_episodes(store, records)
+    last = await last_row(records, "ep-1")
+    with tampering(url) as connection:
+        connection.execute(delete(trail).where(trail.c.episode_id == "ep-1", trail.c.sequence == last))
+    with pytest.raises(BundleError, match=f"the list of episodes knows row {last}"):
+        await exported(records, tmp_path / "bundle.zip", "ep-1")
+
+
+async def test_everything_is_not_exported_when_a_signed_episode_is_gone(
+    store: Store, records: Database, url: str, tmp_path: Path
+):
+    await some_episodes(store, records)
+    with tampering(url) as connection:
+        for table in ("obligations", "episodes", "trail"):
+            connection.exec_driver_sql(f"DELETE FROM {table} WHERE episode_id = 'ep-2'")
+    with pytest.raises(BundleError, match="vouches for episode ep-2, which is gone"):
+        await exported(records, tmp_path / "bundle.zip", "ep-1", everything=True)
+    await exported(records, tmp_path / "bundle.zip", "ep-1")
+
+
+async def test_after_a_change_of_keys_old_checkpoints_are_checked_with_the_old_one(
+    store: Store, records: Database, tmp_path: Path, capsys: Out
+):
+    await some_episodes(store, records)
+    both = SigningKeys([("s2", b"t" * 32), ("s1", b"s" * 32)])
+    made = await exported(records, path := tmp_path / "bundle.zip", "ep-1", "ep-2", keys=both)
+    assert made.keys == {"s1", "s2"}
+    new = both.public()["s2"]
+    assert checked(path, new) == 1
+    assert "checkpoint 1: not signed with a key of yours; it names 's1'" in capsys.readouterr().out
+    assert checked(path, KEY) == 1, "the bundle itself is signed with the new one"
+    assert checked(path, KEY, new) == 0
 
 
 async def test_a_destroyed_client_is_exported_as_a_chain_alone(

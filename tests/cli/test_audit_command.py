@@ -267,6 +267,25 @@ def test_an_export_verifies_and_leaves_a_row_for_each_episode(tmp_path: Path, ca
     assert key in capsys.readouterr().out
 
 
+def test_after_a_change_of_keys_every_key_that_is_needed_is_printed(
+    episode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Out
+):
+    signed_now(episode)
+    old = load().signing_keys[0]
+    public = SigningKeys([(old.id, old.secret)]).public()[old.id]
+    monkeypatch.setenv("HOLDFAST_SIGNING_KEYS", "new:" + "QUJD" * 10 + "QUE=")
+    out = tmp_path / "export.zip"
+    told = ["audit", "export", "ep-1", "--out", str(out), "--purpose", "yearly review", "--json"]
+    assert run(told) == 1
+    assert "add it to HOLDFAST_VERIFY_KEYS" in capsys.readouterr().err
+    monkeypatch.setenv("HOLDFAST_VERIFY_KEYS", f"{old.id}:{public}")
+    assert run(told) == 0
+    keys = json.loads(capsys.readouterr().out)["keys"]
+    assert list(keys) == ["new", old.id]
+    assert offline_verifier.main([str(out), *(part for key in keys.values() for part in ("--key", key))]) == 0
+    assert offline_verifier.main([str(out), "--key", keys["new"]]) == 1
+
+
 def test_what_cannot_be_written_down_is_not_handed_out(episode: str, tmp_path: Path, capsys: Out):
     with sqlite3.connect(episode.removeprefix("sqlite:///")) as connection:
         connection.execute("CREATE TRIGGER no_access BEFORE INSERT ON accesses BEGIN SELECT RAISE(ABORT, 'full'); END")
