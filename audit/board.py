@@ -13,12 +13,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, false, func, or_, select
 
 from audit.database import Database
-from audit.tables import episodes, obligations
+from audit.tables import Moment, episodes, obligations, rises
 from protocol.spec import RANK
+from protocol.tallies import SEVERE
 
 RECENT = timedelta(days=7)
 """The days over which new severe episodes of one person are counted (program policy: needs clinical sign-off)."""
-SEVERE = tuple(level for level, rank in RANK.items() if rank >= RANK["high"])
 MOST_ROWS = 200
 """The longest page of the board."""
 
@@ -76,17 +76,19 @@ class Climbing:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What one person carries now."""
+    """What one person carries now, and what they carried of late."""
 
     owner: str
-    episodes: int
-    severe: int
+    episodes: int = 0
+    severe: int = 0
     """Open episodes at high or imminent risk."""
-    severe_clients: int
-    recent_severe: int
-    """Episodes of the last seven days that were ever at high or imminent risk, closed ones too."""
-    recent_imminent: int
-    late: int
+    severe_clients: int = 0
+    late: int = 0
+    recent_severe: int = 0
+    """Episodes that rose to high or imminent risk within seven days while this person led them, closed ones too."""
+    recent_imminent: int = 0
+    last_imminent: datetime | None = None
+    """When one of them last was imminent, within these days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,26 +150,41 @@ class Board:
         return await self._climbing(query.order_by(*order).limit(min(limit, MOST_ROWS)))
 
     async def loads(self, now: datetime) -> tuple[Load, ...]:
-        """What each owner carries, the most laden first."""
-        is_open, severe = episodes.c.closed_at.is_(None), episodes.c.risk.in_(SEVERE)
-        recent = episodes.c.opened_at >= now - RECENT
+        """What each person carries, the most laden first; who led a severe episode of late is there too."""
+        severe = episodes.c.risk.in_(SEVERE)
         late = select(obligations.c.episode_id).where(_late(now)).distinct().subquery()
-        query = (
+        carried = (
             select(
                 episodes.c.owner,
-                func.count().filter(is_open).label("episodes"),
-                func.count().filter(is_open, severe).label("severe"),
-                func.count(episodes.c.client_ref.distinct()).filter(is_open, severe).label("severe_clients"),
-                func.count().filter(recent, episodes.c.peak_risk.in_(SEVERE)).label("recent_severe"),
-                func.count().filter(recent, episodes.c.peak_risk == "imminent").label("recent_imminent"),
+                func.count().label("episodes"),
+                func.count().filter(severe).label("severe"),
+                func.count(episodes.c.client_ref.distinct()).filter(severe).label("severe_clients"),
                 func.count(late.c.episode_id).label("late"),
             )
             .outerjoin(late, late.c.episode_id == episodes.c.episode_id)
-            .where(episodes.c.drill.is_(False), or_(is_open, recent))
+            .where(*_real())
             .group_by(episodes.c.owner)
         )
-        rows = await self._database.read(lambda connection: connection.execute(query).mappings().all())
-        loads = [Load(**row) for row in rows]
+        imminent = rises.c.level == "imminent"
+        led = (
+            select(
+                rises.c.owner,
+                func.count(rises.c.episode_id.distinct()).label("recent_severe"),
+                func.count(rises.c.episode_id.distinct()).filter(imminent).label("recent_imminent"),
+                func.max(rises.c.at, type_=Moment()).filter(imminent).label("last_imminent"),
+            )
+            .join(episodes, episodes.c.episode_id == rises.c.episode_id)
+            .where(episodes.c.drill.is_(False), rises.c.at > now - RECENT, rises.c.at <= now)
+            .group_by(rises.c.owner)
+        )
+
+        def work(connection: Connection) -> list[Load]:
+            found = {row["owner"]: dict(row) for row in connection.execute(carried).mappings()}
+            for row in connection.execute(led).mappings():
+                found[row["owner"]] = {**found.get(row["owner"], {}), **row}
+            return [Load(**row) for row in found.values()]
+
+        loads = await self._database.read(work)
         return tuple(sorted(loads, key=lambda one: (-one.severe, -one.episodes, -one.recent_severe, one.owner)))
 
     async def _climbing(self, query: Select[Any]) -> tuple[Climbing, ...]:

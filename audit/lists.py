@@ -1,7 +1,7 @@
 """Holding the lists against the trail: the watchdog and the boards read them, so a wrong one is as bad as a wrong row.
 
-The rows of an episode are folded into its state, and what that state puts into the lists `episodes`, `obligations`
-and `pages` is compared with what stands there, column by column, as of one moment.
+The rows of an episode are folded into its state, and what that state puts into the lists `episodes`, `obligations`,
+`pages` and `rises` is compared with what stands there, column by column, as of one moment.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from audit.database import Database
 from audit.queries import opened_rows
 from audit.sealing import Keyring, SealingError
 from audit.shelf import Shelf, ShelfError
-from audit.tables import episodes, obligations, pages, trail
+from audit.tables import episodes, obligations, pages, rises, trail
 from audit.verify import Verdict
 from protocol.canonical import rfc3339
 from protocol.chronicle import event_of
@@ -31,6 +31,7 @@ from protocol.events import PageReported, PageRequested
 from protocol.evolve import evolve
 from protocol.spec import ProtocolSpec
 from protocol.summary import EpisodeSummary, PageSummary, summarise
+from protocol.tallies import rises as risen
 from protocol.trail import Fault, TrailRow, Wrong
 
 ROWS_AT_ONCE = 2_000
@@ -38,13 +39,14 @@ ROWS_AT_ONCE = 2_000
 LONGEST_SHOWN = 80
 
 Line = Mapping[str, Any]
-Listed = dict[str, dict[str, Line]]
+Listed = dict[str, dict[Any, Line]]
 """Table → key within the episode → column → value, as stored."""
 
 _TABLES: tuple[tuple[Table, str | None], ...] = (
     (episodes, None),
     (obligations, "obligation_id"),
     (pages, "page_id"),
+    (rises, "sequence"),
 )
 
 
@@ -142,7 +144,7 @@ def folded(rows: Iterable[TrailRow]) -> Episode:
     return episode
 
 
-def expected(spec: ProtocolSpec, episode: Episode, rows: Iterable[TrailRow]) -> Listed:
+def expected(spec: ProtocolSpec, episode: Episode, rows: Sequence[TrailRow]) -> Listed:
     """What the lists must say of an episode."""
     summary: EpisodeSummary = summarise(spec, episode)
     values = asdict(summary)
@@ -150,6 +152,7 @@ def expected(spec: ProtocolSpec, episode: Episode, rows: Iterable[TrailRow]) -> 
     return {
         "episodes": {"": values},
         "obligations": {one["obligation_id"]: {"episode_id": episode.episode_id, **one} for one in owed},
+        "rises": {one.sequence: asdict(one) for one in risen(rows)},
         "pages": {one.page_id: asdict(one) for one in page_summaries(rows)},
     }
 
@@ -222,14 +225,15 @@ def _disagreements(episode_id: str, listed: Listed, expected: Listed) -> Iterato
         name = table.name
         there, should = listed.get(name, {}), expected[name]
         for key in sorted({*there, *should}, key=str):
+            called = str(key) if isinstance(key, int) else key
             if key not in there or key not in should:
                 said = ("nothing", "that there is one") if key in should else ("that there is one", "nothing")
-                yield Disagreement(name, episode_id, key, "", *said)
+                yield Disagreement(name, episode_id, called, "", *said)
                 continue
             for column in [one.name for one in table.columns]:
                 if not _same(there[key][column], should[key][column]):
                     values = (_shown(there[key][column]), _shown(should[key][column]))
-                    yield Disagreement(name, episode_id, key, column, *values)
+                    yield Disagreement(name, episode_id, called, column, *values)
 
 
 def _same(listed: Any, recorded: Any) -> bool:

@@ -28,6 +28,8 @@ RIGHTS = {
     "episodes": "SELECT, INSERT, UPDATE",
     "obligations": "SELECT, INSERT, UPDATE, DELETE",
     "pages": "SELECT, INSERT, UPDATE",
+    "rises": "SELECT, INSERT",
+    "tallies": "SELECT, INSERT",
     "accounts": "SELECT, INSERT, UPDATE",
     "sessions": "SELECT, INSERT, UPDATE, DELETE",
     "identities": "SELECT, INSERT, DELETE",

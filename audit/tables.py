@@ -1,8 +1,8 @@
 """The tables of the records. The migrations make them; a test holds the two together.
 
 `trail`, `protocols`, `publications`, `checkpoints`, `accesses`, `releases` and `holds` only ever grow: triggers refuse
-UPDATE and DELETE. `episodes`, `obligations` and `pages` are projections: what lists need, made from the trail and
-replaceable. Hashes are lower-case hexadecimal.
+UPDATE and DELETE. `episodes`, `obligations`, `pages` and `rises` are projections: what lists need, made from the
+trail and replaceable. `tallies` are counts that name no episode and nobody. Hashes are lower-case hexadecimal.
 """
 
 from __future__ import annotations
@@ -200,6 +200,29 @@ pages = Table(
     Column("delivered", Boolean),
     Column("recipients", JSON, nullable=False),
     Column("detail", Text, nullable=False),
+)
+
+rises = Table(
+    "rises",
+    metadata,
+    Column("episode_id", Text, ForeignKey("episodes.episode_id"), primary_key=True),
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("at", Moment, nullable=False, index=True),
+    Column("level", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+)
+
+tallies = Table(
+    "tallies",
+    metadata,
+    Column("tally_id", Text, primary_key=True),
+    Column("month", Text, nullable=False),
+    Column("protocol", Text, nullable=False),
+    Column("protocol_version", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("minutes", Integer),
+    Index("ix_tallies_month", "month", "kind"),
 )
 
 accesses = Table(

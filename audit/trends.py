@@ -1,86 +1,155 @@
-"""Counts over time without anybody in them: episodes by risk, deadlines kept and missed, emergencies, referrals.
+"""Counts over time without anybody in them: what brought people, how soon somebody was on it, what was missed.
 
-Counted by calendar month in UTC; drills count nowhere. Small numbers are withheld before anything is shown.
+Counted by calendar month in UTC as the entries came in; drills count nowhere. Small numbers are withheld before
+anything is shown, and so is what would give them away.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import ceil
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from audit.database import Database
-from audit.tables import episodes, trail
+from audit.tables import episodes, tallies
 from protocol.spec import LEVELS
 
 SMALLEST = 5
 """A count above zero and below this is withheld: it could point at somebody (program policy: needs sign-off)."""
 PERIOD = timedelta(days=365)
-KINDS: dict[str, str] = {
-    "ObligationMet": "Deadlines met",
-    "DeadlineMissed": "Deadlines missed",
-    "EmergencyDeclared": "Emergencies declared",
-    "ContactMade": "Live contacts",
-    "ContactAttempted": "Attempts without contact",
-    "ReferralRequested": "Higher care asked for",
-    "Acknowledged": "Pages acknowledged",
-    "CommandRefused": "Acts refused by a rule",
-}
-"""What happened → how a person calls it."""
+KINDS = ("crisis", "met", "missed", "waived", "decided", "overruled", "refused", "closed")
+"""What is counted by name; see `protocol.tallies`."""
+
+Counts = dict[str, int | None]
+"""None stands for a number that is withheld."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Whole minutes from the first page to somebody being on it; None where too few were counted."""
+
+    count: int | None
+    median: int | None
+    nine_of_ten: int | None
+    """So many minutes at most in nine of ten cases."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trends:
-    """Counts of the last year; None stands for a number too small to show."""
+    """Counts of the last year, of one version of a protocol or of all."""
 
     since: datetime
-    by_level: dict[str, int | None]
+    versions: tuple[str, ...]
+    """`virtual_iop_crisis 1.0.0`: those that anything was counted under."""
+    by_level: Counts
     """Episodes by the highest risk they reached."""
-    by_month: dict[str, int | None]
+    by_month: Counts
     """Episodes opened, by month as 2026-11."""
-    happened: dict[str, int | None]
-    """By the words of `KINDS`."""
-    missed_by_month: dict[str, int | None]
+    missed_by_month: Counts
+    named: Mapping[str, Counts]
+    """By kind, then by name, the most frequent first."""
+    waits: Mapping[str, Wait]
+    """By month."""
 
 
-async def trends(database: Database, now: datetime) -> Trends:
-    """The trends of the year before `now` (aware UTC)."""
+async def trends(database: Database, now: datetime, version: str = "") -> Trends:
+    """The trends of the year before `now` (aware UTC); `version` as in `Trends.versions`, empty for all."""
     since = now - PERIOD
-    opened = select(episodes.c.opened_at, episodes.c.peak_risk).where(
+    of_version = (episodes.c.protocol, episodes.c.protocol_version)
+    opened = select(*of_version, episodes.c.peak_risk, episodes.c.opened_at).where(
         episodes.c.drill.is_(False), episodes.c.opened_at >= since
     )
-    of_real = select(trail.c.kind, trail.c.occurred_at).join(episodes, episodes.c.episode_id == trail.c.episode_id)
-    events = of_real.where(episodes.c.drill.is_(False), trail.c.kind.in_(tuple(KINDS)), trail.c.occurred_at >= since)
+    columns = (tallies.c.protocol, tallies.c.protocol_version, tallies.c.kind, tallies.c.name, tallies.c.month)
+    counted = select(*columns, tallies.c.minutes, func.count().label("count"))
+    counted = counted.where(tallies.c.month >= _month(since)).group_by(*columns, tallies.c.minutes)
 
     def work(connection: Connection) -> Trends:
-        levels: Counter[str] = Counter()
-        months: Counter[str] = Counter()
+        sums = _Sums(version)
         for row in connection.execute(opened):
-            levels[row.peak_risk] += 1
-            months[_month(row.opened_at)] += 1
-        kinds: Counter[str] = Counter()
-        missed: Counter[str] = Counter()
-        for row in connection.execute(events):
-            kinds[row.kind] += 1
-            if row.kind == "DeadlineMissed":
-                missed[_month(row.occurred_at)] += 1
+            of = f"{row.protocol} {row.protocol_version}"
+            sums.add(of, "level", row.peak_risk)
+            sums.add(of, "opened", _month(row.opened_at))
+        for row in connection.execute(counted):
+            of = f"{row.protocol} {row.protocol_version}"
+            if row.kind == "acknowledged":
+                sums.wait(of, row.month, row.minutes or 0, row.count)
+            else:
+                sums.add(of, row.kind, row.name, row.count)
+            if row.kind == "missed":
+                sums.add(of, "missed by month", row.month, row.count)
         every = _months(since, now)
         return Trends(
             since,
-            {level: shown(levels[level]) for level in reversed(LEVELS)},
-            {month: shown(months[month]) for month in every},
-            {said: shown(kinds[kind]) for kind, said in KINDS.items()},
-            {month: shown(missed[month]) for month in every},
+            tuple(sorted(sums.versions)),
+            sums.shown("level", reversed(LEVELS)),
+            sums.shown("opened", every),
+            sums.shown("missed by month", every),
+            {kind: sums.shown(kind) for kind in KINDS},
+            {month: sums.waited(month) for month in every},
         )
 
     return await database.read(work)
 
 
-def shown(count: int) -> int | None:
-    """The count, or None where it is too small to be shown. Zero says nothing about anybody."""
-    return None if 0 < count < SMALLEST else count
+class _Sums:
+    """Counts of one version beside those of all, so that their difference gives nothing away either."""
+
+    def __init__(self, version: str) -> None:
+        self._version = version
+        self._all: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._own: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._waits: defaultdict[str, Counter[int]] = defaultdict(Counter)
+        self.versions: set[str] = set()
+
+    def add(self, version: str, kind: str, name: str, count: int = 1) -> None:
+        self.versions.add(version)
+        self._all[kind][name] += count
+        if self._version in ("", version):
+            self._own[kind][name] += count
+
+    def wait(self, version: str, month: str, minutes: int, count: int) -> None:
+        if self._version in ("", version):
+            self._waits[month][minutes] += count
+
+    def shown(self, kind: str, names: Iterable[str] = ()) -> Counts:
+        own, everywhere = self._own[kind], self._all[kind]
+        named = list(names) or [name for name, _ in sorted(own.items(), key=lambda one: (-one[1], one[0]))]
+        telling = {name for name in named if 0 < everywhere[name] - own[name] < SMALLEST}
+        return withheld({name: own[name] for name in named}, telling)
+
+    def waited(self, month: str) -> Wait:
+        minutes = self._waits[month]
+        count = minutes.total()
+        if count < SMALLEST:
+            return Wait(None if count else 0, None, None)
+        return Wait(count, within(minutes, 0.5), within(minutes, 0.9))
+
+
+def withheld(counts: Mapping[str, int], telling: Iterable[str] = ()) -> Counts:
+    """The counts without those too small to show, and without those that would tell them by subtraction.
+
+    Where something is withheld, so much is that at least two are and that together they are no small number.
+    `telling` are names that some other list would give away. Zero says nothing about anybody.
+    """
+    hidden = {name for name, count in counts.items() if 0 < count < SMALLEST} | {one for one in telling if counts[one]}
+    rest = sorted((name for name in counts if counts[name] and name not in hidden), key=lambda name: counts[name])
+    while hidden and rest and (len(hidden) < 2 or sum(counts[name] for name in hidden) < SMALLEST):
+        hidden.add(rest.pop(0))
+    return {name: None if name in hidden else count for name, count in counts.items()}
+
+
+def within(minutes: Mapping[int, int], share: float) -> int:
+    """The smallest number of minutes within which this share of what was counted lies."""
+    wanted, seen = ceil(share * sum(minutes.values())), 0
+    for minute in sorted(minutes):
+        seen += minutes[minute]
+        if seen >= wanted:
+            return minute
+    return 0
 
 
 def _month(moment: datetime) -> str:

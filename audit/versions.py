@@ -24,6 +24,12 @@ class Version:
     ended: int
 
 
+async def running(database: Database) -> tuple[str, ...]:
+    """The hashes of the protocols under which episodes are open."""
+    query = select(episodes.c.protocol_hash).distinct().where(episodes.c.closed_at.is_(None))
+    return tuple(await database.read(lambda connection: connection.scalars(query).all()))
+
+
 async def versions(database: Database) -> tuple[Version, ...]:
     """Every version that an episode was ever opened under, by name, the latest first."""
     is_open = episodes.c.closed_at.is_(None)

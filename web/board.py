@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from math import ceil
 from typing import Annotated
@@ -14,7 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from audit.board import Board, Load, Watch, Watched
-from practice.wellbeing import flags
+from audit.versions import running
+from practice.wellbeing import DUTIES, flags
 from protocol.conditions import Guard, tests_in
 from protocol.spec import LEVELS, ProtocolSpec
 from web.access import authorize
@@ -75,9 +77,13 @@ async def board(
         records.climbing(now),
         names_of(parts),
     )
-    waiting = await records.owed_of(signature_kinds(parts.shelf.open_now()))
-    await shows(visit, ((one.episode_id, one.client_ref) for one in (*rows, *climbing, *waiting)))
-    known = await parts.clients.names(one.client_ref for one in (*rows, *climbing, *waiting))
+    waiting, support, openings = await asyncio.gather(
+        records.owed_of(await signature_kinds(parts)), records.owed_of(DUTIES), parts.reach.openings(unreviewed=True)
+    )
+    named = (*rows, *climbing, *waiting, *support)
+    await shows(visit, ((one.episode_id, one.client_ref) for one in named))
+    known = await parts.clients.names(one.client_ref for one in named)
+    people = [Person(names(load.owner), load, flags(load, now)) for load in loads]
     return await page(
         request,
         "board.html",
@@ -88,7 +94,9 @@ async def board(
         totals=totals,
         climbing=climbing,
         names=names,
-        people=[Person(names(load.owner), load, flags(load)) for load in loads],
+        people=sorted(people, key=lambda one: not one.flags),
+        support=support,
+        openings=len(openings) if authorize(visit.actor, "access.review") else 0,
         stages=await stage_titles(parts, rows),
         waiting=waiting,
         owners=[{"value": load.owner, "label": names(load.owner)} for load in loads],
@@ -110,11 +118,20 @@ async def stage_titles(parts: Parts, rows: tuple[Watched, ...]) -> dict[str, str
     return found
 
 
-def signature_kinds(specs: Mapping[str, ProtocolSpec]) -> list[str]:
-    """The obligations that end when nothing waits for a second signature, as the protocols name them."""
+async def signature_kinds(parts: Parts) -> list[str]:
+    """The obligations that end when nothing waits for a second signature, as the protocols of open episodes say."""
+    specs: list[ProtocolSpec] = []
+    for content_hash in await running(parts.database):
+        with suppress(UnknownProtocolError):
+            specs.append((await parts.shelf.pinned(content_hash)).spec)
+    return ended_by_signing(specs)
+
+
+def ended_by_signing(specs: Iterable[ProtocolSpec]) -> list[str]:
+    """Of these protocols."""
     kinds = {
         name
-        for spec in specs.values()
+        for spec in specs
         for name, duty in spec.obligations.items()
         if any(_reads_signatures(evidence.when) for evidence in duty.met_by)
     }

@@ -6,10 +6,12 @@ from time import process_time
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
 from audit.board import Board, Watch
 from audit.database import Database
 from audit.projections import project
+from audit.tables import rises
 from protocol.spec import LEVELS
 from protocol.summary import EpisodeSummary
 from tests.audit.records import START, owed, summary
@@ -71,22 +73,45 @@ async def test_a_ladder_climbs_until_somebody_is_on_it(records: Database):
     assert (await board.page(Watch(), NOW))[0][0].climbing
 
 
-async def test_a_load_counts_what_is_open_and_what_was_severe_of_late(records: Database):
-    long_ago = NOW - timedelta(days=8)
-    lately = NOW - timedelta(days=6)
+async def rose(records: Database, name: str, days: float, owner: str, level: str = "high") -> None:
+    """The risk of an episode rose so many days ago, while somebody led it."""
+    at = NOW - timedelta(days=days)
+    row = {"episode_id": name, "sequence": int(days * 100), "at": at, "level": level, "owner": owner}
+    await records.write(lambda connection: connection.execute(insert(rises), row))
+
+
+async def test_a_load_counts_what_is_open_now(records: Database):
     board = await known(
         records,
-        episode("a", "high", -1, owner="maya", opened_at=long_ago),
-        episode("b", "high", owner="maya", opened_at=lately),
-        episode("c", "low", owner="maya", peak_risk="imminent", opened_at=lately, closed_at=NOW),
-        episode("d", "imminent", owner="maya", opened_at=lately, drill=True),
+        episode("a", "high", -1, owner="maya"),
+        episode("b", "high", owner="maya"),
+        episode("c", "imminent", owner="maya", closed_at=NOW),
+        episode("d", "imminent", owner="maya", drill=True),
         episode("e", "low", owner="sam"),
     )
     first, second = await board.loads(NOW)
-    assert (first.owner, second.owner) == ("maya", "sam")
-    assert (first.episodes, first.severe, first.severe_clients, first.late) == (2, 2, 1, 1)
-    assert (first.recent_severe, first.recent_imminent) == (2, 1)
-    assert (second.episodes, second.severe, second.late) == (1, 0, 0)
+    assert (first.owner, first.episodes, first.severe, first.severe_clients, first.late) == ("maya", 2, 2, 1, 1)
+    assert (second.owner, second.episodes, second.severe, second.late) == ("sam", 1, 0, 0)
+
+
+async def test_what_was_severe_of_late_is_counted_for_whoever_led_it(records: Database):
+    """An old episode that became imminent yesterday counts; one that was handed over counts for who led it then."""
+    board = await known(
+        records,
+        episode("old", "imminent", owner="maya", opened_at=NOW - timedelta(days=10)),
+        episode("handed-over", "low", owner="sam", closed_at=NOW),
+        episode("long-ago", "high", owner="maya"),
+        episode("exercise", "imminent", owner="maya", drill=True),
+    )
+    await rose(records, "old", 1, "maya", "imminent")
+    await rose(records, "old", 2, "maya")
+    await rose(records, "handed-over", 6, "maya")
+    await rose(records, "long-ago", 7, "maya")
+    await rose(records, "exercise", 1, "maya", "imminent")
+    (maya,) = [one for one in await board.loads(NOW) if one.owner == "maya"]
+    assert (maya.recent_severe, maya.recent_imminent) == (2, 1)
+    assert maya.last_imminent == NOW - timedelta(days=1)
+    assert [one.owner for one in await board.loads(NOW)] == ["maya"]
 
 
 async def test_totals_leave_drills_out(records: Database):

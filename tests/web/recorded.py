@@ -17,10 +17,13 @@ from tests.web.desk import Desk
 SPECS = Path(__file__).parents[2] / "protocol_specs"
 
 
-async def recorded(web: Desk, scenario: str, protocol: str = "virtual_iop_crisis") -> Episode:
-    """The episode at the end of a scenario."""
+async def recorded(
+    web: Desk, scenario: str, protocol: str = "virtual_iop_crisis", *, steps: int | None = None
+) -> Episode:
+    """The episode at the end of a scenario, or after so many of its steps."""
     spec = load_protocol(SPECS / f"{protocol}.yaml")
     script = load(SPECS / "scenarios" / protocol / f"{scenario}.yaml", Scenario)
+    script = script.model_copy(update={"steps": script.steps[:steps]})
     stage = VirtualStage(spec, script)
     finished(play(program(spec), script, stage))
     end = finished(stage.episode())

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from audit.board import Load
 from audit.projections import project
-from practice.wellbeing import flags
+from practice.wellbeing import REST, flags, rests_until
 from protocol.summary import EpisodeSummary
 from tests.audit.records import owed, summary
 from tests.web.desk import Desk
+from tests.web.recorded import recorded
 
 
 async def known(web: Desk, *summaries: EpisodeSummary) -> None:
@@ -53,10 +55,38 @@ async def test_an_empty_board_says_so(web: Desk):
 
 
 def test_flags_are_raised_above_the_policy_and_not_at_it():
-    calm = Load("maya", 9, 5, 5, 2, 0, 1)
-    assert flags(calm) == ()
-    assert flags(Load("maya", 9, 6, 6, 3, 1, 1)) == (
+    now = datetime(2026, 12, 1, 12, tzinfo=UTC)
+    calm = Load("maya", episodes=9, severe=5, severe_clients=5, recent_severe=2)
+    assert flags(calm, now) == ()
+    tired = replace(calm, severe_clients=6, recent_severe=3, recent_imminent=1, last_imminent=now - REST)
+    assert rests_until(tired, now) is None
+    assert rests_until(tired, now - timedelta(minutes=1)) == now
+    assert flags(replace(tired, last_imminent=now), now)[1] == "nobody new at high risk now, unless they agree"
+    assert flags(tired, now) == (
         "1 imminent episode in 7 days: support first",
         "3 high or imminent episodes in 7 days",
         "6 clients at high or imminent risk at once",
     )
+
+
+async def test_what_waits_for_a_signature_is_read_and_signed_in_one_place(web: Desk):
+    """The kinds come from the protocol that the episode runs under, whatever lies among the files."""
+    await recorded(web, "php_has_no_place", steps=7)
+    async with web.signed_in("ruth") as browser:
+        page = (await browser.get("/signatures")).text
+    assert "No bed is likely anyway." in page
+    assert "The criteria advised" in page
+    assert 'name="subject" value="step_up"' in page
+
+
+async def test_episodes_of_somebody_away_are_offered_and_what_is_missing_is_said(web: Desk):
+    await known(web, summary(1, "a", owner="maya"), summary(1, "b", owner="maya"), summary(1, "c", owner="sam"))
+    async with web.signed_in("ruth") as browser:
+        page = (await browser.get("/reassign?owner=maya")).text
+        assert 'name="to.a"' in page
+        assert 'name="to.c"' not in page
+        assert '<option value="maya">Maya' not in page.split('name="to.a"')[1], "nobody is offered their own"
+        answer = await browser.post("/reassign", owner="maya", **{"to.a": "sam"})
+        assert answer.status_code == 422
+        assert "Write why" in answer.text
+        assert '<option value="sam" selected>' in answer.text
