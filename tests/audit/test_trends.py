@@ -58,7 +58,7 @@ def told(episode_id: str, *events: Mapping[str, Any]) -> list[TrailRow]:
     return rows
 
 
-PAGE = {
+PAGE: dict[str, Any] = {
     "kind": "PageRequested",
     "page_id": "p1",
     "obligation_id": "call-1",
@@ -67,7 +67,7 @@ PAGE = {
     "role": "owner",
     "channels": [],
 }
-ON_IT = {"kind": "Acknowledged", "obligation_id": "call-1", "obligation": "call"}
+ON_IT: dict[str, Any] = {"kind": "Acknowledged", "obligation_id": "call-1", "obligation": "call"}
 
 
 async def test_a_year_is_counted_by_hand_without_drills(store: Store, records: Database):

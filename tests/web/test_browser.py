@@ -14,7 +14,8 @@ pytestmark = pytest.mark.full
 HIGH, CALM, DRILL = "8a40d7b1-demo", "5e1f0c52-demo", "f7b8a914-demo"
 PAGES: dict[str, tuple[str, ...]] = {
     "ruth": (
-        *("/", "/report", "/board", "/signatures", "/reassign?owner=maya", "/board?level=imminent&drills=0", "/clients", "/clients/new", "/clients/import"),
+        *("/signatures", "/reassign?owner=maya"),
+        *("/", "/report", "/board", "/board?level=imminent&drills=0", "/clients", "/clients/new", "/clients/import"),
         *("/clients/client-1001", "/clients/client-1001/change", "/resources?county=alameda", "/facilities"),
         *("/facilities/new", "/facilities/import", "/resources/orange_oc_links/change", "/rota", "/protocols"),
         *("/insight", "/audit", f"/audit/episodes/{HIGH}?at=10", f"/episodes/{HIGH}", f"/episodes/{HIGH}/plan"),
