@@ -29,6 +29,7 @@ from activities.notices import NotDeliveredError, Notice, Notifier
 from activities.paging import RotaSource
 from audit import database, queries, sealing
 from audit.checkpoints import Checkpointer
+from audit.outside import KeptFile, NotKeptError
 from audit.queries import Unattended
 from audit.signatures import CheckpointError, SigningKeys
 from protocol.rota import Person, Rota, resolve
@@ -173,22 +174,35 @@ async def watch(dog: Watchdog, stop: asyncio.Event) -> None:
             await asyncio.wait_for(stop.wait(), LOOK_EVERY_SECONDS)
 
 
-async def sign(checkpointer: Checkpointer, stop: asyncio.Event, every: timedelta = SIGN_EVERY) -> None:
-    """Cover the trail with checkpoints until told to stop, and once more then. Whatever fails is tried again."""
+async def sign(
+    checkpointer: Checkpointer, stop: asyncio.Event, every: timedelta = SIGN_EVERY, kept: KeptFile | None = None
+) -> None:
+    """Cover the trail with checkpoints until told to stop, and once more then. Whatever fails is tried again.
+
+    Each is also kept outside, where there is such a file.
+    """
+
+    async def make() -> None:
+        await checkpointer.make()
+        if kept is not None:
+            await kept.bring_up()
+
     clock, due = asyncio.get_running_loop().time, 0.0
     while not stop.is_set():
         try:
             if clock() >= due or await checkpointer.waiting() >= SIGN_ROWS:
                 due = clock() + every.total_seconds()
-                await checkpointer.make()
+                await make()
         except CheckpointError as error:
             log.error("no checkpoint: the records are not what was signed", reason_code=str(error))
+        except (NotKeptError, OSError) as error:
+            log.error("no checkpoint is kept outside", error_type=type(error).__name__)
         except Exception as error:  # the alarm beside this must never stop with it
             log.warning("no checkpoint; trying again", error_type=type(error).__name__)
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), 1.0)
     with suppress(Exception):
-        await checkpointer.make()
+        await make()
 
 
 async def _sign_if_possible(settings: Settings, engine: database.Database, stop: asyncio.Event) -> None:
@@ -196,7 +210,8 @@ async def _sign_if_possible(settings: Settings, engine: database.Database, stop:
         log.warning("no checkpoints are signed: set HOLDFAST_SIGNING_KEYS")
         return
     keys = SigningKeys((key.id, key.secret) for key in settings.signing_keys)
-    await sign(Checkpointer(engine, keys, lambda: datetime.now(UTC)), stop)
+    kept = None if settings.checkpoint_file is None else KeptFile(engine, keys, settings.checkpoint_file)
+    await sign(Checkpointer(engine, keys, lambda: datetime.now(UTC)), stop, kept=kept)
 
 
 async def _watch_until_signalled(settings: Settings) -> None:

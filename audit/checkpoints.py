@@ -131,7 +131,7 @@ class Witness:
             raise ValueError(NO_KEY)
 
         async with self._turn:
-            await self._database.read(lambda connection: _refuse_older(connection, self._known.last))
+            await self._database.read(lambda connection: refuse_others(connection, self._known.last))
             await _read_all(self._database, keys, self._known)
         return self._known.latest.get(episode_id)
 
@@ -157,7 +157,7 @@ class Checkpointer:
         What grew is found by reading alone, and only the signed lines are written under the lock that writers wait
         for. Raises CheckpointError rather than sign on top of a checkpoint that is not ours.
         """
-        await self._database.read(lambda connection: _refuse_older(connection, self._known.last))
+        await self._database.read(lambda connection: refuse_others(connection, self._known.last))
         await _read_all(self._database, self._keys, self._known)
         grown = await self._grown()
 
@@ -285,6 +285,26 @@ async def vouched(database: Database, keys: VerifyKeys) -> Vouched:
     return found
 
 
+async def checkpoints_after(database: Database, keys: VerifyKeys, last: Signed | None) -> list[Signed]:
+    """Some checkpoints that follow one, or the first ones; none when there is none. Raises CheckpointError."""
+    found = _Run(last)
+    await database.read(lambda connection: _read_on(connection, keys, found))
+    return found.signed
+
+
+class _Run(Reach):
+    """Keeps the checkpoints themselves."""
+
+    def __init__(self, last: Signed | None) -> None:
+        super().__init__()
+        self.last = last
+        self.signed: list[Signed] = []
+
+    def take(self, signed: Signed, marks: Sequence[Mark]) -> None:
+        self.last = signed
+        self.signed.append(signed)
+
+
 def check_pinned(pinned: Signed, keys: VerifyKeys, found: Vouched) -> None:
     """Raises CheckpointError when the records do not have the checkpoint that was kept outside."""
     keys.check(pinned.statement, pinned.signature)
@@ -315,7 +335,7 @@ def _read_on(connection: Connection, keys: VerifyKeys, known: Vouched | Reach) -
     return len(rows) == _CHUNK
 
 
-def _refuse_older(connection: Connection, last: Signed | None) -> None:
+def refuse_others(connection: Connection, last: Signed | None) -> None:
     """Raises CheckpointError when a checkpoint that was there before is there no more."""
     if last is None:
         return

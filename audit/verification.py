@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from audit.checkpoints import NO_KEY, Signed, Vouched, check_pinned, vouched
@@ -31,8 +31,8 @@ class Wanted:
 
     episode_id: str | None = None
     """All episodes when None."""
-    pinned: Signed | None = None
-    """A checkpoint that was kept outside."""
+    pinned: Sequence[Signed] = ()
+    """Checkpoints that were kept outside."""
     quick: bool = False
     """Chains and seals only: neither contents nor lists."""
     ask: bool = False
@@ -131,20 +131,24 @@ async def verification(
     return Findings(verdicts, compared, lists, asked, await _publications(database, keys), wanted.quick)
 
 
-async def compare(database: Database, keys: VerifyKeys | None, pinned: Signed | None) -> Compared:
+async def compare(database: Database, keys: VerifyKeys | None, pinned: Sequence[Signed]) -> Compared:
     """The checkpoints of the records, and what is wrong with them. Raises ValueError for `pinned` without keys."""
     found = Vouched()
     if keys is None:
-        if pinned is not None:
+        if pinned:
             raise ValueError(NO_KEY)
         return Compared(found, f"Checkpoints: not checked; {NO_KEY}.", None)
     try:
         found = await vouched(database, keys)
-        if pinned is not None:
-            check_pinned(pinned, keys, found)
+        for one in pinned:
+            check_pinned(one, keys, found)
     except CheckpointError as error:
         return Compared(found, "Checkpoints: BAD.", str(error))
-    kept = "" if pinned is None else f"; number {pinned.statement.number}, kept outside, is among them"
+    kept = ""
+    if pinned:
+        last = max(one.statement.number for one in pinned)
+        some = f"number {last}, kept outside, is" if len(pinned) == 1 else f"all {len(pinned)} kept outside are"
+        kept = f"; {some} among them"
     return Compared(found, f"Checkpoints: {len(found.statements)} good, over {found.rows} rows{kept}.", None)
 
 

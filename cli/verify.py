@@ -23,7 +23,7 @@ def verify(
     ask: Annotated[
         bool, typer.Option("--all", help="Also ask the workflow of every episode that Temporal still has.")
     ] = False,
-    kept: Annotated[Path | None, typer.Option("--checkpoint", help="A checkpoint that was kept outside.")] = None,
+    kept: Annotated[Path | None, typer.Option("--checkpoint", help="Checkpoints that were kept outside.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Verify the chain of every episode, the signed checkpoints, and the lists that were made from the trail.
@@ -31,7 +31,7 @@ def verify(
     Names the first bad row of each chain and the first wrong column of each list, and says what was not checked.
     Of a single episode the workflow is always asked for the end of its chain.
     """
-    wanted = Wanted(pinned=None if kept is None else read_pinned(kept), quick=quick, ask=ask)
+    wanted = Wanted(pinned=() if kept is None else read_pinned(kept), quick=quick, ask=ask)
     if kept is not None:
         verify_keys()  # without a key it can't be held against anything
     found = at_desk(lambda desk: _verify(desk, reference, wanted))

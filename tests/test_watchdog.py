@@ -14,6 +14,7 @@ from activities.notices import NotDeliveredError, Notice
 from audit.checkpoints import Checkpointer, vouched
 from audit.database import Database, connect
 from audit.migrate import upgrade
+from audit.outside import KeptFile, read_kept
 from audit.queries import Queries, Unattended
 from audit.signatures import CheckpointError, SigningKeys
 from audit.store import Store
@@ -22,7 +23,7 @@ from protocol.trail import genesis
 from settings import load
 from tests.activities.providers import mail_server
 from tests.audit.records import RING, event_row, owed, rows, sqlite_url, summary
-from watchdog import BLIND, PAGE_AGAIN, Watchdog, sign
+from watchdog import BLIND, PAGE_AGAIN, SIGN_ROWS, Watchdog, sign
 
 GRACE = timedelta(seconds=60)
 DUE = datetime(2026, 12, 5, 3, 0, tzinfo=UTC)
@@ -233,6 +234,42 @@ async def test_checkpoints_are_signed_at_once_and_at_the_end(records: Database):
     stop.set()
     await asyncio.wait_for(running, 10)
     assert set((await vouched(records, keys)).marks["ep-1"]) == {3, 5}
+
+
+async def test_a_thousand_rows_do_not_wait_for_the_minute(records: Database, tmp_path: Path):
+    keys, store, stop = SigningKeys([("s1", b"s" * 32)]), Store(records, RING), asyncio.Event()
+    made, path = rows(SIGN_ROWS + 1), tmp_path / "kept.ndjson"
+    looks, covered = asyncio.Queue[int](), asyncio.Queue[int]()
+
+    class Seen(Checkpointer):
+        async def waiting(self) -> int:
+            found = await super().waiting()
+            looks.put_nowait(found)
+            return found
+
+        async def make(self) -> int:
+            count = await super().make()
+            covered.put_nowait(count)
+            return count
+
+    async def looked(count: int) -> None:
+        while await asyncio.wait_for(looks.get(), 10) != count:
+            pass
+
+    await store.append(made[:1], summary(1))
+    signer = Seen(records, keys, lambda: DUE)
+    running = asyncio.create_task(sign(signer, stop, timedelta(hours=1), KeptFile(records, keys, path)))
+    assert await asyncio.wait_for(covered.get(), 10) == 1
+    await store.append(made[1:SIGN_ROWS], summary(SIGN_ROWS))
+    await looked(SIGN_ROWS - 1)
+    await looked(SIGN_ROWS - 1)
+    assert covered.empty(), "one row less than a thousand waits for the minute"
+    await store.append(made[SIGN_ROWS:], summary(SIGN_ROWS + 1))
+    assert await asyncio.wait_for(covered.get(), 10) == 1
+    stop.set()
+    await asyncio.wait_for(running, 10)
+    assert set((await vouched(records, keys)).marks["ep-1"]) == {1, SIGN_ROWS + 1}
+    assert [one.statement.number for one in read_kept(path)] == [1, 2]
 
 
 async def test_signing_goes_on_whatever_happens(records: Database):
