@@ -1,24 +1,32 @@
-"""Finding episodes: by client, therapist, protocol, breach and period; and filters that people keep for themselves."""
+"""Finding episodes: by client, therapist, protocol, breach and period; and filters that people keep for themselves.
+
+One implementation for the command line, the pages and the API. One damaged row hides no other episode.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, delete, exists, func, literal_column, or_, select
 
+from audit.broken_text import is_text, reading_anything, shown
 from audit.database import Database
 from audit.dialects import insert_or_update
-from audit.queries import opened_rows
-from audit.sealing import Keyring
+from audit.keys import wrapped_keys
+from audit.sealing import ClientKey, Keyring, Place, SealingError
 from audit.tables import episodes, saved_searches, trail
+from audit.verify import as_hashed
 
 MOST = 1_000
 """The longest answer."""
+MOST_SAVED = 100
 ANY = "any"
+MISSED = "DeadlineMissed"
 
 Word = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
@@ -28,6 +36,8 @@ class Wanted(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
+    episode: Word | None = None
+    """The beginning of the episode's id."""
     client_ref: Word | None = None
     therapist: Word | None = None
     """Owns the episode now, or wrote something in it."""
@@ -53,31 +63,41 @@ class Found:
     version: str
     owner: str
     risk: str
+    peak_risk: str
     opened_at: datetime
     closed_at: datetime | None
+    drill: bool
     missed: int
     """How many deadlines were missed in it."""
 
 
-async def search(database: Database, ring: Keyring, wanted: Wanted, limit: int = 100) -> tuple[Found, ...]:
-    """The episodes that fit, latest first. An episode whose key was destroyed is not found by the name of a breach."""
-    missed = select(func.count()).where(trail.c.episode_id == episodes.c.episode_id, trail.c.kind == "DeadlineMissed")
-    query = select(episodes, missed.scalar_subquery().label("missed")).where(*_conditions(wanted))
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Some of the episodes that fit, the latest first."""
+
+    found: tuple[Found, ...]
+    total: int
+    """How many fit."""
+    unreadable: tuple[str, ...] = ()
+    """Episodes that missed a deadline of which it can't be read which one: damaged, or the key was destroyed."""
+
+
+async def search(database: Database, ring: Keyring, wanted: Wanted, limit: int = 100, skip: int = 0) -> Answer:
+    """The episodes that fit, from the one after `skip` on."""
+    query = select(episodes, _missed().label("missed")).where(*_conditions(wanted))
     query = query.order_by(episodes.c.opened_at.desc(), episodes.c.episode_id)
+    size = min(limit, MOST)
 
-    def work(connection: Connection) -> Sequence[Row[Any]]:
+    def work(connection: Connection) -> Answer:
         if wanted.breach in (None, ANY):
-            return connection.execute(query.limit(min(limit, MOST))).all()
-        rows = connection.execute(query).all()
-        return [row for row in rows if wanted.breach in _missed(connection, ring, row.episode_id)][: min(limit, MOST)]
+            counted = select(func.count()).select_from(episodes).where(*_conditions(wanted))
+            rows = connection.execute(query.limit(size).offset(skip)).all()
+            return Answer(tuple(map(_found, rows)), connection.execute(counted).scalar_one())
+        named, unreadable = _that_missed(connection, ring, wanted)
+        rows = [row for row in connection.execute(query).all() if row.episode_id in named]
+        return Answer(tuple(map(_found, rows[skip : skip + size])), len(rows), tuple(sorted(unreadable)))
 
-    return tuple(
-        Found(
-            *(row.episode_id, row.client_ref, row.protocol, row.protocol_version, row.owner, row.risk),
-            *(row.opened_at, row.closed_at, row.missed),
-        )
-        for row in await database.read(work)
-    )
+    return await database.read(work)
 
 
 async def save(database: Database, who: str, name: str, wanted: Wanted, now: datetime) -> None:
@@ -93,7 +113,7 @@ async def save(database: Database, who: str, name: str, wanted: Wanted, now: dat
 
 async def saved(database: Database, who: str) -> dict[str, Wanted]:
     """The filters that a person keeps, by name."""
-    query = select(saved_searches).where(saved_searches.c.who == who).order_by(saved_searches.c.name)
+    query = select(saved_searches).where(saved_searches.c.who == who).order_by(saved_searches.c.name).limit(MOST_SAVED)
     rows = await database.read(lambda connection: connection.execute(query).all())
     return {row.name: Wanted.model_validate_json(row.wanted) for row in rows}
 
@@ -104,9 +124,28 @@ async def forget(database: Database, who: str, name: str) -> bool:
     return await database.write(lambda connection: connection.execute(statement).rowcount) == 1
 
 
+def _found(row: Row[Any]) -> Found:
+    return Found(
+        *(row.episode_id, row.client_ref, row.protocol, row.protocol_version, row.owner, row.risk, row.peak_risk),
+        *(row.opened_at, row.closed_at, row.drill, row.missed),
+    )
+
+
+def _is_missed(rows: FromClause = trail) -> ColumnElement[bool]:
+    """Written out, so that both databases take the index over these rows alone."""
+    return rows.c.kind == literal_column(f"'{MISSED}'")
+
+
+def _missed() -> ColumnElement[int]:
+    counted = select(func.count()).where(trail.c.episode_id == episodes.c.episode_id, _is_missed())
+    return counted.correlate(episodes).scalar_subquery()
+
+
 def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
-    here = trail.c.episode_id == episodes.c.episode_id
+    rows = trail.alias("theirs")
+    if wanted.episode is not None:
+        found.append(episodes.c.episode_id.startswith(wanted.episode, autoescape=True))
     for column, value in (
         (episodes.c.client_ref, wanted.client_ref),
         (episodes.c.protocol, wanted.protocol),
@@ -116,10 +155,10 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
         if value is not None:
             found.append(column == value)
     if wanted.therapist is not None:
-        wrote = exists().where(and_(here, trail.c.actor == wanted.therapist))
+        wrote = exists().where(rows.c.episode_id == episodes.c.episode_id, rows.c.actor == wanted.therapist)
         found.append(or_(episodes.c.owner == wanted.therapist, wrote))
     if wanted.breach is not None:
-        found.append(exists().where(and_(here, trail.c.kind == "DeadlineMissed")))
+        found.append(episodes.c.episode_id.in_(select(rows.c.episode_id).where(_is_missed(rows))))
     if wanted.begins is not None:
         found.append(episodes.c.opened_at >= wanted.begins)
     if wanted.ends is not None:
@@ -129,7 +168,43 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
     return found
 
 
-def _missed(connection: Connection, ring: Keyring, episode_id: str) -> set[str]:
-    query = select(trail).where(trail.c.episode_id == episode_id, trail.c.kind == "DeadlineMissed")
-    rows = opened_rows(connection, ring, query)
-    return {row.payload["event"].get("obligation", "") for row in rows if row.payload is not None}
+def _that_missed(connection: Connection, ring: Keyring, wanted: Wanted) -> tuple[set[str], set[str]]:
+    """Episodes that missed what is wanted, and those of which that can't be read. Each row is opened by itself."""
+    names = ("episode_id", "sequence", "hash", "key_id", "written_at", "sealed")
+    columns = [as_hashed(trail.c[name], name, connection.dialect.name) for name in names]
+    both = trail.join(episodes, episodes.c.episode_id == trail.c.episode_id)
+    query = select(*columns).select_from(both).where(_is_missed(), *_conditions(wanted))
+    rows = reading_anything(connection, lambda: connection.execute(query).all())
+    keys = _keys(connection, ring, rows)
+    named, unreadable = set[str](), set[str]()
+    for row in rows:
+        obligation = _obligation(row, keys.get(row.key_id))
+        if obligation is None:
+            unreadable.add(shown(row.episode_id))
+        elif obligation == wanted.breach:
+            named.add(row.episode_id)
+    return named, unreadable - named
+
+
+def _keys(connection: Connection, ring: Keyring, rows: Sequence[Row[Any]]) -> dict[str, ClientKey]:
+    """The keys that can be had."""
+    ids = {row.key_id for row in rows if is_text(row.key_id)}
+    found: dict[str, ClientKey] = {}
+    for name, key in reading_anything(connection, partial(wrapped_keys, connection, ids)).items():
+        try:
+            found[name] = key.unwrap(ring)
+        except SealingError:  # destroyed, changed, or wrapped with a key that this process lacks
+            continue
+    return found
+
+
+def _obligation(row: Row[Any], key: ClientKey | None) -> str | None:
+    """The name of what was missed; None where it can't be read."""
+    if key is None:
+        return None
+    place = Place(row.episode_id, row.sequence, row.hash, row.key_id, row.written_at)
+    try:
+        payload, _ = key.open(row.sealed, place)
+        return str(payload["event"]["obligation"])
+    except (SealingError, ValueError, KeyError, TypeError):
+        return None

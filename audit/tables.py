@@ -81,6 +81,12 @@ trail = Table(
     Column("hash", Text, nullable=False),
     Column("written_at", Moment, nullable=False),
     CheckConstraint("sequence >= 1", name="sequence"),
+    Index(
+        "ix_trail_missed",
+        "episode_id",
+        sqlite_where=text("kind = 'DeadlineMissed'"),
+        postgresql_where=text("kind = 'DeadlineMissed'"),
+    ),
     sqlite_strict=True,
 )
 

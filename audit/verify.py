@@ -231,7 +231,7 @@ class ChainCheck:
 def _next_rows(connection: Connection, last: tuple[str, int], only: str | None) -> Select[Any]:
     """Rows in order of episode and sequence, times as the hash has them."""
     names = [field.name for field in fields(Link)] + ["sealed", "key_id", "written_at"]
-    columns = [_as_hashed(trail.c[name], name, connection.dialect.name) for name in names]
+    columns = [as_hashed(trail.c[name], name, connection.dialect.name) for name in names]
     query = select(*columns).order_by(trail.c.episode_id, trail.c.sequence).limit(CHUNK)
     if only is not None:
         return query.where(trail.c.episode_id == only, trail.c.sequence > last[1])
@@ -243,7 +243,8 @@ def _beginning(episode_id: str) -> Head:
     return genesis(episode_id) if is_text(episode_id) else Head(0, "")
 
 
-def _as_hashed(column: ColumnElement[Any], name: str, dialect: str) -> ColumnElement[Any]:
+def as_hashed(column: ColumnElement[Any], name: str, dialect: str) -> ColumnElement[Any]:
+    """A column as the hash has it: times in RFC 3339, whatever somebody forced into them."""
     if not name.endswith("_at"):
         return column
     if dialect == "sqlite":

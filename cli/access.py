@@ -1,38 +1,94 @@
-"""`holdfast audit access`: who looked at what."""
+"""`holdfast audit access` and `disclosures`: who looked at what, and what left the house."""
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from audit.access import Access, Sought, looked
+from audit.access import WHATS, Access, Sought, What, looked
 from cli.books import Books, with_books
 from cli.output import USAGE, AsJson, Trouble, say, say_json, table
 
+Client = Annotated[str | None, typer.Option("--client", help="At this client: the reference.")]
+Episode = Annotated[str | None, typer.Option("--episode", help="At this episode.")]
+By = Annotated[str | None, typer.Option("--by", help="By this person.")]
+Begins = Annotated[datetime | None, typer.Option("--from", help="On this day (UTC) or later.")]
+Ends = Annotated[datetime | None, typer.Option("--to", help="Before this day (UTC).")]
+
 
 def access(
-    client: Annotated[str | None, typer.Option("--client", help="Who looked at this client: the reference.")] = None,
-    episode: Annotated[str | None, typer.Option("--episode", help="Who looked at this episode.")] = None,
-    by: Annotated[str | None, typer.Option("--by", help="What this person looked at.")] = None,
+    client: Client = None,
+    episode: Episode = None,
+    by: By = None,
+    what: Annotated[What | None, typer.Option("--what", help=f"One of {', '.join(WHATS)}.")] = None,
+    begins: Begins = None,
+    ends: Ends = None,
     as_json: AsJson = False,
 ) -> None:
     """Tell who read or exported what is recorded of a client, latest first."""
-    if not (client or episode or by):
-        raise Trouble("whose accesses?", "give --client, --episode or --by", USAGE)
-    found = with_books(lambda books: _looked(books, client, episode, by))
+    if not (client or episode or by or what or begins or ends):
+        raise Trouble("whose accesses?", "give --client, --episode, --by, --what, --from or --to", USAGE)
+    found = with_books(lambda books: _looked(books, client, episode, by, what, begins, ends))
     if as_json:
         say_json(found)
         return
     rows = [
-        (f"{one.at.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z", one.who, one.role, one.what, one.episode_id, one.purpose)
+        (_at(one), one.who, one.role, one.what, one.episode_id, one.client_ref, _where(one), one.purpose)
         for one in found
     ]
-    table("", ("At", "Who", "Role", "What", "Episode", "Purpose"), rows, "Nobody, since accesses are recorded.")
+    columns = ("At", "Who", "Role", "What", "Episode", "Client", "Where", "Purpose")
+    table("", columns, rows, "Nobody, since accesses are recorded.")
     say(f"\n{len(found)} accesses.")
 
 
-async def _looked(books: Books, client: str | None, episode: str | None, by: str | None) -> tuple[Access, ...]:
+def disclosures(
+    client: Client = None,
+    episode: Episode = None,
+    by: By = None,
+    begins: Begins = None,
+    ends: Ends = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what was handed out: to whom, for what purpose, with which hash, and what was withheld; latest first."""
+    found = with_books(lambda books: _looked(books, client, episode, by, "exported", begins, ends))
+    if as_json:
+        say_json(found)
+        return
+    rows = [
+        (
+            *(_at(one), _detail(one, "to") or "nobody named", one.purpose, one.who, one.client_ref, one.episode_id),
+            *(_detail(one, "withheld"), _detail(one, "bundle")[:16]),
+        )
+        for one in found
+    ]
+    columns = ("At", "To", "Purpose", "By", "Client", "Episode", "Withheld", "SHA-256")
+    table("", columns, rows, "Nothing was handed out.")
+    say(f"\n{len(found)} disclosures.")
+
+
+async def _looked(
+    books: Books,
+    client: str | None,
+    episode: str | None,
+    by: str | None,
+    what: What | None,
+    begins: datetime | None,
+    ends: datetime | None,
+) -> tuple[Access, ...]:
     episode_id = None if episode is None else await books.find(episode)
-    return await looked(books.records, Sought(client, episode_id, by))
+    period = (begins and begins.replace(tzinfo=UTC), ends and ends.replace(tzinfo=UTC))
+    return await looked(books.records, Sought(client, episode_id, by, what, *period))
+
+
+def _at(one: Access) -> str:
+    return f"{one.at.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
+def _where(one: Access) -> str:
+    return _detail(one, "view")
+
+
+def _detail(one: Access, name: str) -> str:
+    return str(one.detail.get(name, ""))

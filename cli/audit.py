@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cli.access import access
+from cli.access import access, disclosures
 from cli.checkpoint import checkpoint
 from cli.conformance import conformance
 from cli.export import export
@@ -17,7 +17,7 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Check the audit trail, replay an episode from it, export what can be checked without us.",
 )
-for command in (verify, search, replay, conformance, export, access, retention, hold, lift, checkpoint):
+for command in (verify, search, replay, conformance, export, access, disclosures, retention, hold, lift, checkpoint):
     app.command()(command)
 
 

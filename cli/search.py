@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from audit import search as records
 from audit.access import Access, record
-from audit.search import Found, Wanted
+from audit.search import Answer, Wanted
 from cli.books import Books, with_books
 from cli.desk import utc_now
 from cli.output import USAGE, AsJson, Trouble, say, say_json, table
@@ -47,23 +47,23 @@ def search(
         raise Trouble(f"{place} can't be that", "write a name of 1 to 64 characters", USAGE) from None
     found = with_books(lambda books: _search(books, wanted, keep, kept, limit, purpose))
     if as_json:
-        say_json(found)
+        say_json({"episodes": found.found, "total": found.total, "unreadable": found.unreadable})
         return
     rows = [
         (
             *(one.episode_id, f"{one.opened_at:%Y-%m-%d %H:%M}Z", one.client_ref, f"{one.protocol} {one.version}"),
             *(one.owner, one.risk, "open" if one.closed_at is None else "closed", str(one.missed or "")),
         )
-        for one in found
+        for one in found.found
     ]
     columns = ("Episode", "Opened", "Client", "Protocol", "Owner", "Risk", "", "Missed")
     table("", columns, rows, "No episode fits.")
-    say(f"\n{len(found)} episodes." + (f" At most {limit} are shown." if len(found) == limit else ""))
+    say(f"\n{found.total} episodes." + (f" The first {limit} are shown." if found.total > limit else ""))
+    if found.unreadable:
+        say(f"NOT READABLE, so it is not known which deadline was missed: {', '.join(found.unreadable)}.")
 
 
-async def _search(
-    books: Books, wanted: Wanted, keep: str | None, kept: str | None, limit: int, purpose: str
-) -> tuple[Found, ...]:
+async def _search(books: Books, wanted: Wanted, keep: str | None, kept: str | None, limit: int, purpose: str) -> Answer:
     now, who = utc_now(), somebody()
     if kept is not None:
         known = await records.saved(books.records, who)

@@ -46,7 +46,8 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         503: "the engine does not answer",
     }.items()
 }
-_SECURE: dict[str, Any] = {"responses": PROBLEMS, "dependencies": [Depends(SCHEME)]}
+SECURE: dict[str, Any] = {"responses": PROBLEMS, "dependencies": [Depends(SCHEME)]}
+"""What every route of the API says of itself."""
 
 
 @router.get("/openapi.json", include_in_schema=False)
@@ -55,14 +56,14 @@ async def openapi(request: Request, _visit: Annotated[Visit, Depends(Anybody())]
     return JSONResponse(description(request.app))
 
 
-@router.get("/me", **_SECURE)
+@router.get("/me", **SECURE)
 async def me(visit: Annotated[Visit, call("self")]) -> JSONResponse:
     """Whose token this is and what it may do."""
     scopes = sorted(visit.actor.scopes or ())
     return JSONResponse({"account": visit.actor.account_id, "roles": list(visit.actor.roles), "scopes": scopes})
 
 
-@router.get("/queue", **_SECURE)
+@router.get("/queue", **SECURE)
 async def queue(visit: Annotated[Visit, call("queue.read", SHOWN)]) -> JSONResponse:
     """What the person owes, and what pages have asked of them; by deadline."""
     mine = await mine_of(visit.parts, visit.actor)
@@ -70,7 +71,7 @@ async def queue(visit: Annotated[Visit, call("queue.read", SHOWN)]) -> JSONRespo
     return given({"owed": [asdict(one) for one in mine.owed], "asked": [asdict(one) for one in mine.asked]})
 
 
-@router.get("/episodes", **_SECURE)
+@router.get("/episodes", **SECURE)
 async def episodes(
     visit: Annotated[Visit, call("board.read", SHOWN)],
     owner: Annotated[str | None, Query(max_length=64)] = None,
@@ -84,7 +85,7 @@ async def episodes(
     return given([asdict(one) for one in found])
 
 
-@router.post("/episodes", status_code=201, openapi_extra=takes("OpeningBody"), **_SECURE)
+@router.post("/episodes", status_code=201, openapi_extra=takes("OpeningBody"), **SECURE)
 async def open_episode(
     request: Request, visit: Annotated[Visit, call("episode.open", REPORT)], key: Key
 ) -> JSONResponse:
@@ -123,7 +124,7 @@ async def open_episode(
     return answer(receipt, 201)
 
 
-@router.get("/episodes/{episode_id}", **_SECURE)
+@router.get("/episodes/{episode_id}", **SECURE)
 async def episode(visit: Annotated[Visit, call("episode.read", CRISIS)], episode_id: EpisodeId) -> JSONResponse:
     """The episode as it is now; its revision is the ETag."""
     seen = await see(visit.parts, episode_id)
@@ -137,7 +138,7 @@ async def episode(visit: Annotated[Visit, call("episode.read", CRISIS)], episode
     return answered
 
 
-@router.get("/episodes/{episode_id}/trail", **_SECURE)
+@router.get("/episodes/{episode_id}/trail", **SECURE)
 async def trail(
     visit: Annotated[Visit, call("episode.read", ITS_EPISODE)],
     episode_id: EpisodeId,
@@ -151,7 +152,7 @@ async def trail(
     return given([{name: getattr(row, name) for name in shown} for row in rows])
 
 
-@router.post("/episodes/{episode_id}/commands", openapi_extra=takes("CommandBody"), **_SECURE)
+@router.post("/episodes/{episode_id}/commands", openapi_extra=takes("CommandBody"), **SECURE)
 async def command(
     request: Request,
     visit: Annotated[Visit, call("episode.act", CRISIS)],
@@ -166,7 +167,7 @@ async def command(
     return await sent(visit, episode_id, meant)
 
 
-@router.post("/episodes/{episode_id}/preview", openapi_extra=takes("CommandBody"), **_SECURE)
+@router.post("/episodes/{episode_id}/preview", openapi_extra=takes("CommandBody"), **SECURE)
 async def preview(
     request: Request, visit: Annotated[Visit, call("episode.act", CRISIS)], episode_id: EpisodeId
 ) -> JSONResponse:
@@ -179,7 +180,7 @@ async def preview(
     return given({"refused": step.refusal is not None, "lines": [asdict(line) for line in lines]})
 
 
-@router.post("/episodes/{episode_id}/emergency", openapi_extra=takes("EmergencyBody"), **_SECURE)
+@router.post("/episodes/{episode_id}/emergency", openapi_extra=takes("EmergencyBody"), **SECURE)
 async def emergency(
     request: Request, visit: Annotated[Visit, call("episode.emergency", CRISIS)], episode_id: EpisodeId, key: Key
 ) -> JSONResponse:
@@ -190,14 +191,14 @@ async def emergency(
     return await sent(visit, episode_id, await command_from(visit, seen, said, key, None))
 
 
-@router.get("/protocols", **_SECURE)
+@router.get("/protocols", **SECURE)
 async def protocols(visit: Annotated[Visit, call("protocol.read")]) -> JSONResponse:
     """The protocols that an episode may be opened under."""
     known = visit.parts.shelf.open_now().values()
     return given([{"protocol": one.protocol, "version": one.version, "hash": one.content_hash} for one in known])
 
 
-@router.get("/protocols/{name}", **_SECURE)
+@router.get("/protocols/{name}", **SECURE)
 async def protocol(visit: Annotated[Visit, call("protocol.read")], name: str) -> JSONResponse:
     """A protocol as a document."""
     spec = visit.parts.shelf.open_now().get(name)
@@ -206,7 +207,7 @@ async def protocol(visit: Annotated[Visit, call("protocol.read")], name: str) ->
     return JSONResponse(spec.model_dump(mode="json", exclude_defaults=True))
 
 
-@router.get("/resources", **_SECURE)
+@router.get("/resources", **SECURE)
 async def resources(
     visit: Annotated[Visit, call("directory.read")],
     county: Annotated[str | None, Query(max_length=48)] = None,
@@ -217,7 +218,7 @@ async def resources(
     return given(asdict(look_up(visit.parts.directory, county, today, life_in_danger=life_in_danger)))
 
 
-@router.get("/openings", **_SECURE)
+@router.get("/openings", **SECURE)
 async def openings(visit: Annotated[Visit, call("access.review", SHOWN)], everything: bool = False) -> JSONResponse:
     """Emergency openings that wait for a review, or all."""
     found = await visit.parts.reach.openings(unreviewed=not everything)
@@ -225,7 +226,7 @@ async def openings(visit: Annotated[Visit, call("access.review", SHOWN)], everyt
     return given([asdict(one) for one in found])
 
 
-@router.post("/openings/new/{episode_id}", status_code=201, openapi_extra=takes("ReasonBody"), **_SECURE)
+@router.post("/openings/new/{episode_id}", status_code=201, openapi_extra=takes("ReasonBody"), **SECURE)
 async def break_glass(
     request: Request, visit: Annotated[Visit, call("access.break_glass", REPORT)], episode_id: EpisodeId
 ) -> JSONResponse:
@@ -239,7 +240,7 @@ async def break_glass(
     return JSONResponse({"access_id": access_id}, 201)
 
 
-@router.post("/openings/{access_id}/review", **_SECURE)
+@router.post("/openings/{access_id}/review", **SECURE)
 async def review(visit: Annotated[Visit, call("access.review", NOTHING)], access_id: str) -> JSONResponse:
     """Note that one has looked at an opening that was not one's own."""
     if not await visit.parts.reach.review(access_id, visit.actor.account_id, visit.parts.clock()):
@@ -247,13 +248,13 @@ async def review(visit: Annotated[Visit, call("access.review", NOTHING)], access
     return JSONResponse({"reviewed": True})
 
 
-@router.get("/accounts", **_SECURE)
+@router.get("/accounts", **SECURE)
 async def accounts(visit: Annotated[Visit, call("account.manage")]) -> JSONResponse:
     """Everybody who may sign in."""
     return given([asdict(one) for one in await visit.parts.accounts.everybody()])
 
 
-@router.post("/accounts", status_code=201, openapi_extra=takes("AccountBody"), **_SECURE)
+@router.post("/accounts", status_code=201, openapi_extra=takes("AccountBody"), **SECURE)
 async def add_account(request: Request, visit: Annotated[Visit, call("account.manage")]) -> JSONResponse:
     """Make an account."""
     body = await body_of(request, ACCOUNT)

@@ -22,6 +22,7 @@ from web import (
     account,
     accounts,
     api,
+    api_audit,
     board,
     clients,
     episodes,
@@ -30,6 +31,7 @@ from web import (
     help,
     insight,
     live,
+    looked,
     openings,
     plan,
     protocols,
@@ -39,6 +41,7 @@ from web import (
     report,
     resources,
     rota,
+    search,
     signatures,
     signing_in,
     signing_out,
@@ -68,7 +71,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     board.router,
     signatures.router,
     reassign.router,
+    search.router,
     replay.router,
+    looked.router,
     protocols.router,
     live.router,
     report.router,
@@ -85,6 +90,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     accounts.router,
     openings.router,
     api.router,
+    api_audit.router,
 )
 """A noun each. A route says what it needs with `Depends(May(action))`; one that does not stops the start."""
 

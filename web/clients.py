@@ -120,6 +120,8 @@ async def show(
         episodes=await visit.parts.queries.list_episodes(Filter(client_ref=client_ref), limit=50),
         names=await names_of(visit.parts),
         today=now.astimezone(visit.parts.zone).date(),
+        may_change=authorize(visit.actor, "client.write", visit.target),
+        may_audit=authorize(visit.actor, "audit.read"),
         flash=SAID.get(said),
     )
 

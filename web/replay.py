@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
-from math import ceil
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -15,7 +14,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from audit.history import History, HistoryError, history
-from audit.missed import Missed, Recorded
 from protocol import events as e
 from protocol.account import Entry
 from protocol.episode import Episode
@@ -24,13 +22,11 @@ from protocol.local_time import show_span, show_time
 from protocol.words import Words, person
 from web.errors import NotThere
 from web.guard import May, Visit
-from web.looks import REPLAYED, SHOWN, shows
+from web.looks import REPLAYED
 from web.pages import page
-from web.people import names_of
 
 router = APIRouter(include_in_schema=False)
 
-ROWS = 50
 AROUND = 12
 """Entries shown before the chosen one."""
 
@@ -42,41 +38,6 @@ ENDS = {
 }
 GRAVE = (e.DeadlineMissed, e.CommandRefused, e.NoticeRaised, e.PageRequested)
 MILESTONES = (e.StageEntered, e.StepCompleted, e.DecisionRecorded, e.ContactMade, e.ObligationMet, e.EpisodeClosed)
-
-
-@router.get("/audit")
-async def episodes(
-    request: Request,
-    visit: Annotated[Visit, Depends(May("audit.read", SHOWN))],
-    find: Annotated[str, Query(max_length=64)] = "",
-    missed: Annotated[str, Query(pattern="^(|1)$")] = "",
-    number: Annotated[int, Query(alias="page", ge=1, le=10_000)] = 1,
-) -> Response:
-    """Every episode of the records with what it missed; found by the beginning of an id, a client or a therapist."""
-    records = Missed(visit.parts.database)
-    rows, total = await records.page(find.strip(), only_missed=bool(missed), page=number, size=ROWS)
-    await shows(visit, ((row.episode_id, row.client_ref) for row in rows))
-    names = await names_of(visit.parts)
-    return await page(
-        request,
-        "audit.html",
-        rows=rows,
-        total=total,
-        number=number,
-        pages=ceil(total / ROWS),
-        find=find,
-        missed=missed,
-        titles=await _titles(visit, rows),
-        names=names,
-    )
-
-
-async def _titles(visit: Visit, rows: Sequence[Recorded]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for content_hash in {row.protocol_hash for row in rows}:
-        stored = await visit.parts.queries.get_protocol(content_hash)
-        found[content_hash] = f"{stored.name} {stored.version}" if stored is not None else content_hash[:12]
-    return found
 
 
 @router.get("/audit/episodes/{episode_id}")

@@ -19,7 +19,7 @@ async def with_a_breach(web: Desk) -> Story:
 async def test_an_auditor_finds_the_breach_and_reads_what_led_there(web: Desk):
     await with_a_breach(web)
     async with web.signed_in("finn") as browser:
-        found = (await browser.get("/audit?missed=1")).text
+        found = (await browser.get("/audit?breach=any")).text
         assert "/audit/episodes/ep-1" in found
         first = (await browser.get("/audit/episodes/ep-1")).text
         assert "every decision comes out the same" in first
@@ -63,9 +63,14 @@ async def test_each_entry_knows_only_what_was_known_then(web: Desk):
 async def test_the_list_finds_by_id_client_and_therapist_and_nothing_else(web: Desk):
     story = await with_a_breach(web)
     async with web.signed_in("finn") as browser:
-        for text in ("ep-", story.episode.client_ref, story.episode.owner):
-            assert "/audit/episodes/ep-1" in (await browser.http.get("/audit", params={"find": text})).text
-        assert "No episode fits" in (await browser.http.get("/audit", params={"find": "%"})).text
+        fitting = {"episode": "ep-", "client": story.episode.client_ref, "therapist": story.episode.owner}
+        fitting |= {"breach": "first_contact", "protocol": "compact 1.0.0", "state": "open", "drills": "none"}
+        for name, text in fitting.items():
+            assert "/audit/episodes/ep-1" in (await browser.http.get("/audit", params={name: text})).text, name
+        others = {"episode": "%", "client": "nobody", "therapist": "nobody", "breach": "start", "to": "2020-01-01"}
+        others |= {"protocol": "compact 9", "state": "closed", "drills": "only", "from": "2100-01-01"}
+        for name, text in others.items():
+            assert "No episode fits" in (await browser.http.get("/audit", params={name: text})).text, name
         assert (await browser.get("/audit/episodes/nobody")).status_code == 404
 
 
@@ -74,3 +79,16 @@ async def test_a_therapist_is_no_auditor(web: Desk):
     async with web.signed_in("maya") as browser:
         assert (await browser.get("/audit")).status_code == 403
         assert (await browser.get("/audit/episodes/ep-1")).status_code == 403
+
+
+async def test_a_filter_is_kept_used_and_forgotten_by_whoever_made_it(web: Desk):
+    await with_a_breach(web)
+    async with web.signed_in("finn") as browser, web.signed_in("ruth") as ruth:
+        saved = await browser.post("/audit/saved", name="my misses", breach="first_contact", therapist="mara")
+        assert saved.headers["location"] == "/audit?saved=my+misses"
+        page = (await browser.get("/audit?saved=my+misses")).text
+        assert "/audit/episodes/ep-1" in page
+        assert 'value="mara"' in page, "one sees what it filters"
+        assert (await ruth.get("/audit?saved=my+misses")).status_code == 404
+        await browser.post("/audit/saved/forget", name="my misses")
+        assert (await browser.get("/audit?saved=my+misses")).status_code == 404
