@@ -64,7 +64,7 @@ async def trends(database: Database, now: datetime, version: str = "") -> Trends
         episodes.c.drill.is_(False), episodes.c.opened_at >= since
     )
     columns = (tallies.c.protocol, tallies.c.protocol_version, tallies.c.kind, tallies.c.name, tallies.c.month)
-    counted = select(*columns, tallies.c.minutes, func.count().label("count"))
+    counted = select(*columns, tallies.c.minutes, func.count().label("times"))
     counted = counted.where(tallies.c.month >= _month(since)).group_by(*columns, tallies.c.minutes)
 
     def work(connection: Connection) -> Trends:
@@ -76,11 +76,11 @@ async def trends(database: Database, now: datetime, version: str = "") -> Trends
         for row in connection.execute(counted):
             of = f"{row.protocol} {row.protocol_version}"
             if row.kind == "acknowledged":
-                sums.wait(of, row.month, row.minutes or 0, row.count)
+                sums.wait(of, row.month, row.minutes or 0, row.times)
             else:
-                sums.add(of, row.kind, row.name, row.count)
+                sums.add(of, row.kind, row.name, row.times)
             if row.kind == "missed":
-                sums.add(of, "missed by month", row.month, row.count)
+                sums.add(of, "missed by month", row.month, row.times)
         every = _months(since, now)
         return Trends(
             since,
