@@ -113,7 +113,7 @@ class Settings(BaseModel):
     """Public halves of the signing keys, as `holdfast keys public` prints them: `id:digits,id:digits`. Whoever checks
     needs these alone, and can't forge with them. Those of the signing keys given here need not be repeated."""
 
-    checkpoint_file: Path | None = None
+    checkpoints_outside: Path | None = None
     """File outside the database to which the watchdog appends every checkpoint; best on a mount that the
     administrators of the database can't write, and made append-only there."""
 

@@ -210,7 +210,7 @@ async def _sign_if_possible(settings: Settings, engine: database.Database, stop:
         log.warning("no checkpoints are signed: set HOLDFAST_SIGNING_KEYS")
         return
     keys = SigningKeys((key.id, key.secret) for key in settings.signing_keys)
-    kept = None if settings.checkpoint_file is None else KeptFile(engine, keys, settings.checkpoint_file)
+    kept = None if settings.checkpoints_outside is None else KeptFile(engine, keys, settings.checkpoints_outside)
     await sign(Checkpointer(engine, keys, lambda: datetime.now(UTC)), stop, kept=kept)
 
 

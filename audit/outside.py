@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import IO, Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -56,6 +56,11 @@ def read_kept(path: Path) -> Iterator[Signed]:
     """
     try:
         with path.open("rb") as file:
+            printed = _printed(file)
+            if printed is not None:
+                yield printed
+                return
+            file.seek(0)
             for number, (line, ended) in enumerate(_whole(file), 1):
                 try:
                     yield Kept.model_validate_json(line).signed()
@@ -64,6 +69,15 @@ def read_kept(path: Path) -> Iterator[Signed]:
                         raise NotKeptError(f"{path}, line {number}: this is no checkpoint") from None
     except OSError as error:
         raise NotKeptError(f"{path} can't be read ({type(error).__name__})") from None
+
+
+def _printed(file: IO[bytes]) -> Signed | None:
+    """The one checkpoint of a file over several lines, as `holdfast audit checkpoint` prints it."""
+    text = file.read(LONGEST_LINE + 1)
+    try:
+        return Kept.model_validate_json(text).signed() if len(text) <= LONGEST_LINE else None
+    except ValidationError:
+        return None
 
 
 class KeptFile:
