@@ -25,7 +25,7 @@ NOTICE_SOURCE = "42 CFR 2.32(a)(2), as amended by 89 FR 12472 of 16 February 202
 """The short statement that must accompany a disclosure. Counsel confirms the wording before the first real export."""
 
 _KNOWN_TO_BE_SILENT = """
-    actor at by channel channels client_ref code command command_id decision delivered drill due_at episode_id
+    actor at by channel channels client_ref code command command_id decision delivered drill due_at entry episode_id
     expected_revision first_page_at kind late lease_until left level needs_cosignature next_page_at number obligation
     obligation_id occurred_at outcome owner owner_role page_id party previous protocol protocol_hash protocol_version
     recipients refers_to role rule rung risk stage step subject to

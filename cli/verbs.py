@@ -127,6 +127,7 @@ HELP = {
     "step": "Name of the step.",
     "reason": "Why.",
     "subject": "Name of the skipped step or of the decision.",
+    "entry": "The number of the entry that is signed, as `episode show` tells it.",
     "to": "Where to, or to whom.",
     "party": "Name of the party.",
     "exception": "The legal basis, when the contact is outside the client's consent.",

@@ -135,6 +135,7 @@ class Explorer:
             tuple(sorted((name, one.status, one.cosigned) for name, one in episode.steps.items())),
             self._reassessed(episode),
             tuple(sorted((name, one.option, one.cosigned) for name, one in episode.decisions.items())),
+            tuple(sorted((name, one.option) for name, one in episode.unsigned.items())),
             tuple(sorted(episode.contacts)),
             tuple(sorted((name, min(count, MOST_ATTEMPTS)) for name, count in episode.attempts.items())),
             episode.crisis_types,

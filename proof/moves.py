@@ -186,7 +186,8 @@ class Moves:
                 return self._command(c.SkipStep, now, spec.steps[name].roles, step=name, reason="r")
             case "co_sign":
                 roles = spec.steps[name].skip_cosigned_by if name in spec.steps else spec.decisions[name].cosigned_by
-                return self._command(c.CoSign, now, roles, actor="b", subject=name)
+                entry = waits_for_signature(episode)[name].sequence
+                return self._command(c.CoSign, now, roles, actor="b", subject=name, entry=entry)
             case "record_decision":
                 roles = spec.decisions[name].roles
                 return self._command(c.RecordDecision, now, roles, decision=name, option=move.value, rationale="r")

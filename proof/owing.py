@@ -9,6 +9,7 @@ from proof.answers import Wish, ways
 from proof.walk import Walk
 from protocol.duties import Evidence, Trigger
 from protocol.episode import OpenObligation
+from protocol.readers import waits_for_signature
 from protocol.spec import LEVELS, RANK
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ class Owing:
             for option in decision.options if decision.cosigned_by else ():
                 fields = {"decision": name, "option": option, "rationale": "as seen"}
                 taken = self.pilot.act(walk, "record_decision", decision.roles, **fields)
-                if taken is not None and not taken.episode.decisions[name].cosigned:
+                if taken is not None and name in waits_for_signature(taken.episode):
                     return taken
         return next((one for step in self.spec.steps if (one := self.pilot.skip(walk, step)) is not None), None)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from proof.walk import Walk
+from protocol.episode import StepRecord
 from protocol.readers import waits_for_signature
 
 if TYPE_CHECKING:
@@ -56,12 +57,10 @@ class People:
         return current
 
     def _signed(self, walk: Walk, subject: str) -> Walk | None:
-        step, decision = walk.episode.steps.get(subject), walk.episode.decisions.get(subject)
-        waiting = step if step is not None and not step.cosigned else decision
-        roles = (
-            self.spec.steps[subject].skip_cosigned_by if waiting is step else self.spec.decisions[subject].cosigned_by
-        )
-        return walk.act("co_sign", self.pilot.cast.one_of(roles, but=waiting.by if waiting else ""), subject=subject)
+        waiting = waits_for_signature(walk.episode)[subject]
+        skipped = isinstance(waiting, StepRecord)
+        roles = self.spec.steps[subject].skip_cosigned_by if skipped else self.spec.decisions[subject].cosigned_by
+        return walk.act("co_sign", self.pilot.cast.one_of(roles, but=waiting.by), subject=subject)
 
     def signatures(self, walk: Walk, what: str, values: list[str]) -> Walk | None:
         """Bring `cosignature` or `handover` to one of some values."""

@@ -17,6 +17,7 @@ from protocol import events as e
 from protocol.decide import MacroStep, decide
 from protocol.episode import Episode, next_deadline
 from protocol.program import Program
+from protocol.readers import waits_for_signature
 from protocol.spec import ProtocolSpec
 from rehearsal.scenario import COMMANDS, Entry, Expectation, Opening, Scenario
 
@@ -86,6 +87,9 @@ class Walk:
         own = dict(fields)
         if "obligation" in own:
             own["obligation_id"] = self._obligation_id(own.pop("obligation"))
+        if do == "co_sign":
+            waiting = waits_for_signature(self.episode).get(own["subject"])
+            own["entry"] = waiting.sequence if waiting is not None else self.episode.revision
         common = {"command_id": f"walk-{len(self.entries)}", "actor": by, "role": self.cast.people[by]}
         command: c.HumanCommand = cast("Any", COMMANDS[do])(**own, **common, occurred_at=self.now)
         return decide(self.program.spec, self.episode, command, self.now)

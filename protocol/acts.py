@@ -169,17 +169,13 @@ def _form(turn: Turn, command: c.CompleteStep) -> Refused | None:
     )
 
 
-def clinical_refusal(turn: Turn, act: str, name: str) -> Refused | None:
-    """The first clinical rule that refuses this act, seen with the answers that came with it."""
+def clinical_refusal(turn: Turn, act: str, name: str, option: str = "") -> Refused | None:
+    """The first clinical rule that refuses this act, seen with the answers that came with it; `option` was decided."""
     for refusal, holds in turn.program.refusals.get((act, name), ()):
-        if _option_fits(turn, refusal.act.options, name) and holds(turn.episode):
+        options = refusal.act.options
+        if (not options or option in options) and holds(turn.episode):
             return Refused("clinical_refusal", refusal.because, refusal.remedy)
     return None
-
-
-def _option_fits(turn: Turn, options: tuple[str, ...], decision: str) -> bool:
-    """Whether the decision just made is one of these options; no options mean any."""
-    return not options or turn.episode.decisions[decision].option in options
 
 
 def skip_step(turn: Turn, command: c.SkipStep) -> Refused | None:
@@ -190,6 +186,9 @@ def skip_step(turn: Turn, command: c.SkipStep) -> Refused | None:
     refused = _placed(turn, command.step) or may_act(command.role, step.roles)
     if refused is None and not step.skip_cosigned_by:
         refused = Refused("cannot_skip", f"{command.step} can't be skipped.", "Complete it.")
+    done = turn.episode.steps.get(command.step)
+    if refused is None and done is not None and done.status == "done":
+        refused = Refused("already_done", f"{command.step} is done.", "There is nothing to skip; go on.")
     if refused is None:
         turn.emit(e.StepSkipped(command.step, command.reason, command.actor, turn.at))
     return refused

@@ -107,6 +107,8 @@ class CoSign(_Command):
     kind: Literal["CoSign"] = "CoSign"
     subject: Word
     """The name of the skipped step or of the decision."""
+    entry: Annotated[int, Field(ge=1)]
+    """The sequence number of the entry that is signed, as the signer saw it."""
     note: Text = ""
 
 

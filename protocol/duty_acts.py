@@ -7,8 +7,9 @@ from protocol import events as e
 from protocol.acts import Act, clinical_refusal, may_act
 from protocol.episode import DecisionRecord, StepRecord
 from protocol.events import FactRecord
-from protocol.evolve import NOBODY_TRIED
+from protocol.evolve import NOBODY_TRIED, is_current
 from protocol.facts import Refused, check_facts
+from protocol.readers import waits_for_signature
 from protocol.spec import Decision
 from protocol.turn import Turn
 
@@ -62,21 +63,21 @@ def record_decision(turn: Turn, command: c.RecordDecision) -> Refused | None:
         return refused
     advised = turn.program.readers.reader(decision.advice)(turn.episode) if decision.advice else None
     signature = _needs_signature(decision, command.option, advised)
-    turn.emit(
-        e.DecisionRecorded(
-            command.decision,
-            command.option,
-            command.rationale,
-            advised,
-            decision.criteria,
-            _seen(turn, decision),
-            command.actor,
-            signature,
-            turn.at,
-        )
+    recorded = e.DecisionRecorded(
+        command.decision,
+        command.option,
+        command.rationale,
+        advised,
+        decision.criteria,
+        _seen(turn, decision),
+        command.actor,
+        signature,
+        turn.at,
     )
-    refused = clinical_refusal(turn, "decided", command.decision)
-    if refused is None and not signature:
+    current = is_current(turn.episode, recorded)
+    turn.emit(recorded)
+    refused = clinical_refusal(turn, "decided", command.decision, command.option)
+    if refused is None and current and not signature:
         _refer(turn, command.decision, command.option)
     return refused
 
@@ -105,30 +106,32 @@ def _refer(turn: Turn, decision: str, option: str) -> None:
 
 
 def cosign(turn: Turn, command: c.CoSign) -> Refused | None:
-    """A second person signs a skipped step or a decision."""
-    waiting = _waiting(turn, command.subject)
-    if waiting is None:
+    """A second person signs a skipped step or a decision: the very entry that they saw."""
+    record = waits_for_signature(turn.episode).get(command.subject)
+    if record is None:
         return Refused("nothing_to_cosign", f"{command.subject} waits for no signature.", "Check the name.")
-    record, roles = waiting
-    refused = may_act(command.role, roles)
+    refused = may_act(command.role, _signers(turn, command.subject, record))
     if refused is not None:
         return refused
     if record.by == command.actor:
         return Refused("cosign_self", "Nobody co-signs their own act.", "Ask a second person to sign.")
-    turn.emit(e.CoSigned(command.subject, command.note, turn.at))
+    if record.sequence != command.entry:
+        return Refused(
+            "not_what_was_seen",
+            f"{command.subject} was recorded anew: entry {record.sequence} waits, not {command.entry}.",
+            f"Look at it as it stands now, then sign entry {record.sequence}.",
+        )
+    turn.emit(e.CoSigned(command.subject, command.entry, command.note, turn.at))
     if isinstance(record, DecisionRecord):
         _refer(turn, command.subject, record.option)
     return None
 
 
-def _waiting(turn: Turn, subject: str) -> tuple[StepRecord | DecisionRecord, tuple[str, ...]] | None:
-    step = turn.episode.steps.get(subject)
-    if step is not None and not step.cosigned:
-        return step, turn.program.spec.steps[subject].skip_cosigned_by
-    decision = turn.episode.decisions.get(subject)
-    if decision is not None and not decision.cosigned:
-        return decision, turn.program.spec.decisions[subject].cosigned_by
-    return None
+def _signers(turn: Turn, subject: str, record: StepRecord | DecisionRecord) -> tuple[str, ...]:
+    spec = turn.program.spec
+    if isinstance(record, StepRecord):
+        return spec.steps[subject].skip_cosigned_by
+    return spec.decisions[subject].cosigned_by
 
 
 def acknowledge(turn: Turn, command: c.Acknowledge) -> Refused | None:

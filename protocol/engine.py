@@ -26,7 +26,7 @@ from protocol.trail import Entry, Head, TrailRow, append, genesis, payload_of
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 """The trail dates nothing before this, however wrong a person's clock is; the command itself is kept as sent."""
 MOST_RECEIPTS = 500
-"""How many of the latest commands are remembered, so that one sent again is answered and not applied again."""
+"""How many of people's latest commands are remembered, so that one sent again is answered and not applied again."""
 REUSED = Refused("command_id_reused", "This command id was used for something else.", "Send it under an id of its own.")
 
 _EVENT: TypeAdapter[Any] = TypeAdapter(Annotated[e.Event, Field(discriminator="kind")])
@@ -155,7 +155,10 @@ class Engine:
         return append(self.head, entry, self._salt_key)
 
     def _remember(self, step: MacroStep, asked: str) -> Receipt:
+        """Only what people send may be sent again; the engine's own commands must not crowd it out."""
         receipt = self._receipt(step.command, asked, step.events)
+        if isinstance(step.command, c.SystemCommand):
+            return receipt
         self.receipts[receipt.command_id] = receipt
         while len(self.receipts) > MOST_RECEIPTS:
             del self.receipts[next(iter(self.receipts))]

@@ -42,7 +42,7 @@ class StepRecord:
 
 @value
 class DecisionRecord:
-    """The latest record of a decision; counts only when co-signed where it needs that."""
+    """What was decided last; counts only when co-signed where it needs that."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     option: str
@@ -110,6 +110,17 @@ class OpenObligation:
         own = rungs[self.place].wait
         return timedelta(seconds=min(own, self.ladder.repeat) if self.place == last else own)
 
+    def comes_before(self, at: datetime, sequence: int) -> bool:
+        """Whether it was open when something happened that this later entry tells.
+
+        People write times to the minute: 18:00 is not before 18:00:40.
+        """
+        if sequence <= self.sequence:
+            return False
+        to_the_minute = at.second == 0 and at.microsecond == 0
+        since = self.opened_at.replace(second=0, microsecond=0) if to_the_minute else self.opened_at
+        return at >= since
+
     def ladder_lease(self) -> timedelta:
         """How long an acknowledgement silences the ladder."""
         return timedelta(seconds=self.ladder.lease)
@@ -174,6 +185,8 @@ class Episode:
     facts: Mapping[str, Known] = field(default_factory=dict[str, Known])
     steps: Mapping[str, StepRecord] = field(default_factory=dict[str, StepRecord])
     decisions: Mapping[str, DecisionRecord] = field(default_factory=dict[str, DecisionRecord])
+    unsigned: Mapping[str, DecisionRecord] = field(default_factory=dict[str, DecisionRecord])
+    """Newer records of decisions that wait for a signature; until then what was signed before stands."""
     obligations: Mapping[str, OpenObligation] = field(default_factory=dict[str, OpenObligation])
     """Open ones only, by obligation id, oldest first."""
     tallies: Mapping[str, Tally] = field(default_factory=dict[str, Tally])

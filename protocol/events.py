@@ -69,6 +69,8 @@ class CoSigned:
 
     __pydantic_config__: ClassVar[ConfigDict] = STRICT
     subject: str
+    entry: int
+    """The sequence of the entry that was signed."""
     note: str
     at: datetime
     kind: Literal["CoSigned"] = "CoSigned"

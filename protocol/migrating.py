@@ -145,7 +145,8 @@ def _forgotten(
         return not isinstance(check_facts(compiled, {name: episode.facts[old].value}), Refused)
 
     def option_fits(name: str, old: str) -> bool:
-        return episode.decisions[old].option in new.decisions[name].options
+        records = (episode.decisions.get(old), episode.unsigned.get(old))
+        return all(record is None or record.option in new.decisions[name].options for record in records)
 
     def known(_name: str, _old: str) -> bool:
         return True

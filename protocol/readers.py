@@ -21,7 +21,7 @@ from protocol.conditions import (
     tests_in,
 )
 from protocol.elements import Fact, Instrument, Table
-from protocol.episode import Episode
+from protocol.episode import DecisionRecord, Episode, StepRecord
 from protocol.spec import ProtocolSpec
 from protocol.vocabulary import MOST_ATTEMPTS, accepted, vocabulary
 
@@ -185,10 +185,11 @@ def _status(episode: Episode, asked: list[Asked]) -> str:
     return "complete" if answered else "unfinished"
 
 
-def waits_for_signature(episode: Episode) -> list[str]:
-    """Skipped steps and decisions that a second person has not signed yet."""
-    records = [*episode.steps.items(), *episode.decisions.items()]
-    return [name for name, record in records if not record.cosigned]
+def waits_for_signature(episode: Episode) -> dict[str, StepRecord | DecisionRecord]:
+    """Skipped steps and decisions that a second person has not signed yet; of one name the step first."""
+    decisions = {**episode.decisions, **episode.unsigned}
+    waiting = {name: record for name, record in decisions.items() if not record.cosigned}
+    return waiting | {name: record for name, record in episode.steps.items() if not record.cosigned}
 
 
 def obligation_state(episode: Episode, obligation: str) -> str:

@@ -17,6 +17,7 @@ from protocol.episode import Episode
 from protocol.facts import Refused, check_facts
 from protocol.migration import Migration
 from protocol.program import program
+from protocol.readers import waits_for_signature
 from protocol.replay import Replayed, ReplayError, replay
 from protocol.spec import RANK, ProtocolSpec
 from protocol.trail import TrailRow
@@ -174,6 +175,9 @@ class Rerun:
             owed = self._owed(command.obligation_id)
             return None if owed is None else replace(command, obligation_id=owed)
         command = replace(command, **changes)
+        if isinstance(command, c.CoSign):
+            waiting = waits_for_signature(self._episode).get(command.subject)
+            return command if waiting is None else replace(command, entry=waiting.sequence)
         facts: Mapping[str, c.FactValue] = getattr(command, "facts", {})
         if not facts:
             return command

@@ -17,11 +17,12 @@ from protocol.clocks import due_at
 from protocol.duties import DueMoment, DueTable, Obligation
 from protocol.elements import elapsed_seconds
 from protocol.episode import Episode, Known, OpenObligation
-from protocol.evolve import UNKNOWN, evolve
+from protocol.evidence import done_at
+from protocol.evolve import UNKNOWN, evolve, is_current
 from protocol.facts import scores
 from protocol.happenings import happenings
 from protocol.machine import EMERGENCY
-from protocol.program import Key, Opening, Program, Proof, Reaction, Rule
+from protocol.program import Key, Opening, Program, Reaction, Rule
 from protocol.readers import Predicate
 from protocol.spec import RANK
 
@@ -110,6 +111,8 @@ class Turn:
                 self._raise_risk([self.program.rules[name] for name in names if name in self.program.rules], seen)
                 continue
             before, event, after = self.queue.popleft()
+            if type(event) is e.DecisionRecorded and not is_current(before, event):
+                continue
             known = self.program.at_opening if type(event) is e.EpisodeOpened else happenings(event)
             follows = self.program.reaction(known) if known else None
             if follows is not None:
@@ -117,7 +120,7 @@ class Turn:
 
     def _react(self, before: Episode, event: e.Event, after: Episode, follows: Reaction) -> None:
         if follows.ends:
-            self._end_obligations(event, follows.ends)
+            self._end_obligations(event, after.revision, follows.ends)
         if follows.rules:
             self._raise_risk(follows.rules, self.episode)
         if follows.opens:
@@ -134,63 +137,17 @@ class Turn:
 
     # Ending obligations
 
-    def _end_obligations(self, event: e.Event, kinds: frozenset[str]) -> None:
+    def _end_obligations(self, event: e.Event, sequence: int, kinds: frozenset[str]) -> None:
         for owed in list(self.episode.obligations.values()):
             if owed.obligation in kinds:
-                self._end_if_done(owed, event)
+                self._end_if_done(owed, event, sequence)
 
-    def _end_if_done(self, owed: OpenObligation, event: e.Event) -> None:
+    def _end_if_done(self, owed: OpenObligation, event: e.Event, sequence: int) -> None:
         for proof in self.program.proofs[owed.obligation]:
-            done_at = self._done_at(owed, proof, event)
-            if done_at is not None:
-                late = done_at > owed.due_at
-                self.emit(e.ObligationMet(owed.obligation_id, owed.obligation, late, done_at))
+            at = done_at(self.program, self.episode, owed, proof, event, sequence)
+            if at is not None:
+                self.emit(e.ObligationMet(owed.obligation_id, owed.obligation, at > owed.due_at, at))
                 return
-
-    def _done_at(self, owed: OpenObligation, proof: Proof, event: e.Event) -> datetime | None:
-        """When the last part of the evidence came about; None while a part is missing."""
-        moments = self._evidence_moments(proof, event, owed)
-        for moment in moments:
-            if moment is None or moment[1] <= owed.sequence or moment[0] < owed.opened_at:
-                return None
-        if not proof.holds(self.episode):
-            return None
-        times = [moment[0] for moment in moments if moment]
-        return max(times) if times else max(event.at, owed.opened_at)
-
-    def _evidence_moments(
-        self, proof: Proof, event: e.Event, owed: OpenObligation
-    ) -> list[tuple[datetime, int] | None]:
-        """When and by which entry each part of the evidence came about."""
-        evidence, episode = proof.evidence, self.episode
-        moments: list[tuple[datetime, int] | None] = []
-        if evidence.reached is not None:
-            contact = episode.contacts.get(evidence.reached)
-            moments.append(contact and (contact.at, contact.sequence))
-        if evidence.attempted is not None:
-            tried = episode.tries.get(evidence.attempted)
-            moments.append(tried and (tried.at, tried.sequence))
-        if evidence.done is not None:
-            step = episode.steps.get(evidence.done)
-            moments.append((step.at, step.sequence) if step is not None and step.status == "done" else None)
-        if evidence.decided is not None:
-            moments.append(self._decided(evidence.decided, evidence.options))
-        if evidence.left is not None:
-            left = episode.left.get(evidence.left)
-            moments.append(left and (left.at, left.sequence))
-        if evidence.acknowledged is not None:
-            by_role = owed.acknowledged_role == evidence.acknowledged
-            moments.append((max(event.at, owed.opened_at), episode.revision) if by_role else None)
-        for fact in self.program.refreshed_facts(evidence, episode) if evidence.refreshed else ():
-            known = episode.facts.get(fact)
-            moments.append(known and (known.at, known.sequence))
-        return moments
-
-    def _decided(self, decision: str, options: tuple[str, ...]) -> tuple[datetime, int] | None:
-        record = self.episode.decisions.get(decision)
-        if record is None or not record.cosigned or (options and record.option not in options):
-            return None
-        return record.at, record.sequence
 
     # Risk
 

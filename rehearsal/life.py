@@ -17,7 +17,7 @@ from protocol.conditions import Guard, tests_in
 from protocol.decide import MacroStep, decide
 from protocol.duties import Evidence
 from protocol.effects import Page
-from protocol.episode import Episode, next_deadline
+from protocol.episode import Episode, StepRecord, next_deadline
 from protocol.readers import waits_for_signature
 from protocol.spec import LEVELS, RANK
 from rehearsal.people import People, drawn
@@ -208,11 +208,11 @@ class Life:
     def _sign(self) -> None:
         """A second person signs what waits for it."""
         assert self._episode is not None
-        for subject in waits_for_signature(self._episode):
-            skipped = subject in self._episode.steps and not self._episode.steps[subject].cosigned
+        for subject, waiting in waits_for_signature(self._episode).items():
+            skipped = isinstance(waiting, StepRecord)
             declared = self._spec.steps[subject] if skipped else self._spec.decisions[subject]
             roles = getattr(declared, "skip_cosigned_by" if skipped else "cosigned_by")
-            self._send(c.CoSign, "second", roles[0], subject=subject)
+            self._send(c.CoSign, "second", roles[0], subject=subject, entry=waiting.sequence)
 
     # The owner's own way through the stages
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from protocol.commands import ContactChannel, ContactOutcome
-from protocol.episode import Episode
+from protocol.episode import Episode, StepRecord
 from protocol.facts import describe
 from protocol.program import Program
 from protocol.readers import waits_for_signature
@@ -100,8 +100,8 @@ def _fact(spec: ProtocolSpec, episode: Episode, name: str, needed: bool) -> Ask:
 
 def _signatures(program: Program, episode: Episode) -> Iterator[Choice]:
     spec, words = program.spec, Words(program.spec)
-    for name in waits_for_signature(episode):
-        is_step = name in episode.steps and not episode.steps[name].cosigned
+    for name, waiting in waits_for_signature(episode).items():
+        is_step = isinstance(waiting, StepRecord)
         roles = spec.steps[name].skip_cosigned_by if is_step else spec.decisions[name].cosigned_by
         title = f"the skip of “{words.step(name)}”" if is_step else f"“{words.decision(name)}”"
         yield Choice(f"Co-sign {title}", "co_sign", roles, {"subject": name})

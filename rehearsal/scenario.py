@@ -43,6 +43,10 @@ for _command in HumanCommand.__args__:
 COMMON_FIELDS = frozenset({"kind", "command_id", "actor", "role", "occurred_at", "expected_revision"})
 
 
+SIGNED = "entry"
+"""The entry that is signed: a scenario always signs what waits."""
+
+
 def own_fields(command: type[HumanCommand]) -> dict[str, bool]:
     """The fields of a command beyond what all share, as written in a scenario; True where one must be given."""
     return {
@@ -50,7 +54,7 @@ def own_fields(command: type[HumanCommand]) -> dict[str, bool]:
             field.default is MISSING and field.default_factory is MISSING
         )
         for field in fields(command)
-        if field.name not in COMMON_FIELDS
+        if field.name not in (*COMMON_FIELDS, SIGNED)
     }
 
 

@@ -14,6 +14,7 @@ from protocol.commands import LONGEST_EPISODE_ID, HumanCommand, OpenEpisode
 from protocol.episode import Episode
 from protocol.findings import Finding, Path, dotted
 from protocol.local_time import to_utc
+from protocol.readers import waits_for_signature
 from protocol.spec import ProtocolSpec
 from rehearsal.scenario import COMMANDS, Entry, Opening, Scenario
 
@@ -76,6 +77,8 @@ def command_of(spec: ProtocolSpec, scenario: Scenario, cue: Cue, episode: Episod
         own["facts"] = read_answers(spec, own["facts"], ZoneInfo(spec.time_zone), cue.at)
     if "obligation" in own:
         own["obligation_id"] = _earliest(episode, own.pop("obligation"))
+    if entry.do == "co_sign":
+        own["entry"] = _waiting(episode, own["subject"])
     return COMMANDS[entry.do](**own, **_common(spec, scenario, cue, entry.by), expected_revision=entry.revision)
 
 
@@ -110,6 +113,14 @@ def _common(spec: ProtocolSpec, scenario: Scenario, cue: Cue, by: str) -> dict[s
         if occurred is None
         else _time((*cue.path, "occurred"), occurred, ZoneInfo(spec.time_zone), cue.at),
     }
+
+
+def _waiting(episode: Episode | None, subject: str) -> int:
+    """The entry that waits for a signature; of a subject that waits for none the latest entry of all."""
+    if episode is None:
+        return 1
+    waiting = waits_for_signature(episode).get(subject)
+    return episode.revision if waiting is None else waiting.sequence
 
 
 def _earliest(episode: Episode | None, kind: str) -> str:

@@ -124,6 +124,10 @@ def said(kind: str, message: str) -> str:
             return message
 
 
+NUMBERS = ("refers_to", "entry")
+"""Fields that are written as a number."""
+
+
 def own_fields(command: type[HumanCommand], written: Mapping[str, list[str]]) -> dict[str, Any]:
     """The command's own fields out of a form, numbers read, empty optional ones left out."""
     own: dict[str, Any] = {}
@@ -133,7 +137,7 @@ def own_fields(command: type[HumanCommand], written: Mapping[str, list[str]]) ->
         value = written[one.name][0].strip()
         optional = one.default is not MISSING
         if value or not optional:
-            own[one.name] = int(value) if one.name == "refers_to" and value.isdecimal() and len(value) < 10 else value
+            own[one.name] = int(value) if one.name in NUMBERS and value.isdecimal() and len(value) < 10 else value
     return own
 
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from practice.clients import Client
 from protocol.directory import Directory, Guidance, Listing, look_up
-from protocol.episode import OpenObligation
+from protocol.episode import OpenObligation, StepRecord
 from protocol.local_time import show_clock, show_span, show_time
 from protocol.readers import waits_for_signature
 from protocol.spec import RANK
@@ -240,11 +240,17 @@ def contacts(look: Look) -> list[dict[str, str]]:
 
 
 def signatures(look: Look) -> list[dict[str, str]]:
-    """What waits for a second person."""
-    spec, words = look.seen.program.spec, look.seen.words
+    """What waits for a second person, and which entry they would sign."""
+    words = look.seen.words
     return [
-        {"subject": name, "title": words.decision(name) if name in spec.decisions else words.step(name)}
-        for name in waits_for_signature(look.seen.episode)
+        {
+            "subject": name,
+            "entry": str(one.sequence),
+            "by": one.by,
+            "title": words.step(name) if isinstance(one, StepRecord) else words.decision(name),
+            "option": "" if isinstance(one, StepRecord) else words.option(name, one.option),
+        }
+        for name, one in waits_for_signature(look.seen.episode).items()
     ]
 
 

@@ -8,8 +8,8 @@ from proof.claims.common import Ground
 from proof.climbing import Climb
 from proof.verdicts import Claim, Doubt, settled
 from protocol.elements import elapsed_seconds
-from protocol.evolve import SOON
 from protocol.findings import Finding
+from protocol.open_duties import SOON
 from protocol.program import Program
 from protocol.spec import ProtocolSpec
 

@@ -23,7 +23,7 @@ WRITTEN: dict[str, list[str]] = {
     "record-facts": ["--set", "danger=no"],
     "complete-step": ["--step", "ask", "--set", "danger=no"],
     "skip-step": ["--step", "ask", "--reason", "no time"],
-    "co-sign": ["--subject", "ask"],
+    "co-sign": ["--subject", "ask", "--entry", "3"],
     "advance": [],
     "go-back": ["--to", "talk", "--reason", "again"],
     "declare-emergency": [],

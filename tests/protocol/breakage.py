@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from protocol import commands as c
 from protocol.engine import MOST_RECEIPTS, RECEIPT, Engine
 from protocol.episode import EPISODE
-from protocol.evolve import SOON
+from protocol.open_duties import SOON
 from protocol.trail import Head
 from tests.protocol.story import KEY
 

@@ -13,7 +13,8 @@ from protocol.decide import decide
 from protocol.effects import Effect, Page, RequestReferral
 from protocol.engine import Engine, Receipt
 from protocol.episode import Episode
-from protocol.evolve import MOST_PAGES_OPEN, SOON, evolve
+from protocol.evolve import evolve
+from protocol.open_duties import MOST_PAGES_OPEN, SOON
 from protocol.program import program
 from protocol.readers import waits_for_signature
 from protocol.spec import LEVELS, RANK, ProtocolSpec
@@ -214,9 +215,10 @@ def check_trail(spec: ProtocolSpec, engine: Engine, rows: list[TrailRow], newer:
         else:
             _nothing_is_put_off(spec, episode, recorded)
         for event in recorded:
-            newest = _newest_answers(episode, event)
-            episode = evolve(episode, event)
-            assert all(episode.facts[name].at == at for name, at in newest.items())
+            before, episode = episode, evolve(episode, event)
+            if before is not None:
+                _what_happened_last_counts(before, event, episode)
+                _a_signature_stands(before, event, episode, events)
         assert episode is not None
         assert episode == step.episode
         place += len(recorded)
@@ -232,12 +234,35 @@ def _version_named(command: c.Command, said: e.Event, newer: Sequence[ProtocolSp
     return next((one for one in newer if one.content_hash == command.protocol_hash), None)
 
 
-def _newest_answers(episode: Episode | None, event: e.Event) -> dict[str, datetime]:
-    """Answers that an entry must leave as they are: each was given after what the entry says about it."""
-    if episode is None or not isinstance(event, e.FactsRecorded):
-        return {}
-    known = {name: episode.facts[name].at for name in event.facts if name in episode.facts}
-    return {name: at for name, at in known.items() if at > event.at}
+LATEST = ("facts", "contacts", "tries", "decisions", "steps")
+
+
+def _what_happened_last_counts(before: Episode, event: e.Event, after: Episode) -> None:
+    """Nothing that is known of a later moment gives way to what is written down late."""
+    if isinstance(event, e.Migrated):
+        return
+    for section in LATEST:
+        for name, known in getattr(before, section).items():
+            now = getattr(after, section).get(name)
+            skipped = section == "steps" and known.status == "skipped"
+            assert skipped or now is None or now.at >= known.at
+            assert now is not None or section == "facts"
+            assert now is None or not (section == "steps" and known.status == "done") or now.status == "done"
+
+
+def _a_signature_stands(before: Episode, event: e.Event, after: Episode, events: list[e.Event]) -> None:
+    """What two people signed gives way only to what two people signed; and they sign the entry that they saw."""
+    if isinstance(event, e.Migrated):
+        return
+    assert all(after.decisions[name].cosigned for name, one in before.decisions.items() if one.cosigned)
+    if isinstance(event, e.CoSigned):
+        signed = events[event.entry - 1]
+        assert isinstance(signed, e.DecisionRecorded | e.StepSkipped)
+        if isinstance(signed, e.DecisionRecorded):
+            assert signed.decision == event.subject
+            assert after.decisions[event.subject].option == signed.option
+        else:
+            assert signed.step == event.subject
 
 
 def _nothing_is_put_off_without_a_name(

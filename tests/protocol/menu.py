@@ -91,7 +91,12 @@ class Menu:
 
     def signed(self, episode: Episode | None) -> list[str]:
         """What waits for a signature."""
-        return waits_for_signature(episode) if episode is not None else []
+        return list(waits_for_signature(episode)) if episode is not None else []
+
+    def entry(self, random: Random, episode: Episode | None, subject: str) -> int:
+        """The entry that waits for a signature; sometimes another one, as on a page that is open for long."""
+        waiting = waits_for_signature(episode).get(subject) if episode is not None else None
+        return waiting.sequence if waiting is not None and random.random() < 0.9 else random.randrange(1, 40)
 
     def signers(self, subject: str) -> tuple[str, ...]:
         """Who may sign a skipped step or a decision."""

@@ -51,6 +51,7 @@ class Simulation:
         self.rows: list[TrailRow] = []
         self.effects: list[Effect] = []
         self.answered: list[tuple[c.Command, Receipt]] = []
+        """What people sent. The engine's own commands come once."""
         self.pages: list[str] = []
         self.turned_away: list[str] = []
         """Refusals that left no trace."""
@@ -77,7 +78,8 @@ class Simulation:
         rows, effects = self.engine.take_rows(), self.engine.take_effects()
         check(Step(self.engine, before, owed, command, self.now, receipt, rows, effects))
         self._keep(rows, effects)
-        self.answered.append((command, receipt))
+        if not isinstance(command, c.SystemCommand):
+            self.answered.append((command, receipt))
         return receipt
 
     def _keep(self, rows: list[TrailRow], effects: list[Effect]) -> None:
@@ -211,7 +213,8 @@ def skip_here(sim: Simulation) -> None:
 
 def cosign(sim: Simulation) -> None:
     subject = sim.menu.name(sim.random, sim.menu.signed(sim.engine.episode))
-    sim.send_rightly(c.CoSign, sim.menu.signers(subject), subject=subject)
+    entry = sim.menu.entry(sim.random, sim.engine.episode, subject)
+    sim.send_rightly(c.CoSign, sim.menu.signers(subject), subject=subject, entry=entry)
 
 
 def advance(sim: Simulation) -> None:

@@ -11,6 +11,7 @@ from protocol import events as e
 from protocol.elements import elapsed_seconds
 from protocol.engine import Engine, Receipt
 from protocol.episode import Episode, OpenObligation
+from protocol.readers import waits_for_signature
 from protocol.spec import ProtocolSpec
 from tests.protocol.specs import compact
 
@@ -24,7 +25,8 @@ def span(text: str) -> timedelta:
 
 
 class Story:
-    """Plays one episode with a clock of its own. Without other word it is the therapist `mara` who acts, now."""
+    """Plays one episode with a clock of its own. Without other word it is the therapist `mara` who acts, now, and
+    whoever signs signs what waits."""
 
     def __init__(self, spec: ProtocolSpec | None = None, now: datetime = START) -> None:
         self.now = now
@@ -55,6 +57,9 @@ class Story:
     ) -> Receipt:
         """Submit a command; `ago` or `at` say when it happened if not now."""
         self._number += 1
+        if kind is c.CoSign:
+            waiting = waits_for_signature(self.episode).get(fields["subject"])
+            fields = {"entry": waiting.sequence if waiting is not None else 1, **fields}
         occurred = at or (self.now - span(ago) if ago else self.now)
         command = kind(
             **{"command_id": f"c-{self._number}", "actor": by, "role": role, "occurred_at": occurred, **fields}

@@ -108,7 +108,7 @@ def test_a_referral_waits_for_the_second_signature(story: Story):
 def test_a_second_person_signs_a_decision(story: Story):
     decided(story, "report", "no")
     receipt = story.later("1h") and sign(story, "report", note="seen")
-    assert receipt.events[0] == e.CoSigned("report", "seen", story.now)
+    assert receipt.events[0] == e.CoSigned("report", 3, "seen", story.now)
     record = story.episode.decisions["report"]
     assert (record.cosigned, record.option, record.by, record.at) == (True, "no", "mara", story.now)
     assert record.sequence == 5

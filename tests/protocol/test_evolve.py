@@ -35,7 +35,7 @@ def test_each_event_is_one_revision_and_only_edits_move_the_edited_mark(number: 
 @pytest.mark.parametrize(
     "event",
     [
-        e.CoSigned("nothing", "", START),
+        e.CoSigned("nothing", 1, "", START),
         e.DeadlineMissed("nothing-1", "nothing", START, START),
         e.Acknowledged("nothing-1", "nothing", "ben", "peer", START, START),
         e.PageReported("nothing", False, (), "", START),

@@ -10,7 +10,7 @@ import pytest
 from protocol import commands as c
 from protocol import events as e
 from protocol.effects import EFFECT, Page
-from protocol.evolve import MOST_PAGES_OPEN
+from protocol.open_duties import MOST_PAGES_OPEN
 from tests.protocol.specs import LADDERS, duty, protocol, with_duties
 from tests.protocol.story import START, Story, code, kinds, span
 

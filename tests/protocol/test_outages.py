@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from proof.climbing import Climb
-from protocol.evolve import SOON
+from protocol.open_duties import SOON
 from protocol.program import Program, program
 from protocol_specs.loader import load_protocol
 from tests.protocol.specs import LADDERS, protocol
