@@ -7,7 +7,7 @@ from pathlib import Path
 from cli.output import USAGE, Trouble
 from protocol.directory import Directory
 from protocol.findings import did_you_mean
-from protocol.rota import Person, Rota
+from protocol.rota import Person, Rota, able_to_own
 from protocol.spec import ProtocolSpec
 from protocol_specs.loader import Document, load, load_protocol, read_file, read_yaml
 from rehearsal.scenario import Scenario
@@ -116,8 +116,8 @@ def _licensed(rota: Rota, person: Person, role: str, spec: ProtocolSpec) -> str:
 def find_owner(rota: Rota, name: str, spec: ProtocolSpec) -> Person:
     """Somebody to whom an episode may be handed over. Raises Trouble for somebody unknown or without such a role."""
     person, _ = find_person(rota, name, None, spec)
-    if not set(person.roles) & set(spec.owning_roles):
-        able = [one.id for one in rota.people if set(one.roles) & set(spec.owning_roles)]
+    able = [one.id for one in able_to_own(rota, spec.owning_roles)]
+    if person.id not in able:
         mend = f"an episode goes to a {' or '.join(spec.owning_roles)}, such as {', '.join(able[:5]) or 'nobody yet'}"
         raise Trouble(f"{name} may not own an episode", mend, USAGE)
     return person

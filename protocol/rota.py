@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Collection, Container, Sequence
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
@@ -200,6 +200,11 @@ class Rota(_Part):
     def zone_of(self, person: Person) -> ZoneInfo:
         """The time zone in which a person's hours and days are meant."""
         return ZoneInfo(person.time_zone or self.time_zone)
+
+
+def able_to_own(rota: Rota, roles: Collection[str]) -> tuple[Person, ...]:
+    """To whom an episode may be handed over: those with one of the roles that may own it. A page finds no others."""
+    return tuple(person for person in rota.people if not set(person.roles).isdisjoint(roles))
 
 
 def resolve(rota: Rota, role: str, at: datetime, person: str = "") -> list[Person]:

@@ -16,7 +16,7 @@ from protocol.commands import HUMAN_COMMAND, HumanCommand, OpenEpisode
 from protocol.engine import Receipt
 from protocol.local_time import show_time, to_utc
 from protocol.program import Program
-from protocol.rota import LICENSED_ACTS, Rota
+from protocol.rota import LICENSED_ACTS, Rota, able_to_own
 from protocol.spec import ProtocolSpec
 from protocol.words import Words, plain
 from web.access import Actor
@@ -88,6 +88,14 @@ def wanted_roles(spec: ProtocolSpec, command: type[HumanCommand], own: Mapping[s
             return owed.waived_by if owed is not None else ()
         case _:
             return ()
+
+
+def check_addressee(rota: Rota, spec: ProtocolSpec, kind: str, own: Mapping[str, Any]) -> None:
+    """An episode is offered only to somebody whom a page finds and who may own it. Raises Malformed."""
+    able = [one.id for one in able_to_own(rota, spec.owning_roles)]
+    if kind == "OfferHandover" and own.get("to") not in able:
+        words = f"an episode goes to a {' or '.join(plain(one) for one in spec.owning_roles)} of the rota"
+        raise Malformed([("to", words)])
 
 
 def command_of(kind: str, common: Mapping[str, Any], own: Mapping[str, Any]) -> HumanCommand:

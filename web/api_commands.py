@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 
 from protocol.commands import HumanCommand
 from protocol.engine import RECEIPT, Receipt
-from web.acting import COMMANDS, Malformed, command_id_of, command_of, role_of, wanted_roles
+from web.acting import COMMANDS, Malformed, check_addressee, command_id_of, command_of, role_of, wanted_roles
 from web.api_bodies import Said
 from web.api_guard import Problem
 from web.guard import Visit
@@ -31,6 +31,7 @@ async def command_from(visit: Visit, seen: Seen, body: Said, key: str, if_match:
         "expected_revision": body.expected_revision if if_match is None else int(if_match.strip('"')),
     }
     try:
+        check_addressee(rota, spec, kind, own)
         return command_of(kind, {**common, "role": role_of(visit.actor, rota, spec, kind, wanted)}, own)
     except Malformed as error:
         raise Problem(422, "The command does not fit", "Change the named fields.", errors=error.problems) from None

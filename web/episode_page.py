@@ -14,6 +14,7 @@ from starlette.responses import Response
 from practice.drafts import Draft
 from protocol.commands import ContactChannel, ContactOutcome
 from protocol.local_time import show_clock
+from protocol.rota import able_to_own
 from protocol.spec import LEVELS
 from protocol.words import plain
 from web import face, rescue, timeline
@@ -220,10 +221,10 @@ def choices_of(words: Any, said: Mapping[str, str] | None = None) -> list[dict[s
 
 
 async def _colleagues(visit: Visit, seen: Seen) -> list[dict[str, str]]:
-    """Whom the episode may be offered to: those who have a role in its protocol."""
-    people = (await visit.parts.rota.current()).people
+    """Whom the episode may be offered to."""
+    people = able_to_own(await visit.parts.rota.current(), seen.program.spec.owning_roles)
     return [
         {"value": one.id, "label": f"{one.name} ({', '.join(seen.words.role(role) for role in one.roles)})"}
         for one in people
-        if one.id != seen.episode.owner and any(role in seen.program.spec.roles for role in one.roles)
+        if one.id != seen.episode.owner
     ]

@@ -19,6 +19,7 @@ from web.access import authorize
 from web.acting import (
     COMMANDS,
     Malformed,
+    check_addressee,
     command_id_of,
     command_of,
     happened_at,
@@ -157,6 +158,7 @@ async def meant(visit: Visit, seen: Seen, attempt: Attempt) -> HumanCommand:
         own["facts"] = answers_of(seen.program, fields, now)
     revision = first(fields, "revision")
     rota, spec = await visit.parts.rota.current(), seen.program.spec
+    check_addressee(rota, spec, command.__name__, own)
     common: dict[str, Any] = {
         "command_id": command_id_of(visit.actor, seen.episode.episode_id, first(fields, "key") or fresh_key()),
         "actor": visit.actor.account_id,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from protocol.rota import parse_rota, present_for, resolve
+from protocol.rota import able_to_own, parse_rota, present_for, resolve
 
 LOCAL = ZoneInfo("America/Los_Angeles")
 
@@ -86,6 +86,15 @@ def test_the_cover_of_the_owner_is_paged_while_the_owner_is_on_leave():
 
 def test_whoever_was_offered_the_episode_is_paged_like_the_owner():
     assert names(resolve(rota(), "addressee", at("2026-12-08 09:00"), person="sam")) == ["sam"]
+
+
+def test_an_episode_goes_only_to_somebody_with_a_role_that_may_own_it():
+    roles = {role for person in rota().people for role in person.roles}
+    assert able_to_own(rota(), ()) == ()
+    assert able_to_own(rota(), roles) == tuple(rota().people)
+    able = able_to_own(rota(), ["therapist"])
+    assert able
+    assert all("therapist" in person.roles for person in able)
 
 
 def test_leave_counts_in_the_days_of_the_person():

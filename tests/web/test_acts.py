@@ -174,6 +174,20 @@ async def test_what_happened_earlier_keeps_both_times(live: Desk):
         assert Ids(wrong.text).nowhere() == set()
 
 
+async def test_an_episode_is_offered_only_to_somebody_who_may_own_it(live: Desk):
+    """Whoever else is named, on the page or by a program: a page would find nobody, and they could not accept."""
+    async with live.signed_in("maya") as browser:
+        place = await reported(browser)
+        page = (await browser.get(place)).text
+        choices = page[page.index(f'action="{place}/acts/offer-handover"') :].partition("</form>")[0]
+        assert 'value="sam"' in choices
+        for nobody in ("finn", "tess", "nobody"):
+            assert f'value="{nobody}"' not in choices
+            refused = await did(browser, place, "offer-handover", to=nobody, reason="End of shift")
+            assert refused.status_code == 422
+            assert "an episode goes to a" in refused.text
+
+
 @pytest.mark.parametrize(
     ("act", "typed", "mine", "theirs"),
     [
