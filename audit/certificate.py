@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import typst
 from audit.bundle import Made, Request
 from audit.history import History
 from audit.redaction import NOTICE, NOTICE_SOURCE
+from audit.signatures import SigningKeys
 from protocol.account import LATE, Entry
 from protocol.breaches import ENDS, Breach
 from protocol.canonical import rfc3339
@@ -22,6 +24,9 @@ from protocol.local_time import show_span, show_time
 from protocol.visible import one_line
 from protocol.words import NO_BREAK, Words, person
 
+FORMAT = "holdfast-certificate-1"
+SIGNATURE = ".sig"
+"""What the name of the file with the signature ends in, after that of the certificate."""
 TEMPLATE = Path(__file__).with_name("certificate.typ")
 
 
@@ -35,6 +40,12 @@ def certificate(told: History, request: Request, made: Made, public_key: str) ->
         ignore_system_fonts=True,
         timestamp=request.made_at.replace(microsecond=0),
     )
+
+
+def signature_of(page: bytes, keys: SigningKeys) -> str:
+    """The detached signature of a certificate, as the file beside it holds it; `offline_verifier.py` checks it."""
+    signed = b"\n".join((FORMAT.encode(), sha256(page).digest()))
+    return f"{FORMAT} {keys.active} {keys.sign_bytes(signed)}\n"
 
 
 def _document(told: History, request: Request, made: Made, public_key: str) -> dict[str, Any]:
@@ -83,9 +94,10 @@ def _bound(told: History, request: Request, made: Made, public_key: str) -> Iter
 
 def _check(public_key: str) -> Sequence[str]:
     return (
-        "This page proves nothing by itself. The bundle does: its signature covers every byte of it. Run "
+        "What this page tells is proved by the bundle alone: its signature covers every byte of it. Run "
         f"python offline_verifier.py BUNDLE --key {public_key} and compare the hash of the bundle that it shows "
-        "with the one above. The public key must have reached you by another way.",
+        "with the one above. The public key must have reached you by another way. The signature of this page itself "
+        "is in the file beside it that ends in .sig; the same program checks it.",
     )
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from audit.access import Access, record
 from audit.bundle import Keys, Made, Request, write_bundle
-from audit.certificate import certificate
+from audit.certificate import SIGNATURE, certificate, signature_of
 from audit.checkpoints import Witness
 from audit.database import Database
 from audit.history import history
@@ -40,7 +40,7 @@ class Wanted:
     redact: bool = False
     """Withhold what tells about substance use."""
     pdf: Path | None = None
-    """The certificate; none is made when None."""
+    """The certificate, with its signature in a file beside it; none is made when None."""
 
 
 async def export(
@@ -63,13 +63,15 @@ async def export(
     draft = wanted.out.with_name(f".{wanted.out.name}.{os.getpid()}.draft")
     try:
         made = await write_bundle(database, ring, keys, draft, request, progress)
-        page = b""
+        page, signature = b"", ""
         if wanted.pdf is not None:
             told = await history(database, ring, request.episodes[0], Witness(database, keys.checking))
             page = certificate(told, request, made, keys.signing.public()[keys.signing.active])
+            signature = signature_of(page, keys.signing)
         await _disclose(database, wanted, request, made)  # whoever can't write it down may not have it
         os.replace(draft, wanted.out)
-        _write(wanted.pdf, page)
+        if wanted.pdf is not None:
+            _write(wanted.pdf, page, signature)
     finally:
         _forget(draft)
     return made
@@ -99,9 +101,9 @@ async def _disclose(database: Database, wanted: Wanted, request: Request, made: 
         await record(database, *looks[start : start + AT_ONCE])
 
 
-def _write(path: Path | None, content: bytes) -> None:
-    if path is not None:
-        path.write_bytes(content)
+def _write(path: Path, page: bytes, signature: str) -> None:
+    path.write_bytes(page)
+    path.with_name(path.name + SIGNATURE).write_text(signature, encoding="ascii")
 
 
 def _forget(path: Path) -> None:

@@ -1,6 +1,7 @@
 """Checks an export of Holdfast's audit trail. Needs this file, Python 3.11 and the package `cryptography`; no network.
 
     python offline_verifier.py BUNDLE --key KEY [--key ANOTHER_KEY ...]
+    python offline_verifier.py CERTIFICATE.pdf --key KEY      needs CERTIFICATE.pdf.sig beside it
 
 KEY is a public key that you pinned: 64 hexadecimal digits, or a file that holds them. It must come to you by
 another way than the bundle. After the practice changed its key, old checkpoints need the old one too.
@@ -24,6 +25,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 FORMAT = b"holdfast-bundle-1"
+CERTIFICATE = b"holdfast-certificate-1"
 TRAIL = "holdfast-trail-1"
 CHECKPOINT = "holdfast-checkpoint-1"
 SIGNATURE = 128
@@ -71,6 +73,18 @@ def check_signature(path, keys):
     if not signed_by(keys, signature.decode(), FORMAT + b"\n" + digest.digest()):
         raise Bad("the signature does not fit: the file was changed, or signed with another key")
     return digest.hexdigest()
+
+
+def check_certificate(path, keys):
+    """The signature of a certificate lies beside it, in a file of its own."""
+    digest = hashlib.sha256(path.read_bytes()).digest()
+    written = Path(f"{path}.sig").read_bytes()
+    found = re.fullmatch(rb"holdfast-certificate-1 [A-Za-z0-9_.-]{1,64} ([0-9a-f]{128})\n", written)
+    if found is None:
+        raise Bad(f"{path}.sig holds no signature")
+    if not signed_by(keys, found[1].decode(), CERTIFICATE + b"\n" + digest):
+        raise Bad("the signature does not fit: the certificate was changed, or signed with another key")
+    return digest.hex()
 
 
 def leaves(document, prefix=""):
@@ -222,6 +236,22 @@ def say(manifest, count, protocols, digest):
     yield f"NOTICE  {manifest['notice']} ({manifest['notice_source']})"
 
 
+def say_certificate(digest):
+    yield f"Certificate {digest}"
+    yield "GOOD  The signature is of a key of yours, and not a bit of the certificate was changed since."
+    yield "NOTE  It names the bundle that proves what it tells, by hash: check that too, and compare the hash."
+
+
+def check(path, keys):
+    """What there is to say of a bundle or a certificate, line by line. Raises Bad."""
+    with path.open("rb") as file:
+        is_certificate = file.read(5) == b"%PDF-"
+    if is_certificate:
+        return say_certificate(check_certificate(path, keys))
+    digest = check_signature(path, keys)
+    return say(*check_contents(path, keys), digest)
+
+
 def read_key(text):
     found = DIGITS.search(text) or DIGITS.search(Path(text).read_text(encoding="utf-8"))
     if found is None:
@@ -242,18 +272,17 @@ def main(arguments=None):
         sys.stderr.write("--key: give 64 hexadecimal digits, or a file that holds them\n")
         return 2
     try:
-        digest = check_signature(given.bundle, keys)
-        found = check_contents(given.bundle, keys)
+        said = [*check(given.bundle, keys)]
     except OSError as error:
-        sys.stderr.write(f"{given.bundle}: {error.strerror}\n")
+        sys.stderr.write(f"{error.filename}: {error.strerror}\n")
         return 2
     except Bad as bad:
         sys.stdout.write(f"BAD   {bad}\n")
         return 1
     except Exception as error:  # signed, and yet not as we write it: never good
-        sys.stdout.write(f"BAD   the bundle can't be read: {type(error).__name__}\n")
+        sys.stdout.write(f"BAD   the file can't be read: {type(error).__name__}\n")
         return 1
-    sys.stdout.write("\n".join([*say(*found, digest), "EVERYTHING HOLDS", ""]))
+    sys.stdout.write("\n".join([*said, "EVERYTHING HOLDS", ""]))
     return 0
 
 

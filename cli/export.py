@@ -10,6 +10,7 @@ import typer
 from rich.progress import Progress
 
 from audit.bundle import BundleError, Keys, Made
+from audit.certificate import SIGNATURE
 from audit.exporting import Wanted
 from audit.exporting import export as export_of
 from audit.history import all_episodes
@@ -33,7 +34,11 @@ def export(
         Redacted | None, typer.Option("--redact", help="Withhold what tells about substance use (42 CFR Part 2).")
     ] = None,
     pdf: Annotated[
-        Path | None, typer.Option("--pdf", help="Also a readable certificate of one episode, into this file.")
+        Path | None,
+        typer.Option(
+            "--pdf",
+            help="Also a readable certificate of one episode, and its signature in a .sig beside.",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -46,7 +51,7 @@ def export(
         raise Trouble("which episodes?", "name episodes, or say --all", USAGE)
     if pdf is not None and len(references or ()) != 1:
         raise Trouble("a certificate is of one episode", "name one, or leave out --pdf", USAGE)
-    for path in (out, pdf):
+    for path in (out, pdf, pdf and pdf.with_name(pdf.name + SIGNATURE)):
         if path is not None and path.exists():
             raise Trouble(f"{path} exists", "choose another name: an export is never overwritten", USAGE)
     wanted = Wanted((), out, somebody(), ROLE, to, purpose, everything, redact is not None, pdf)

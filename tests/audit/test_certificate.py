@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import random
 import re
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import typst
 
 from audit.bundle import Made, Request
-from audit.certificate import TEMPLATE, certificate
+from audit.certificate import TEMPLATE, certificate, signature_of
 from audit.checkpoints import Proved, Signed, Witness
 from audit.database import connect
+from audit.exporting import recorded_with
 from audit.history import History, history
 from audit.migrate import upgrade
-from audit.releases import Release, Seen
+from audit.releases import Release, Seen, note_in
+from audit.signatures import SigningKeys
 from audit.store import Store
 from protocol.checkpoint import Mark, Statement
-from tests.audit.bundles import KEY, SPECS, played
-from tests.audit.records import RING, START, sqlite_url
+from tests.audit.bundles import KEY, KEYS, SPECS, checked, played
+from tests.audit.records import RING, START, rows, sqlite_url, summary
 
 RELEASE = Release("1.2.3", "cd" * 32)
 REQUEST = Request(["ep"], START, "ada", "the board", "complaint 12", False, RELEASE, [Seen(START, RELEASE)])
@@ -92,3 +96,50 @@ async def test_what_people_wrote_is_text_and_never_markup(tmp_path: Path):
     page = certificate(replace(found, entries=entries), REQUEST, MADE, KEY)
     assert page.startswith(b"%PDF-1.7")
     assert "\\u202e" not in texts(REQUEST, replace(found, entries=entries))
+
+
+async def test_one_changed_bit_of_the_page_or_its_signature_is_noticed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    found = await told(tmp_path, "caring_contacts/nobody_answers")
+    page, path = certificate(found, REQUEST, MADE, KEY), tmp_path / "episode.pdf"
+    beside, signature = tmp_path / "episode.pdf.sig", signature_of(page, KEYS).encode()
+    path.write_bytes(page)
+    assert checked(path) == 2, "without its signature it can't be checked"
+    beside.write_bytes(signature)
+    assert checked(path) == 0
+    assert "not a bit of the certificate was changed" in capsys.readouterr().out
+    assert checked(path, SigningKeys([("s1", b"t" * 32)]).public()["s1"]) == 1
+    chance = random.Random(3)
+    for place in (5, len(page) - 1, *chance.sample(range(5, len(page)), 100)):
+        path.write_bytes(flipped(page, place))
+        assert checked(path) == 1, place
+    path.write_bytes(page)
+    for place in range(len(signature)):
+        beside.write_bytes(flipped(signature, place))
+        assert checked(path) == (0 if place in NAME_OF_THE_KEY else 1), place
+
+
+NAME_OF_THE_KEY = range(23, 25)
+"""It only helps people to find the key: whichever is given must fit."""
+
+
+def flipped(content: bytes, place: int) -> bytes:
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+async def test_only_releases_in_use_while_it_was_recorded_are_named(tmp_path: Path):
+    upgrade(url := sqlite_url(tmp_path))
+    records, clock = connect(url), [START]
+    store = Store(records, RING, lambda: clock[0])
+    for days, version in ((-400, "0.1"), (-3, "0.2"), (1, "0.3"), (30, "0.4")):
+        at = START + timedelta(days=days)
+        await records.write(lambda connection, at=at, name=version: note_in(connection, Release(name, "ab" * 32), at))
+    store._release_noted = True  # pyright: ignore[reportPrivateUsage]
+    made = rows(4)
+    await store.append(made[:2], summary(2))
+    clock[0] = START + timedelta(days=2)
+    await store.append(made[2:], summary(4))
+    assert [one.release.version for one in await recorded_with(records, ["ep-1"])] == ["0.2", "0.3"]
+    assert await recorded_with(records, ["nobody"]) == ()
+    await records.dispose()
