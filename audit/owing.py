@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,6 +10,7 @@ from sqlalchemy import and_, func, not_, or_, select
 
 from audit.database import Database
 from audit.tables import episodes, obligations, pages
+from protocol.spec import RANK
 
 MOST = 500
 RECENT = timedelta(days=7)
@@ -91,6 +92,18 @@ class Owing:
         """The revision of an episode in the records; 0 for one that they do not have."""
         query = select(episodes.c.revision).where(episodes.c.episode_id == episode_id)
         return int(await self._database.read(lambda connection: connection.scalar(query)) or 0)
+
+    async def risks_of(self, client_refs: Iterable[str] | None = None) -> dict[str, tuple[str, ...]]:
+        """The risk of each open episode that is no exercise, highest first, by client; of these clients or of all."""
+        query = select(episodes.c.client_ref, episodes.c.risk).where(
+            episodes.c.closed_at.is_(None), not_(episodes.c.drill)
+        )
+        if client_refs is not None:
+            query = query.where(episodes.c.client_ref.in_(sorted(set(client_refs))))
+        found: dict[str, list[str]] = {}
+        for client_ref, risk in await self._database.read(lambda connection: connection.execute(query).all()):
+            found.setdefault(client_ref, []).append(risk)
+        return {ref: tuple(sorted(risks, key=lambda risk: -RANK[risk])) for ref, risks in found.items()}
 
     async def open_of_client(self, client_ref: str) -> tuple[str, ...]:
         """The ids of a client's open episodes that are no exercise, oldest first."""

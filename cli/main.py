@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import typer
 from typer.exceptions import TyperException
 
-from cli import account, audit, directory, episode, keys, protocol, roster
+from cli import account, audit, caseload, directory, episode, keys, protocol, roster
 from cli.configuration import settings
 from cli.leaving import run_and_leave
 from cli.output import DONE, FOUND, UNEXPECTED, USAGE, AsJson, Trouble, complain, say, say_json
@@ -25,6 +25,7 @@ app.add_typer(roster.app, name="roster")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")
 app.add_typer(account.app, name="account")
+app.add_typer(caseload.app, name="caseload")
 
 
 @app.callback()

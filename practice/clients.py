@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
@@ -20,7 +20,8 @@ from audit.database import Database
 from practice.sealing import Seal
 from practice.tables import caseloads, clients
 
-MOST_CLIENTS = 2_000
+MOST_AT_ONCE = 500
+"""Files that are read in one go."""
 MOST_CONTACTS = 12
 MOST_IMPORTED = 1_000
 
@@ -95,6 +96,14 @@ class Client:
     changed_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A client in a list."""
+
+    client_ref: str
+    name: str
+
+
 class StaleClient(Exception):
     """Somebody else saved the file meanwhile."""
 
@@ -113,6 +122,8 @@ class Clients:
     def __init__(self, database: Database, seal: Seal) -> None:
         self._database = database
         self._seal = seal
+        self._known: dict[str, tuple[int, str]] = {}
+        """Revision and name of each client that was listed."""
 
     async def add(self, file: ClientFile, now: datetime, client_ref: str = "") -> str:
         """Keep a new client; the opaque reference. One that is known already is left as it is."""
@@ -143,21 +154,46 @@ class Clients:
         row = await self._database.read(lambda connection: connection.execute(query).first())
         return None if row is None else self._client(row)
 
-    async def listed(self, of: str | None = None) -> tuple[Client, ...]:
-        """Clients by name: those on somebody's caseload, or all of the practice for None."""
-        query = select(clients).limit(MOST_CLIENTS)
+    async def named(self, of: str | None = None, find: str = "") -> tuple[Named, ...]:
+        """Clients by name: those on somebody's caseload, or all of the practice for None; whose name or reference fits.
+
+        Names are unsealed once for each change of a file; whole files only when they are shown.
+        """
+        query = select(clients.c.client_ref, clients.c.revision)
         if of is not None:
             query = query.join(caseloads, caseloads.c.client_ref == clients.c.client_ref)
             query = query.where(caseloads.c.account_id == of)
-        rows = await self._database.read(lambda connection: connection.execute(query).all())
-        return tuple(sorted(map(self._client, rows), key=lambda one: (one.file.name.casefold(), one.client_ref)))
+        words = find.casefold().split()
+        found = await self._database.read(lambda connection: self._names(connection, connection.execute(query).all()))
+        fitting = (one for one in found if all(word in f"{one.name} {one.client_ref}".casefold() for word in words))
+        return tuple(sorted(fitting, key=lambda one: (one.name.casefold(), one.client_ref)))
+
+    async def several(self, refs: Iterable[str]) -> tuple[Client, ...]:
+        """These clients in this order; who is not known is left out."""
+        wanted = list(dict.fromkeys(refs))[:MOST_AT_ONCE]
+        query = select(clients).where(clients.c.client_ref.in_(wanted))
+        found = await self._database.read(
+            lambda connection: {row.client_ref: self._client(row) for row in connection.execute(query).all()}
+        )
+        return tuple(found[ref] for ref in wanted if ref in found)
 
     async def names(self, refs: Iterable[str]) -> dict[str, str]:
         """The names of these clients; who is not known is left out."""
-        wanted = sorted(set(refs))[:MOST_CLIENTS]
-        query = select(clients).where(clients.c.client_ref.in_(wanted))
-        rows = await self._database.read(lambda connection: connection.execute(query).all())
-        return {row.client_ref: self._client(row).file.name for row in rows}
+        wanted = sorted(set(refs))[:MOST_AT_ONCE]
+        query = select(clients.c.client_ref, clients.c.revision).where(clients.c.client_ref.in_(wanted))
+        found = await self._database.read(lambda connection: self._names(connection, connection.execute(query).all()))
+        return {one.client_ref: one.name for one in found}
+
+    def _names(self, connection: Connection, rows: Sequence[Any]) -> list[Named]:
+        """The names of rows (reference, revision); read and unsealed where they changed. In a thread of the records."""
+        known = self._known
+        new = [row.client_ref for row in rows if known.get(row.client_ref, (0, ""))[0] != row.revision]
+        for start in range(0, len(new), MOST_AT_ONCE):
+            some = select(clients).where(clients.c.client_ref.in_(new[start : start + MOST_AT_ONCE]))
+            for row in connection.execute(some):
+                opened = self._seal.open(row.sealed, "client", row.client_ref)
+                known[row.client_ref] = (row.revision, str(opened["name"]))
+        return [Named(row.client_ref, known[row.client_ref][1]) for row in rows if row.client_ref in known]
 
     def _sealed(self, client_ref: str, file: ClientFile) -> bytes:
         return self._seal.close(file.model_dump(mode="json"), "client", client_ref)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Connection, Delete, delete, insert, select, update
 
 from audit.database import Database
+from practice.accounts import Role
 from practice.sealing import Seal
-from practice.tables import caseloads, emergency_access
+from practice.tables import accounts, caseloads, clients, emergency_access
 
 LASTS = timedelta(hours=8)
 """How long an emergency opening lasts (program policy: needs sign-off)."""
 MOST_LISTED = 500
+CARRIERS: frozenset[Role] = frozenset({"therapist", "on_call", "supervisor"})
+"""Roles that may have clients of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,10 @@ class Opening:
     reviewed_at: datetime | None
 
 
+class ReachError(Exception):
+    """A caseload can't be changed like this; the message says why."""
+
+
 class Reach:
     """Caseloads and emergency openings."""
 
@@ -40,21 +48,33 @@ class Reach:
         self._seal = seal
 
     async def assign(self, client_ref: str, account_id: str, now: datetime) -> None:
-        """Put a client on somebody's caseload; being there already changes nothing."""
-        mine = (caseloads.c.client_ref == client_ref) & (caseloads.c.account_id == account_id)
-        row = {"client_ref": client_ref, "account_id": account_id, "since": now}
-        await self._database.write(
-            lambda connection: (
-                connection.execute(insert(caseloads), row)
-                if connection.execute(select(caseloads).where(mine)).first() is None
-                else None
-            )
-        )
+        """Put a client on somebody's caseload; being there already changes nothing. Raises ReachError."""
+        await self._database.write(lambda connection: _assign(connection, client_ref, account_id, now))
+
+    async def transfer(self, client_ref: str, leaving: str, taking: str, now: datetime) -> None:
+        """Hand a client from one caseload to another: both or neither. Raises ReachError."""
+
+        def work(connection: Connection) -> None:
+            _assign(connection, client_ref, taking, now)
+            if leaving != taking and connection.execute(_release(client_ref, leaving)).rowcount == 0:
+                raise ReachError(f"the client is not on the caseload of {leaving}")
+
+        await self._database.write(work)
 
     async def release(self, client_ref: str, account_id: str) -> None:
         """Take a client off somebody's caseload."""
-        mine = (caseloads.c.client_ref == client_ref) & (caseloads.c.account_id == account_id)
-        await self._database.write(lambda connection: connection.execute(delete(caseloads).where(mine)))
+        await self._database.write(lambda connection: connection.execute(_release(client_ref, account_id)))
+
+    async def carried_by(self, accounts: Iterable[str], now: datetime) -> frozenset[str]:
+        """The clients on these people's caseloads, and those whom one of them has open in an emergency."""
+        who = sorted(set(accounts))
+        own = select(caseloads.c.client_ref).where(caseloads.c.account_id.in_(who))
+        broke = select(emergency_access.c.client_ref).where(
+            emergency_access.c.account_id.in_(who), emergency_access.c.until > now
+        )
+        return await self._database.read(
+            lambda connection: frozenset((*connection.scalars(own).all(), *connection.scalars(broke).all()))
+        )
 
     async def keepers(self, client_ref: str, now: datetime) -> tuple[frozenset[str], frozenset[str]]:
         """Whose caseload a client is on, and who has them open in an emergency."""
@@ -107,3 +127,21 @@ class Reach:
             *(row.access_id, row.account_id, row.client_ref, reason, row.at, row.until),
             *(row.reviewed_by, row.reviewed_at),
         )
+
+
+def _assign(connection: Connection, client_ref: str, account_id: str, now: datetime) -> None:
+    held = connection.execute(
+        select(accounts.c.roles).where(accounts.c.account_id == account_id, accounts.c.disabled_at.is_(None))
+    ).first()
+    if held is None or not CARRIERS & set(held.roles):
+        raise ReachError(f"{account_id[:48]} has no account that may carry clients: choose a therapist")
+    if connection.execute(select(clients.c.revision).where(clients.c.client_ref == client_ref)).first() is None:
+        raise ReachError("there is no such client")
+    mine = (caseloads.c.client_ref == client_ref) & (caseloads.c.account_id == account_id)
+    if connection.execute(select(caseloads).where(mine)).first() is None:
+        row = {"client_ref": client_ref, "account_id": account_id, "since": now}
+        connection.execute(insert(caseloads), row)
+
+
+def _release(client_ref: str, account_id: str) -> Delete:
+    return delete(caseloads).where(caseloads.c.client_ref == client_ref, caseloads.c.account_id == account_id)

@@ -18,12 +18,15 @@ Action = Literal[
     "episode.open",
     "episode.read",
     "episode.act",
+    "episode.contact",
+    "episode.export",
     "episode.emergency",
     "board.read",
     "insight.read",
     "client.list",
     "client.read",
     "client.write",
+    "caseload.write",
     "directory.read",
     "directory.write",
     "protocol.read",
@@ -39,6 +42,7 @@ ACTIONS: tuple[Action, ...] = get_args(Action)
 ABOUT_CLIENTS: frozenset[Action] = frozenset(
     {
         *("queue.read", "episode.open", "episode.read", "episode.act", "episode.emergency", "board.read"),
+        *("episode.contact", "episode.export", "caseload.write"),
         *("client.list", "client.read", "client.write", "audit.read", "access.break_glass", "access.review"),
     }
 )
@@ -79,7 +83,9 @@ def _set(*actions: Action) -> frozenset[Action]:
 _ANYBODY = _set("public", "self")
 _READING = _set("directory.read", "protocol.read")
 _CARE = _READING | _set("queue.read", "episode.open", "client.list")
-_NEAR = _set("episode.read", "episode.act", "client.read", "client.write")
+_THROUGH_GLASS = _set("episode.read", "episode.contact", "client.read")
+"""What a clinician may do where they opened a client in an emergency: look, and write down that they tried."""
+_NEAR = _THROUGH_GLASS | _set("episode.act", "episode.export", "client.write")
 """What a clinician may do where they have a relation to the client."""
 
 _EVERYWHERE: dict[Role, frozenset[Action]] = {
@@ -87,7 +93,8 @@ _EVERYWHERE: dict[Role, frozenset[Action]] = {
     "on_call": _CARE | _set("episode.emergency", "access.break_glass", "board.read"),
     "supervisor": _CARE
     | _NEAR
-    | _set("episode.emergency", "board.read", "insight.read", "access.review", "audit.read", "directory.write"),
+    | _set("episode.emergency", "board.read", "insight.read", "access.review", "audit.read", "directory.write")
+    | _set("caseload.write"),
     "clinical_operations": _READING | _set("insight.read", "protocol.write", "directory.write"),
     "auditor": _READING
     | _set("episode.read", "client.list", "client.read", "board.read", "insight.read", "audit.read", "access.review"),
@@ -95,8 +102,8 @@ _EVERYWHERE: dict[Role, frozenset[Action]] = {
 }
 """What a role may do whatever its relation."""
 
-_RELATED = {"therapist": _NEAR, "on_call": _NEAR}
-"""What a role may do besides, with any relation but none."""
+_RELATED: frozenset[Role] = frozenset({"therapist", "on_call"})
+"""Roles that may do besides what their relation allows."""
 
 
 def authorize(actor: Actor | None, action: Action, target: Target = NOWHERE) -> bool:
@@ -111,4 +118,7 @@ def authorize(actor: Actor | None, action: Action, target: Target = NOWHERE) -> 
 
 
 def _role_may(role: Role, action: Action, relation: Relation) -> bool:
-    return action in _EVERYWHERE[role] or (relation != "none" and action in _RELATED.get(role, _set()))
+    if action in _EVERYWHERE[role]:
+        return True
+    near = {"none": _set(), "broke_glass": _THROUGH_GLASS}.get(relation, _NEAR)
+    return role in _RELATED and action in near

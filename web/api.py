@@ -23,6 +23,7 @@ from web.api_guard import SCHEME, Problem, body_of, call
 from web.errors import NotThere
 from web.guard import Anybody, Visit
 from web.looks import CRISIS, ITS_EPISODE, NOTHING, REPORT, SHOWN, look, note, shows
+from web.openings import opened
 from web.queue import mine_of
 from web.report import episode_id_of, usual
 from web.seen import see
@@ -231,13 +232,13 @@ async def break_glass(
     request: Request, visit: Annotated[Visit, call("access.break_glass", REPORT)], episode_id: EpisodeId
 ) -> JSONResponse:
     """Open somebody else's client in an emergency; it is written down and reviewed."""
-    reason, parts, now = (await body_of(request, REASON)).reason, visit.parts, visit.parts.clock()
-    summary = await parts.queries.get_episode(episode_id)
+    reason = (await body_of(request, REASON)).reason
+    summary = await visit.parts.queries.get_episode(episode_id)
     if summary is None:
         raise NotThere
     await note(visit, look(visit, episode_id, purpose="emergency opening"))
-    access_id = await parts.reach.break_glass(visit.actor.account_id, summary.client_ref, reason, now)
-    return JSONResponse({"access_id": access_id}, 201)
+    access_id, telling = await opened(visit, summary.client_ref, reason)
+    return JSONResponse({"access_id": access_id}, 201, background=telling)
 
 
 @router.post("/openings/{access_id}/review", **SECURE)

@@ -24,6 +24,7 @@ from web import (
     api,
     api_audit,
     board,
+    caseload,
     clients,
     episodes,
     facilities,
@@ -80,6 +81,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     episodes.router,
     plan.router,
     step_up.router,
+    caseload.router,
     clients.router,
     resources.router,
     facilities.router,
@@ -91,6 +93,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     openings.router,
     api.router,
     api_audit.router,
+    caseload.api,
 )
 """A noun each. A route says what it needs with `Depends(May(action))`; one that does not stops the start."""
 

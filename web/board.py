@@ -25,6 +25,7 @@ from web.looks import SHOWN, shows
 from web.pages import page
 from web.parts import Parts
 from web.people import names_of
+from web.queue import answers_for, mine_of
 from web.shelf import UnknownProtocolError
 
 router = APIRouter(include_in_schema=False)
@@ -82,7 +83,7 @@ async def board(
     )
     named = (*rows, *climbing, *waiting, *support)
     await shows(visit, ((one.episode_id, one.client_ref) for one in named))
-    known = await parts.clients.names(one.client_ref for one in named)
+    known = await names_near(visit, ((one.client_ref, one.owner) for one in named))
     people = [Person(names(load.owner), load, flags(load, now)) for load in loads]
     return await page(
         request,
@@ -103,6 +104,21 @@ async def board(
         known=known,
         may_act=authorize(visit.actor, "episode.act"),
     )
+
+
+async def names_near(visit: Visit, shown: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The names of those clients, each with the owner of the episode, whom one may know; others stay references.
+
+    Seen are all for whoever may read any client; else one's own, those of whom one stands in for, and who one is asked
+    to see to.
+    """
+    parts, actor, shown = visit.parts, visit.actor, list(shown)
+    if authorize(actor, "client.read"):
+        return await parts.clients.names(client_ref for client_ref, _ in shown)
+    people, _ = answers_for(await parts.rota.current(), actor, parts.clock())
+    mine = await mine_of(parts, actor)
+    near = {one.client_ref for one in (*mine.owed, *mine.asked)} | await parts.reach.carried_by(people, parts.clock())
+    return await parts.clients.names(ref for ref, owner in shown if ref in near or owner in people)
 
 
 async def stage_titles(parts: Parts, rows: tuple[Watched, ...]) -> dict[str, str]:

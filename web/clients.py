@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from math import ceil
 from typing import Annotated, Any, cast
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Path, Query
 from starlette.datastructures import FormData
@@ -14,7 +15,9 @@ from starlette.responses import RedirectResponse, Response
 
 from audit.queries import Filter
 from practice.clients import COLUMNS, Client, ClientFile, Consent, Contact, StaleClient, Unreadable, read_csv, read_file
+from protocol.spec import RANK
 from web.access import authorize
+from web.caseload import carriers, caseload_of
 from web.errors import NotThere
 from web.guard import May, Visit
 from web.looks import ITS_CLIENT, NOTHING, SHOWN, shows
@@ -27,7 +30,12 @@ Writer = Annotated[Visit, Depends(May("client.write", NOTHING))]
 Changer = Annotated[Visit, Depends(May("client.write", ITS_CLIENT))]
 Ref = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
 ROWS = 50
-SAID = {"saved": "Saved.", "added": "The client was added.", "imported": "All lines were imported."}
+SAID = {
+    "caseload": "The caseload was changed.",
+    "saved": "Saved.",
+    "added": "The client was added.",
+    "imported": "All lines were imported.",
+}
 CONSENTS = ("Telehealth", "Emergency contact", "Release to facilities", "Substance-use records (42 CFR Part 2)")
 ANSWERS = ({"value": "given", "label": "Given"}, {"value": "refused", "label": "Refused"},
            {"value": "revoked", "label": "Revoked"}, {"value": "unknown", "label": "Not asked"})  # fmt: skip
@@ -38,27 +46,34 @@ async def listed(
     request: Request,
     visit: Annotated[Visit, Depends(May("client.list", SHOWN))],
     find: Annotated[str, Query(max_length=80)] = "",
-    number: Annotated[int, Query(alias="page", ge=1, le=1_000)] = 1,
+    order: Annotated[str, Query(pattern="^(|risk)$")] = "",
+    number: Annotated[int, Query(alias="page", ge=1, le=10_000)] = 1,
     said: Annotated[str, Query(max_length=20)] = "",
 ) -> Response:
-    """My clients; those of the whole practice for whoever may see them."""
-    everybody = authorize(visit.actor, "client.read")
-    found = await visit.parts.clients.listed(None if everybody else visit.actor.account_id)
-    fitting = [one for one in found if find.casefold() in one.file.name.casefold()]
-    shown = fitting[(number - 1) * ROWS :][:ROWS]
-    await shows(visit, (("", one.client_ref) for one in shown))
-    running = await visit.parts.queries.list_episodes(Filter(open=True), limit=1_000)
+    """My clients; those of the whole practice for whoever may see them. By name, or highest risk first."""
+    parts, everybody = visit.parts, authorize(visit.actor, "client.read")
+    found = list(await parts.clients.named(None if everybody else visit.actor.account_id, find))
+    if order == "risk":
+        all_risks = await parts.owing.risks_of()
+        found.sort(key=lambda one: -RANK[all_risks[one.client_ref][0]] if one.client_ref in all_risks else 1)
+    pages = max(1, ceil(len(found) / ROWS))
+    number = min(number, pages)
+    shown = [one.client_ref for one in found[(number - 1) * ROWS :][:ROWS]]
+    await shows(visit, (("", one) for one in shown))
+    chosen = urlencode({name: value for name, value in (("find", find), ("order", order)) if value} | {"page": ""})
     return await page(
         request,
         "clients.html",
-        clients=shown,
+        clients=await parts.clients.several(shown),
         number=number,
-        pages=ceil(len(fitting) / ROWS),
-        total=len(fitting),
+        pages=pages,
+        total=len(found),
         find=find,
+        order=order,
+        address=f"/clients?{chosen}",
         everybody=everybody,
         may_add=authorize(visit.actor, "client.write"),
-        risks={one.client_ref: one.risk for one in reversed(running) if not one.drill},
+        risks=await parts.owing.risks_of(shown),
         flash=SAID.get(said),
     )
 
@@ -77,8 +92,12 @@ async def add(request: Request, visit: Writer) -> Response:
         file = read_file(written_in(form))
     except Unreadable as error:
         return await _form(request, visit, None, written_in(form), dict(error.problems))
-    client_ref = reference(visit, str(form.get("key", "")), file)
+    client_ref, therapist = reference(visit, str(form.get("key", "")), file), str(form.get("therapist", ""))
+    if therapist and therapist not in {one["value"] for one in await carriers(visit.parts)}:
+        return await _form(request, visit, None, written_in(form), {"therapist": "choose one of the list"})
     await visit.parts.clients.add(file, visit.parts.clock(), client_ref)
+    if therapist:
+        await visit.parts.reach.assign(client_ref, therapist, visit.parts.clock())
     return RedirectResponse(f"/clients/{client_ref}?said=added", 303)
 
 
@@ -119,6 +138,8 @@ async def show(
         file=client.file,
         episodes=await visit.parts.queries.list_episodes(Filter(client_ref=client_ref), limit=50),
         names=await names_of(visit.parts),
+        **await caseload_of(visit, client_ref),
+        may_change=authorize(visit.actor, "client.write", visit.target),
         today=now.astimezone(visit.parts.zone).date(),
         may_change=authorize(visit.actor, "client.write", visit.target),
         may_audit=authorize(visit.actor, "audit.read"),
@@ -185,6 +206,7 @@ async def _form(
         kinds=CONSENTS,
         answers=list(ANSWERS),
         theirs=theirs,
+        therapists=[] if client else await carriers(visit.parts),
     )
 
 

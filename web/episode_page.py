@@ -69,6 +69,7 @@ async def shown(
         names=names,
         client=client,
         may_act=acts,
+        may_contact=authorize(visit.actor, "episode.contact", visit.target) and episode.closed_at is None,
         may_add=authorize(visit.actor, "episode.act", visit.target),
         may_rescue=authorize(visit.actor, "episode.emergency", visit.target) and episode.closed_at is None,
         drill=episode.drill,

@@ -45,6 +45,7 @@ router = APIRouter(include_in_schema=False)
 Reader = Annotated[Visit, Depends(May("episode.read", CRISIS))]
 Doer = Annotated[Visit, Depends(May("episode.act", CRISIS))]
 Typer = Annotated[Visit, Depends(May("episode.act", NOTHING))]
+Toucher = Annotated[Visit, Depends(May("episode.contact", CRISIS))]
 Rescuer = Annotated[Visit, Depends(May("episode.emergency", CRISIS))]
 
 HIDDEN = (FORM_TOKEN, "key", "revision", "back", "draft")
@@ -104,6 +105,18 @@ async def emergency_alone(request: Request, visit: Visit, episode_id: str, field
     if receipt.refusal is not None:
         return await records_away(request)
     return await records_away(request, declared=True, status=200)
+
+
+@router.post("/episodes/{episode_id}/acts/record-contact")
+async def contact(request: Request, visit: Toucher, episode_id: str) -> Response:
+    """Write down a contact or an attempt: whoever opened a client in an emergency may do that too."""
+    return await act(request, visit, episode_id, "record-contact")
+
+
+@router.post("/episodes/{episode_id}/preview/record-contact")
+async def preview_contact(request: Request, visit: Toucher, episode_id: str) -> Response:
+    """What writing it down would bring about."""
+    return await preview(request, visit, episode_id, "record-contact")
 
 
 @router.post("/episodes/{episode_id}/acts/{act}")

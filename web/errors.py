@@ -57,6 +57,17 @@ class Unwritten(WebError):
     remedy = "Nothing of a client is shown without that. Try again in a moment; an open episode's own page still opens."
 
 
+class Refused(WebError):
+    """The practice's data can't be changed like this."""
+
+    status = 422
+    title = "Nothing was changed"
+
+    def __init__(self, title: str, remedy: str) -> None:
+        super().__init__(title)
+        self.title, self.remedy = f"{title[:1].upper()}{title[1:]}", remedy
+
+
 class NotDeclared(WebError):
     """An emergency that was not taken, told to somebody who may not see the episode."""
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
+from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from activities.notices import Notice
 from web.errors import NotThere
 from web.forms import fields_of
 from web.guard import MOST_FIELDS, May, Visit
 from web.looks import NOTHING, REPORT, SHOWN, look, note, shows
 from web.pages import page
 from web.people import names_of
+from web.telling import tell_supervisors
 
 router = APIRouter(include_in_schema=False)
 Asker = Annotated[Visit, Depends(May("access.break_glass", NOTHING))]
@@ -38,13 +41,25 @@ async def break_glass(request: Request, visit: Breaker, episode_id: str) -> Resp
     if not SHORTEST_REASON <= len(reason) <= LONGEST_REASON:
         error = f"Say why, in {SHORTEST_REASON} to {LONGEST_REASON} characters"
         return await page(request, "opening.html", status=422, of=episode_id, typed=reason, error=error)
-    parts, now = visit.parts, visit.parts.clock()
-    summary = await parts.queries.get_episode(episode_id)
+    summary = await visit.parts.queries.get_episode(episode_id)
     if summary is None:
         raise NotThere
     await note(visit, look(visit, episode_id, purpose="emergency opening"))
-    await parts.reach.break_glass(visit.actor.account_id, summary.client_ref, reason, now)
-    return RedirectResponse(f"/episodes/{episode_id}", 303)
+    _, telling = await opened(visit, summary.client_ref, reason)
+    return RedirectResponse(f"/episodes/{episode_id}", 303, background=telling)
+
+
+async def opened(visit: Visit, client_ref: str, reason: str) -> tuple[str, BackgroundTask]:
+    """Open the client; the id of the opening, and what tells a supervisor of it once the answer is out."""
+    parts, who = visit.parts, visit.actor.account_id
+    access_id = await parts.reach.break_glass(who, client_ref, reason, parts.clock())
+    text = (
+        f"{visit.actor.name} opened a client of somebody else in an emergency, to look and to call.\n"
+        f"The reason stands on the page of openings, which waits for a second person's look:\n"
+        f"{parts.settings.base_url}/openings\n"
+    )
+    notice = Notice(f"opening.{access_id}", "opening.made", "Somebody opened a client in an emergency", text, {})
+    return access_id, BackgroundTask(tell_supervisors, parts, notice, but=who)
 
 
 @router.get("/openings")

@@ -24,6 +24,7 @@ from protocol.local_time import show_day
 from protocol.spec import ProtocolSpec
 from protocol.trail import TrailRow
 from protocol.words import Words
+from web.access import authorize
 from web.errors import NotThere
 from web.guard import May, Visit
 from web.looks import EXPORTED, ITS_EPISODE, look, note
@@ -33,7 +34,7 @@ from web.seen import MOST_ROWS, Seen, see
 
 router = APIRouter(include_in_schema=False)
 Reader = Annotated[Visit, Depends(May("episode.read", ITS_EPISODE))]
-Copier = Annotated[Visit, Depends(May("episode.read", EXPORTED))]
+Copier = Annotated[Visit, Depends(May("episode.export", EXPORTED))]
 
 WRITTEN_IN, REVIEWED_IN = "safety_plan", "plan_review"
 """The steps that write and look over the plan, as every protocol of ours names them."""
@@ -68,6 +69,7 @@ async def plan(request: Request, visit: Reader, episode_id: str) -> Response:
         versions=list(reversed(versions)),
         names=await names_of(visit.parts),
         kept_back=kept_back(seen),
+        may_copy=authorize(visit.actor, "episode.export", visit.target),
         reviews=[(seen.words.obligation(one.obligation), one.due_at) for one in owed],
         retired=retired_mentions(visit.parts.directory, text),
         steps=[(name, seen.words.step(name)) for name in (WRITTEN_IN, REVIEWED_IN) if name in seen.program.spec.steps],

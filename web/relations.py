@@ -25,13 +25,23 @@ async def to_episode(parts: Parts, actor: Actor, episode_id: str) -> Target:
     """How an actor stands to an episode, by the records; by the engine for one that they do not have yet."""
     summary = await parts.queries.get_episode(episode_id)
     if summary is None:
-        return Target("own" if parts.fresh.opened_by(episode_id, actor.account_id) else "none")
+        mine = parts.fresh.opened_by(episode_id, actor.account_id) or await _leads(parts, actor, episode_id)
+        return Target("own" if mine else "none")
     near = standing(actor, summary, await parts.rota.current(), parts)
     if near == "none":
         near = await to_client(parts, actor, summary.client_ref)
-    if near == "none" and await _was_paged(parts, actor, summary):
+    if near in ("none", "broke_glass") and await _was_paged(parts, actor, summary):
         near = "asked"
     return Target(near)
+
+
+async def _leads(parts: Parts, actor: Actor, episode_id: str) -> bool:
+    """The episode is this person's by the engine: another web process opened it, and the records lag a moment."""
+    try:
+        episode = (await parts.engine.view(episode_id)).episode
+    except EpisodeError:
+        return False
+    return episode is not None and episode.owner == actor.account_id
 
 
 async def to_client(parts: Parts, actor: Actor, client_ref: str) -> Relation:

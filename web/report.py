@@ -154,16 +154,16 @@ async def shown(
         {"value": name, "label": one.title, "help": ", ".join(one.signals)} for name, one in spec.crisis_types.items()
     ]
     everybody = authorize(visit.actor, "client.read")
-    known = await visit.parts.clients.listed(None if everybody else visit.actor.account_id)
+    known = await visit.parts.clients.named(None if everybody else visit.actor.account_id)
     meant = typed.get("client", "")
-    named = {one.client_ref: one.file.name for one in known}
+    named = {one.client_ref: one.name for one in known}
     shown = {one.client_ref for one in known[:MOST_SUGGESTED]} | ({meant} & named.keys())
     await shows(visit, [*(("", one) for one in sorted(shown)), *((one, meant) for one in there or ())])
     return await page(
         request,
         "report.html",
         status=status,
-        clients=[{"value": one.client_ref, "label": one.file.name} for one in known[:MOST_SUGGESTED]],
+        clients=[{"value": one.client_ref, "label": one.name} for one in known[:MOST_SUGGESTED]],
         named=named.get(meant, ""),
         typed=typed,
         errors=errors or [],

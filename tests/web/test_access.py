@@ -27,7 +27,11 @@ ABOUT_CLIENTS: tuple[Action, ...] = (
     *("episode.open", "episode.read", "episode.act", "episode.emergency", "board.read"),
     *("client.read", "client.write", "queue.read", "audit.read", "access.break_glass", "access.review"),
 )
+NEAR: tuple[Action, ...] = (
+    *("episode.read", "episode.contact", "client.read", "episode.act", "episode.export", "client.write"),
+)
 CHANGES: tuple[Action, ...] = (
+    *("episode.contact", "episode.export", "caseload.write"),
     *("episode.open", "episode.act", "episode.emergency", "client.write", "directory.write", "protocol.write"),
     *("account.manage", "access.break_glass"),
 )
@@ -55,9 +59,11 @@ def test_an_auditor_changes_nothing(action: Action, relation: Relation):
 
 @pytest.mark.parametrize("role", ["therapist", "on_call"])
 @pytest.mark.parametrize("relation", RELATIONS)
-@pytest.mark.parametrize("action", ["episode.read", "episode.act", "client.read", "client.write"])
+@pytest.mark.parametrize("action", NEAR)
 def test_a_clinician_needs_a_relation(role: Role, relation: Relation, action: Action):
-    assert authorize(actor(role), action, Target(relation)) == (relation != "none")
+    through_glass = action in ("episode.read", "episode.contact", "client.read")
+    allowed = {"none": False, "broke_glass": through_glass}.get(relation, True)
+    assert authorize(actor(role), action, Target(relation)) == allowed
 
 
 @pytest.mark.parametrize(("role", "relation"), list(product(("therapist", "on_call", "supervisor"), RELATIONS)))

@@ -60,9 +60,9 @@ async def test_lines_are_imported_all_or_none(web: Desk):
         answer = await browser.post("/clients/import", text="name,phone\nA,1234567\nB,nope\n")
         assert answer.status_code == 422
         assert "line 3: phone" in answer.text
-        assert await web.parts.clients.listed() == ()
+        assert await web.parts.clients.named() == ()
         assert (await browser.post("/clients/import", text="name\nA\nB\n")).status_code == 303
-    assert len(await web.parts.clients.listed()) == 2
+    assert len(await web.parts.clients.named()) == 2
 
 
 async def test_somebody_else_s_client_is_not_shown(web: Desk):
@@ -98,5 +98,5 @@ async def test_a_form_that_is_sent_twice_adds_its_clients_once(web: Desk):
                 key=key,
                 **{name: text.replace("Dana", "Dono").replace("Kim", "Kit") for name, text in fields.items()},
             )
-    names = [one.file.name for one in await web.parts.clients.listed(None)]
+    names = [one.name for one in await web.parts.clients.named()]
     assert sorted(names) == ["Dana", "Dono", "Kim", "Kim", "Kit", "Kit"], "what was changed meanwhile is not lost"
