@@ -141,7 +141,6 @@ async def show(
         **await caseload_of(visit, client_ref),
         may_change=authorize(visit.actor, "client.write", visit.target),
         today=now.astimezone(visit.parts.zone).date(),
-        may_change=authorize(visit.actor, "client.write", visit.target),
         may_audit=authorize(visit.actor, "audit.read"),
         flash=SAID.get(said),
     )
