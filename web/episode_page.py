@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from practice.drafts import Draft
 from protocol.commands import ContactChannel, ContactOutcome
+from protocol.episode import Episode
 from protocol.local_time import show_clock
 from protocol.rota import able_to_own
 from protocol.spec import LEVELS
@@ -53,7 +54,6 @@ async def shown(
     client = await parts.clients.get(episode.client_ref)
     rows = await timeline.rows_of(parts, episode.episode_id, episode.revision)
     drafts = await parts.drafts.under(visit.actor.account_id, episode.episode_id)
-    acts = authorize(visit.actor, "episode.act", visit.target) and episode.closed_at is None
     asked = (attempt.step if attempt else "") or step
     typed, wrong = _typed_steps(attempt, drafts), _wrong_answers(attempt)
     stations = rescue.stations(look, typed, rows, asked, wrong) if look.in_danger else []
@@ -68,10 +68,7 @@ async def shown(
         look=look,
         names=names,
         client=client,
-        may_act=acts,
-        may_contact=authorize(visit.actor, "episode.contact", visit.target) and episode.closed_at is None,
-        may_add=authorize(visit.actor, "episode.act", visit.target),
-        may_rescue=authorize(visit.actor, "episode.emergency", visit.target) and episode.closed_at is None,
+        **_may(visit, episode),
         drill=episode.drill,
         stale_since=seen.stale_since,
         banner=[*face.banner(look), *face.consents(client, now.astimezone(seen.words.zone).date())],
@@ -96,6 +93,17 @@ async def shown(
         connection_lost="connection" in seen.program.spec.facts
         and "lost" in seen.program.spec.facts["connection"].choices,
     )
+
+
+def _may(visit: Visit, episode: Episode) -> dict[str, bool]:
+    """What this person may do here: after the close, only add."""
+    actor, target, running = visit.actor, visit.target, episode.closed_at is None
+    return {
+        "may_act": running and authorize(actor, "episode.act", target),
+        "may_contact": running and authorize(actor, "episode.contact", target),
+        "may_add": authorize(actor, "episode.act", target),
+        "may_rescue": running and authorize(actor, "episode.emergency", target),
+    }
 
 
 def _ways_on(look: Look) -> dict[str, Any]:
