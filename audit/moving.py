@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from audit.database import Database
 from audit.lists import folded
 from audit.sealing import Keyring
 from audit.shelf import Shelf, ShelfError
 from audit.trails import Trail, trails
+from protocol.commands import Migrate
 from protocol.episode import Episode
 from protocol.facts import Refused
 from protocol.foresight import Foresight, foresee
+from protocol.publishing import SignOff
 from protocol.spec import ProtocolSpec
+from protocol.words import Words
 
 
 @dataclass(frozen=True)
@@ -60,3 +64,81 @@ async def _foresee_one(shelf: Shelf, new: ProtocolSpec, episode: Episode, now: d
         refused = Refused("unreadable", str(error), "Try again in a moment: the records may be behind.")
         return Foreseen(episode.episode_id, episode.protocol_version, None, refused)
     return Foreseen(episode.episode_id, old.version, old, foresee(old, new, episode, now))
+
+
+@dataclass(frozen=True)
+class Order:
+    """Who moves the episodes, and who signs for deadlines that come later or are dropped."""
+
+    by: str
+    role: str | None
+    sign_off: SignOff | None
+
+
+def command_for(new: ProtocolSpec, one: Foreseen, order: Order, command_id: str, now: datetime) -> Migrate:
+    """What moves one episode; signed only where that is needed."""
+    signed = order.sign_off if one.needs_sign_off else None
+    assert one.old is not None
+    return Migrate(
+        command_id=command_id,
+        actor=order.by,
+        role=order.role or "",
+        occurred_at=now,
+        protocol_hash=new.content_hash,
+        sign_off_by=signed.by if signed else None,
+        sign_off_role=signed.role if signed else None,
+        sign_off_reason=signed.reason if signed else "",
+    )
+
+
+def why_not(refused: Refused) -> str:
+    """Why an episode can't be moved."""
+    return f"can't be moved: {refused.message} {refused.remedy}"
+
+
+def deadlines(one: Foreseen, new: ProtocolSpec) -> list[dict[str, Any]]:
+    """What becomes of each deadline of an episode, and which begin with the move."""
+    if isinstance(one.found, Refused):
+        return []
+    words, about = Words(new), {"episode_id": one.episode_id, "from": one.version}
+    old_words = Words(one.old) if one.old else words
+    moved = [
+        {
+            **about,
+            "obligation_id": move.obligation_id,
+            "title": (old_words if move.new_due_at is None else words).obligation(move.obligation),
+            "policy": move.policy,
+            "effect": move.effect,
+            "due_at": move.due_at,
+            "new_due_at": move.new_due_at,
+            "needs_sign_off": move.needs_sign_off,
+            "weaker": list(move.weaker),
+        }
+        for move in one.found.plan.moved
+    ]
+    begun = [
+        {
+            **about,
+            "obligation_id": event.obligation_id,
+            "title": words.obligation(event.obligation),
+            "policy": "",
+            "effect": "new",
+            "due_at": None,
+            "new_due_at": event.due_at,
+            "needs_sign_off": False,
+            "weaker": list[str](),
+        }
+        for event in one.found.opened
+    ]
+    return [*moved, *begun]
+
+
+def notes(one: Foreseen, new: ProtocolSpec) -> list[str]:
+    """What is forgotten with the move, what is owed less strictly, and what is overdue at once."""
+    if isinstance(one.found, Refused):
+        return []
+    words, plan = Words(new), one.found.plan
+    gone = [f"{section} {', '.join(names)}" for section, names in plan.forgotten.items()]
+    told = [f"the new version has no place for {'; '.join(gone)}"] if gone else []
+    weaker = [f"{words.obligation(move.obligation)}: {less}" for move in plan.moved for less in move.weaker]
+    return told + weaker + ([f"overdue at once: {', '.join(one.found.missed)}"] if one.found.missed else [])

@@ -65,7 +65,10 @@ class Publications:
         return Published(record, self._keys is not None)
 
     async def add(self, spec: ProtocolSpec, rule: Rule) -> Publication | Refused:
-        """Do what the rule decides and keep the document. Raises PublicationError; ValueError when no key signs."""
+        """Do what the rule decides and keep the document.
+
+        Raises PublicationError; ValueError when no key signs, or for a publication that could not be read again.
+        """
         keys = self._keys
         if not isinstance(keys, SigningKeys):
             raise ValueError("publishing signs what it writes and needs a signing key")
@@ -127,6 +130,7 @@ def _keep(connection: Connection, spec: ProtocolSpec, now: datetime) -> None:
 
 def _append(connection: Connection, number: int, before: str, done: Publication, keys: SigningKeys) -> None:
     said = PUBLICATION.dump_json(done).decode()
+    PUBLICATION.validate_json(said)  # what could not be read again would break the list for good
     hashed = _hash(before, number, said)
     connection.execute(
         insert(publications),

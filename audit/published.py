@@ -51,14 +51,38 @@ class Current:
         """
         try:
             found = in_effect((await self._publications.read()).record, protocol, now)
-            if found is None:
-                return None
-            known = ToOpen(await self._shelf.protocol(found.protocol_hash), found)
+            return None if found is None else await self._take(found)
         except (SQLAlchemyError, PublicationError, ShelfError) as error:
-            last = self._last_known(protocol, _reason(error))
-            if last is None:
+            if (last := self._last_known(protocol, _reason(error))) is None:
                 raise
             return last
+
+    async def all(self, now: datetime) -> dict[str, ToOpen]:
+        """Every protocol with a version in effect, by name; one whose document is broken and was not kept is left out.
+
+        Raises SQLAlchemyError or PublicationError when the records don't tell and nothing was kept.
+        """
+        try:
+            record = (await self._publications.read()).record
+        except (SQLAlchemyError, PublicationError) as error:
+            names = sorted(file.stem for file in self._kept.glob("*.json"))
+            kept = {name: last for name in names if (last := self._last_known(name, _reason(error)))}
+            if not kept:
+                raise
+            return kept
+        found: dict[str, ToOpen] = {}
+        for name in sorted({one.protocol for one in record}):
+            if (published := in_effect(record, name, now)) is None:
+                continue
+            try:
+                found[name] = await self._take(published)
+            except (SQLAlchemyError, ShelfError) as error:
+                if (last := self._last_known(name, _reason(error))) is not None:
+                    found[name] = last
+        return found
+
+    async def _take(self, found: Publication) -> ToOpen:
+        known = ToOpen(await self._shelf.protocol(found.protocol_hash), found)
         self._keep(known)
         return known
 

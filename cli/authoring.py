@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -10,18 +9,11 @@ import typer
 
 from cli.configuration import settings
 from cli.output import FOUND, USAGE, AsJson, Trouble, say, say_json
-from cli.shelf import NOT_PROTOCOLS, find_protocol, protocol_files, scenario_files
+from cli.shelf import find_protocol, protocol_files, scenario_files
 from protocol.findings import did_you_mean
-from protocol.spec import ProtocolSpec
-from protocol_specs.layout import laid_out
-from protocol_specs.loader import load_protocol, read_file, read_yaml
-from protocol_specs.located import SpecErrors
+from protocol_specs.loader import load_protocol, read_file
 from protocol_specs.schema import MODELS, schema_text
-
-TEMPLATES = Path(__file__).resolve().parent.parent / "protocol_specs" / "templates"
-MODELINE = "# yaml-language-server: $schema="
-"""An editor with the YAML language server completes and checks what follows this line."""
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
+from protocol_specs.starting import copied, may_be_named, of_template, templates, tidied, with_modeline
 
 Spec = Annotated[str, typer.Argument(help="A protocol's name, or the path of its file.", show_default=False)]
 
@@ -35,7 +27,7 @@ def new(
     as_json: AsJson = False,
 ) -> None:
     """Begin a protocol: a small one that is complete and clean, with a scenario and schemas for your editor."""
-    if not _NAME.fullmatch(name) or name in NOT_PROTOCOLS:
+    if not may_be_named(name):
         raise Trouble(f"{name[:60]!r} can't be the name of a protocol", "write it like evening_line", USAGE)
     files = {folder / path: text for path, text in _files(name, template).items()}
     if taken := [path for path in files if path.exists() and not path.name.endswith(".schema.json")]:
@@ -54,36 +46,22 @@ def new(
 
 def _files(name: str, template: str) -> dict[str, str]:
     """What to write, by path within the folder. Raises Trouble for an unknown template."""
-    known = {path.name: path for path in TEMPLATES.iterdir()}
-    found = _of_template(name, known[template]) if template in known else _of_protocol(name, template, sorted(known))
-    return found | {f"{model}.schema.json": schema_text(model) for model in MODELS}
+    known = templates()
+    text, scenarios = of_template(template, name) if template in known else _of_protocol(name, template, known)
+    written = {f"{name}.yaml": with_modeline(text, "protocol")}
+    written |= {f"scenarios/{name}/{one}.yaml": told for one, told in scenarios.items()}
+    return written | {f"{model}.schema.json": schema_text(model) for model in MODELS}
 
 
-def _of_template(name: str, folder: Path) -> dict[str, str]:
-    text = (folder / "protocol.yaml").read_text("utf-8").replace("NAME", name).replace("SCHEMA", "protocol.schema.json")
-    scenario = (folder / "scenario.yaml").read_text("utf-8").replace("NAME", name)
-    title = read_yaml(scenario).data["scenario"]
-    return {f"{name}.yaml": text, f"scenarios/{name}/{title}.yaml": _with_modeline(scenario, "../../scenario")}
-
-
-def _of_protocol(name: str, template: str, known: list[str]) -> dict[str, str]:
+def _of_protocol(name: str, template: str, known: list[str]) -> tuple[str, dict[str, str]]:
     try:
         file = find_protocol(template, settings().protocols)
     except Trouble:
         others = [*known, *(path.stem for path in protocol_files(settings().protocols))]
         raise Trouble(f"there is no template {template}", did_you_mean(template, others), USAGE) from None
     load_protocol(file)
-    text = re.sub(r"(?m)^version: .*$", "version: 0.1.0", _renamed(file, name), count=1)
-    copies = {f"scenarios/{name}/{path.name}": _renamed(path, name) for path in scenario_files(file, [])}
-    return {f"{name}.yaml": _with_modeline(text, "protocol")} | copies
-
-
-def _renamed(file: Path, name: str) -> str:
-    return re.sub(r"(?m)^protocol: .*$", f"protocol: {name}", file.read_text("utf-8"), count=1)
-
-
-def _with_modeline(text: str, schema: str) -> str:
-    return text if text.startswith(MODELINE) else f"{MODELINE}{schema}.schema.json\n{text}"
+    beside = {path.stem: path.read_text("utf-8") for path in scenario_files(file, [])}
+    return copied(file.read_text("utf-8"), beside, name)
 
 
 def fmt(
@@ -98,9 +76,7 @@ def fmt(
     file = find_protocol(spec, settings().protocols)
     read_file(file)  # bounds its size, and says what can't be read
     before = file.read_bytes().decode("utf-8-sig")
-    after = laid_out(before)
-    if _hash(before) != _hash(after):
-        raise AssertionError("the layout changed what the protocol says")
+    after = tidied(before)
     changed = after != before
     if changed and not check:
         file.write_text(after, "utf-8")
@@ -114,11 +90,3 @@ def fmt(
         )
     if changed and check:
         raise typer.Exit(FOUND)
-
-
-def _hash(text: str) -> str:
-    """The content hash; empty for a draft that is no protocol yet."""
-    try:
-        return read_yaml(text).validate(ProtocolSpec).content_hash
-    except SpecErrors:
-        return ""

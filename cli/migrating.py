@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import uuid4
@@ -11,7 +10,7 @@ from uuid import uuid4
 import typer
 
 from audit.access import Access, record
-from audit.moving import Foreseen, foresee_all
+from audit.moving import Foreseen, Order, command_for, deadlines, foresee_all, notes, why_not
 from audit.publications import Publications
 from audit.store import Store
 from audit.trails import episode_ids
@@ -23,7 +22,6 @@ from cli.publishing import actor_of
 from cli.shelf import find_protocol
 from cli.verbs import Role
 from cli.who import ROLE, somebody
-from protocol.commands import Migrate
 from protocol.facts import Refused
 from protocol.foresight import Foresight
 from protocol.local_time import show_time
@@ -66,15 +64,6 @@ def migrate_episodes(
     _tell(results, found, as_json=as_json)
 
 
-@dataclass(frozen=True)
-class Order:
-    """Who moves the episodes, and who signs for it."""
-
-    by: str
-    role: str | None
-    sign_off: SignOff | None
-
-
 def _order(new: ProtocolSpec, actor: str | None, role: str | None, signed_by: str | None, reason: str) -> Order:
     if actor is None:
         raise Trouble("who moves them?", "add --as, or --dry-run to see what would change", USAGE)
@@ -107,25 +96,10 @@ async def _move_all(desk: Desk, new: ProtocolSpec, movable: Sequence[Foreseen], 
     engine = await desk.engine()
     results: dict[str, str] = {}
     for one in movable:
-        receipt = await engine.migrate(one.episode_id, _command(new, one, order), new)
+        receipt = await engine.migrate(one.episode_id, command_for(new, one, order, str(uuid4()), utc_now()), new)
         refused = receipt.refusal
         results[one.episode_id] = "moved" if refused is None else f"refused: {refused.message} {refused.remedy}"
     return results
-
-
-def _command(new: ProtocolSpec, one: Foreseen, order: Order) -> Migrate:
-    signed = order.sign_off if one.needs_sign_off else None
-    assert one.old is not None
-    return Migrate(
-        command_id=str(uuid4()),
-        actor=order.by,
-        role=order.role or "",
-        occurred_at=utc_now(),
-        protocol_hash=new.content_hash,
-        sign_off_by=signed.by if signed else None,
-        sign_off_role=signed.role if signed else None,
-        sign_off_reason=signed.reason if signed else "",
-    )
 
 
 async def _make_sure_it_may_be_used(desk: Desk, new: ProtocolSpec) -> None:
@@ -141,7 +115,7 @@ async def _make_sure_it_may_be_used(desk: Desk, new: ProtocolSpec) -> None:
 
 
 def _tell(results: dict[str, str], found: Sequence[Foreseen], *, as_json: bool) -> None:
-    refused = {one.episode_id: _reason(one.found) for one in found if isinstance(one.found, Refused)}
+    refused = {one.episode_id: why_not(one.found) for one in found if isinstance(one.found, Refused)}
     told = {**results, **refused}
     if as_json:
         say_json({"moved": sum(one == "moved" for one in told.values()), "episodes": told})
@@ -151,18 +125,14 @@ def _tell(results: dict[str, str], found: Sequence[Foreseen], *, as_json: bool) 
         raise typer.Exit(FOUND)
 
 
-def _reason(refused: Refused) -> str:
-    return f"can't be moved: {refused.message} {refused.remedy}"
-
-
 # The dry run
 
 
 def _show(found: Sequence[Foreseen], new: ProtocolSpec, now: datetime, *, as_json: bool, last: str = "") -> None:
     """The table of deadlines. Ends the command with 1 unless every episode can be moved without a sign-off."""
-    rows = [row for one in found for row in _rows(one, new)]
+    rows = [row for one in found for row in deadlines(one, new)]
     unsigned = [one.episode_id for one in found if one.needs_sign_off]
-    stuck = {one.episode_id: _reason(one.found) for one in found if isinstance(one.found, Refused)}
+    stuck = {one.episode_id: why_not(one.found) for one in found if isinstance(one.found, Refused)}
     if as_json:
         say_json({"version": new.version, "episodes": len(found), "deadlines": rows, "stuck": stuck, "sign": unsigned})
     else:
@@ -176,42 +146,6 @@ def _show(found: Sequence[Foreseen], new: ProtocolSpec, now: datetime, *, as_jso
             say(last)
     if stuck or unsigned:
         raise typer.Exit(FOUND)
-
-
-def _rows(one: Foreseen, new: ProtocolSpec) -> list[dict[str, Any]]:
-    if isinstance(one.found, Refused):
-        return []
-    words, about = Words(new), {"episode_id": one.episode_id, "from": one.version}
-    old_words = Words(one.old) if one.old else words
-    moved = [
-        {
-            **about,
-            "obligation_id": move.obligation_id,
-            "title": (old_words if move.new_due_at is None else words).obligation(move.obligation),
-            "policy": move.policy,
-            "effect": move.effect,
-            "due_at": move.due_at,
-            "new_due_at": move.new_due_at,
-            "needs_sign_off": move.needs_sign_off,
-            "weaker": list(move.weaker),
-        }
-        for move in one.found.plan.moved
-    ]
-    begun = [
-        {
-            **about,
-            "obligation_id": event.obligation_id,
-            "title": words.obligation(event.obligation),
-            "policy": "",
-            "effect": "new",
-            "due_at": None,
-            "new_due_at": event.due_at,
-            "needs_sign_off": False,
-            "weaker": list[str](),
-        }
-        for event in one.found.opened
-    ]
-    return [*moved, *begun]
 
 
 def _draw(rows: Sequence[dict[str, Any]], found: Sequence[Foreseen], new: ProtocolSpec, now: datetime) -> None:
@@ -233,14 +167,5 @@ def _draw(rows: Sequence[dict[str, Any]], found: Sequence[Foreseen], new: Protoc
     kept = sum(row["effect"] == "kept" for row in rows)
     say(f"\n{kept} deadlines stay as they are.")
     for one in found:
-        for line in _notes(one, Words(new)):
+        for line in notes(one, new):
             say(f"{one.episode_id[:12]}: {line}")
-
-
-def _notes(one: Foreseen, words: Words) -> list[str]:
-    if isinstance(one.found, Refused):
-        return []
-    weaker = [f"{words.obligation(move.obligation)}: {less}" for move in one.found.plan.moved for less in move.weaker]
-    gone = [f"{section} {', '.join(names)}" for section, names in one.found.plan.forgotten.items()]
-    notes = [f"the new version has no place for {'; '.join(gone)}"] if gone else []
-    return notes + weaker + ([f"overdue at once: {', '.join(one.found.missed)}"] if one.found.missed else [])

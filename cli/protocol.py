@@ -90,7 +90,8 @@ def play_scenarios(
     as_json: AsJson = False,
 ) -> None:
     """Play the scenarios of a protocol; on the pure core, or with --durable through the real workflow."""
-    from cli.testing import covered, show, try_all
+    from cli.testing import show, try_all
+    from protocol_specs.suite import covered
     from rehearsal.rehearse import rehearse
 
     file = find_protocol(spec, settings().protocols)

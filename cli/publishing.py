@@ -53,14 +53,18 @@ Version = Annotated[
 Why = Annotated[str, typer.Option("--reason", help="Why.", show_default=False)]
 
 
-def submit_version(spec: Version, actor: As, role: Role = None, as_json: AsJson = False) -> None:
+def submit_version(
+    spec: Version,
+    actor: As,
+    note: Annotated[str, typer.Option(help="What whoever reviews it should know.")] = "",
+    role: Role = None,
+    as_json: AsJson = False,
+) -> None:
     """Submit a protocol for review: it is checked, proved and tested, and the results stay with it."""
     document, trial = _tried(spec)
     who = actor_of(document, actor, role, licensed=False)
-    _done(
-        with_records(lambda books: _add(books, document, partial(submit, spec=document, actor=who, trial=trial))),
-        as_json,
-    )
+    rule = partial(submit, spec=document, actor=who, trial=trial, note=note)
+    _done(with_records(lambda books: _add(books, document, rule)), as_json)
 
 
 def send_version_back(spec: Version, reason: Why, actor: As, role: Role = None, as_json: AsJson = False) -> None:

@@ -10,11 +10,10 @@ from protocol.findings import did_you_mean
 from protocol.rota import Person, Rota, able_to_own
 from protocol.spec import ProtocolSpec
 from protocol_specs.loader import Document, load, load_protocol, read_file, read_yaml
+from protocol_specs.starting import NOT_PROTOCOLS
 from rehearsal.scenario import Scenario
 from settings import Settings, variable
 
-NOT_PROTOCOLS = ("directory", "rota")
-"""Documents that lie beside the protocols."""
 PATHS_END_IN = (".yaml", ".yml", ".zip")
 
 

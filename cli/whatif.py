@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -22,7 +21,7 @@ from cli.shelf import find_protocol, must_be_no_path
 from cli.who import ROLE, somebody
 from protocol.local_time import show_time
 from protocol.spec import ProtocolSpec
-from protocol.whatif import Comparison
+from protocol.whatif import Comparison, load
 from protocol.words import Words
 from protocol_specs.loader import load_protocol
 
@@ -80,20 +79,10 @@ def _as_object(found: Sequence[Tried]) -> dict[str, Any]:
         "compared": len(compared),
         "differ": sum(one.first is not None for one in compared),
         "missed_contacts": sum(one.missed_contacts for one in compared),
-        "pages": {role: {"pinned": then, "draft": now} for role, (then, now) in _load(compared).items()},
+        "pages": {role: {"pinned": then, "draft": now} for role, (then, now) in load(compared).items()},
         "episodes": [asdict(one) for one in compared],
         "not_compared": {one.episode_id: one.why_not for one in found if one.comparison is None},
     }
-
-
-def _load(compared: Sequence[Comparison]) -> dict[str, tuple[int, int]]:
-    """Pages per role over all episodes, under the version of then and under the draft."""
-    then, now = Counter[str](), Counter[str]()
-    for one in compared:
-        for role, (before, after) in one.pages.items():
-            then[role] += before
-            now[role] += after
-    return {role: (then[role], now[role]) for role in sorted({*then, *now})}
 
 
 def _lines(found: Sequence[Tried], draft: ProtocolSpec) -> Iterator[str]:
@@ -109,7 +98,7 @@ def _lines(found: Sequence[Tried], draft: ProtocolSpec) -> Iterator[str]:
     yield f"{len(compared)} episodes compared: {len(compared) - same} would have gone otherwise, {same} the same."
     if compared:
         yield f"Missed contacts: {sum(one.missed_contacts for one in compared)} more."
-        yield "Pages: " + ("; ".join(_change(*pages) for pages in _load(compared).items()) or "none")
+        yield "Pages: " + ("; ".join(_change(*pages) for pages in load(compared).items()) or "none")
 
 
 def _told(one: Comparison, draft: ProtocolSpec) -> Iterator[str]:

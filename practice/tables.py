@@ -138,3 +138,63 @@ number_changes = Table(
     Column("approved", Boolean),
     CheckConstraint("answered_by <> proposed_by", name="two_people"),
 )
+
+protocol_drafts = Table(
+    "protocol_drafts",
+    metadata,
+    Column("draft_id", Text, primary_key=True),
+    Column("protocol", Text, nullable=False, index=True),
+    Column("title", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("content_hash", Text, nullable=False, index=True),
+    Column("based_on", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("started_by", Text, nullable=False),
+    Column("started_at", Moment, nullable=False),
+    Column("saved_by", Text, nullable=False),
+    Column("saved_at", Moment, nullable=False),
+    Column("put_away_at", Moment),
+)
+
+protocol_draft_saves = Table(
+    "protocol_draft_saves",
+    metadata,
+    Column("draft_id", Text, ForeignKey("protocol_drafts.draft_id"), primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("began_at", Moment, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+protocol_draft_scenarios = Table(
+    "protocol_draft_scenarios",
+    metadata,
+    Column("draft_id", Text, ForeignKey("protocol_drafts.draft_id"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+protocol_simulations = Table(
+    "protocol_simulations",
+    metadata,
+    Column("draft_id", Text, ForeignKey("protocol_drafts.draft_id"), primary_key=True),
+    Column("account_id", Text, primary_key=True),
+    Column("document", JSON, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+)
+
+protocol_results = Table(
+    "protocol_results",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("protocol_hash", Text, nullable=False, index=True),
+    Column("rules", Text, nullable=False),
+    Column("result", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+)

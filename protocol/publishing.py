@@ -182,8 +182,8 @@ class Actor:
     at: datetime
 
 
-def submit(record: Record, spec: ProtocolSpec, actor: Actor, trial: Trial) -> Publication | Refused:
-    """Ask for review. The trial's result is kept, whatever it is."""
+def submit(record: Record, spec: ProtocolSpec, actor: Actor, trial: Trial, note: str = "") -> Publication | Refused:
+    """Ask for review, with a note to whoever reviews. The trial's result is kept, whatever it is."""
     state = state_of(record, spec.content_hash, actor.at)
     if state == "in review":
         return Refused("in_review", f"{_name(spec)} is in review already.", "Wait for it, or change the document.")
@@ -193,7 +193,7 @@ def submit(record: Record, spec: ProtocolSpec, actor: Actor, trial: Trial) -> Pu
     if taken:
         message = f"Version {spec.version} of {spec.protocol} was published with another content."
         return Refused("version_taken", message, "Raise `version`: what is published never changes.")
-    return _act("submitted", spec, actor, trial=trial)
+    return _act("submitted", spec, actor, trial=trial, reason=note)
 
 
 def _other(one: Publication, spec: ProtocolSpec) -> bool:

@@ -169,3 +169,13 @@ def _more(spec: ProtocolSpec, decision: str, then: str | None, advised: str | No
     if advised not in options or advised == then:
         return False
     return then not in options or options.index(advised) > options.index(then)
+
+
+def load(compared: Iterable[Comparison]) -> dict[str, tuple[int, int]]:
+    """Pages per role over several episodes: under the version of then, and under the draft."""
+    then, now = Counter[str](), Counter[str]()
+    for one in compared:
+        for role, (before, after) in one.pages.items():
+            then[role] += before
+            now[role] += after
+    return {role: (then[role], now[role]) for role in sorted({*then, *now})}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from protocol.check import check
 from protocol.findings import dotted
 from protocol.spec import ProtocolSpec
-from protocol_specs.loader import read_file
+from protocol_specs.loader import Document, read_file, read_yaml
 from protocol_specs.located import Located, SpecErrors
 
 if TYPE_CHECKING:
@@ -16,13 +17,43 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+@dataclass(frozen=True)
+class Looked:
+    """A document that was looked over."""
+
+    spec: ProtocolSpec | None
+    """The protocol that it is, also with errors that the checks found; None while it is none."""
+    found: tuple[Located, ...]
+    """All findings in reading order."""
+
+    @property
+    def usable(self) -> bool:
+        """It is a protocol, and nothing found in it is an error."""
+        return self.spec is not None and not any(one.finding.severity == "error" for one in self.found)
+
+
 def lint(path: pathlib.Path) -> list[Located]:
     """All findings about a protocol file in reading order; empty when it is clean. Never raises for a bad file."""
     try:
-        document = read_file(path)
-        return document.locate(check(document.validate(ProtocolSpec)))
+        return list(_look(read_file(path)).found)
     except SpecErrors as errors:
         return list(errors.found)
+
+
+def look(text: str | bytes, file: str = "draft") -> Looked:
+    """Look a text over. Never raises for a bad text."""
+    try:
+        return _look(read_yaml(text, file))
+    except SpecErrors as errors:
+        return Looked(None, errors.found)
+
+
+def _look(document: Document) -> Looked:
+    try:
+        spec = document.validate(ProtocolSpec)
+    except SpecErrors as errors:
+        return Looked(None, errors.found)
+    return Looked(spec, tuple(document.locate(check(spec))))
 
 
 def as_text(found: Sequence[Located]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from proof.prove import prove
+from proof.verdicts import Proof
 from protocol.check import check
 from protocol.directory import Directory
 from protocol.publishing import ProofVerdict, Trial
@@ -40,7 +41,11 @@ def try_out(spec: ProtocolSpec, scenarios: Sequence[Path], directory: Directory,
 
 def proof_of(spec: ProtocolSpec) -> Proved:
     """What `proof` finds, in short."""
-    found = prove(spec)
+    return in_short(prove(spec))
+
+
+def in_short(found: Proof) -> Proved:
+    """The verdict of a proof, and in a line why."""
     against = [one.title for one in found.claims if one.verdict != "proved"]
     verdict: ProofVerdict = "proved" if found.proved else "failed" if found.complete else "unfinished"
     return Proved(verdict, f"{found.explored} configurations" + "".join(f"; {title}" for title in against))

@@ -110,12 +110,12 @@ class Simulation:
 
     def do(self, by: str, act: str, fields: Mapping[str, Any]) -> Played:
         """Somebody does something now: `act` and `fields` as an entry of a scenario has them."""
-        return self._take({"at": written_time(self.now, self.zone), "by": by, "do": act, **fields})
+        return self.take({"at": written_time(self.now, self.zone), "by": by, "do": act, **fields})
 
     def wait(self, written: str) -> Played:
         """Let time pass until a moment as people write it. Raises ValueError for a time that is none."""
         at = until(written, self.now, self.zone, self.episode)
-        return self._take({"at": written_time(at, self.zone), "wait": "yes"})
+        return self.take({"at": written_time(at, self.zone), "wait": "yes"})
 
     def undo(self) -> Played:
         """Take back the last entry and say which one it was. The opening can't be taken back."""
@@ -124,7 +124,8 @@ class Simulation:
         self._stages.pop()
         return self.played.pop()
 
-    def _take(self, written: Mapping[str, Any]) -> Played:
+    def take(self, written: Mapping[str, Any]) -> Played:
+        """Do what an entry of a scenario says, at the time that it says."""
         if len(self.played) > MOST_ENTRIES:
             raise SimulationError(f"a scenario has at most {MOST_ENTRIES} entries", "save this one and begin another")
         try:
@@ -136,6 +137,11 @@ class Simulation:
             raise SimulationError(f"{place}: {message}" if place else message, "write it differently") from None
         number = len(self.played)
         return self._play(Cue(("steps", number - 1), entry, to_utc(entry.at, self.zone), number))
+
+    @property
+    def entries(self) -> list[dict[str, Any]]:
+        """What was done so far, as `take` takes it again."""
+        return [one.cue.entry.model_dump(mode="json", exclude_unset=True, exclude_none=True) for one in self.played[1:]]
 
     def _play(self, cue: Cue) -> Played:
         spec = self.program.spec

@@ -67,6 +67,17 @@ def _ending(report: Report) -> Iterator[str]:
         yield from wrap(f"- {'.'.join(map(str, failure.path))}: {failure}", WIDTH, subsequent_indent="  ")
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Something that happened at a moment, and what it brought about."""
+
+    at: datetime
+    what: str
+    lines: tuple[Line, ...] = ()
+    narrated: bool = False
+    """A line of narration, which nobody did."""
+
+
 @dataclass
 class Teller:
     """Tells one entry after the other; remembers the day and what was paged."""
@@ -83,21 +94,26 @@ class Teller:
         self.reports |= {event.page_id: event for event in everything if isinstance(event, e.PageReported)}
 
     def tell(self, played: Played) -> Iterator[str]:
-        """What came due before an entry, and the entry."""
+        """What came due before an entry, and the entry; as lines of text."""
+        for told in self.acts(played):
+            yield from self._act(told)
+
+    def acts(self, played: Played) -> Iterator[Told]:
+        """The same, piece by piece."""
         yield from self._meanwhile(played)
         yield from self._entry(played)
 
-    def _meanwhile(self, played: Played) -> Iterator[str]:
+    def _meanwhile(self, played: Played) -> Iterator[Told]:
         """What came due, grouped by minute; repeated pages are counted instead of listed."""
         again: dict[str, list[datetime]] = {}
         fresh = [happened for happened in played.before if not self._repeats(happened, again)]
         for at, group in groupby(fresh, key=lambda happened: happened.at.replace(second=0, microsecond=0)):
             lines = sorted(self._lines((happened.event for happened in group), at), key=_engine_order)
             if lines:
-                yield from self._act(at, "Holdfast: time has come", lines)
+                yield Told(at, "Holdfast: time has come", tuple(lines))
         if again:
             lines = [self._again(page, times, played.cue.at) for page, times in sorted(again.items())]
-            yield from self._act(played.cue.at, "Holdfast: the last rung was paged again meanwhile", lines)
+            yield Told(played.cue.at, "Holdfast: the last rung was paged again meanwhile", tuple(lines))
 
     def _repeats(self, happened: Happened, again: dict[str, list[datetime]]) -> bool:
         event = happened.event
@@ -115,31 +131,29 @@ class Teller:
         count = "once" if len(times) == 1 else f"{len(times)} times"
         return Line("page", f"{page}: {count}, last at {show_time(_minute(times[-1]), self.words.zone, at)}")
 
-    def _entry(self, played: Played) -> Iterator[str]:
+    def _entry(self, played: Played) -> Iterator[Told]:
         entry, at = played.cue.entry, played.cue.at
         lines = list(self._lines((happened.event for happened in played.happened), at))
         for happened in played.happened:
             if isinstance(happened.event, e.PageRequested):
                 self.rungs[happened.event.obligation_id] = happened.event.rung
         if isinstance(entry, Entry) and entry.say:
-            yield from self._dated(at)
-            yield from _hung(show_clock(at, self.words.zone).ljust(TIME) + "» ", entry.say)
+            yield Told(at, entry.say, narrated=True)
         if played.command is None:
             return
         late = f" (it happened at {self._occurred(played)})" if played.command.occurred_at != at else ""
         role = self.words.role(played.command.role)
-        yield from self._act(
-            at, f"{person(played.command.actor)}, {role}, {self.words.deed(played.command)}{late}", lines
-        )
+        yield Told(at, f"{person(played.command.actor)}, {role}, {self.words.deed(played.command)}{late}", tuple(lines))
 
     def _occurred(self, played: Played) -> str:
         assert played.command is not None
         return show_time(played.command.occurred_at, self.words.zone, played.cue.at)
 
-    def _act(self, at: datetime, what: str, lines: Iterable[Line]) -> Iterator[str]:
-        yield from self._dated(at)
-        yield from _hung(show_clock(at, self.words.zone).ljust(TIME), what)
-        for line in lines:
+    def _act(self, told: Told) -> Iterator[str]:
+        yield from self._dated(told.at)
+        lead = "» " if told.narrated else ""
+        yield from _hung(show_clock(told.at, self.words.zone).ljust(TIME) + lead, told.what)
+        for line in told.lines:
             yield from _hung(" " * TIME + line.label.ljust(LABEL), line.text)
 
     def _dated(self, at: datetime) -> Iterator[str]:

@@ -30,13 +30,16 @@ Action = Literal[
     "directory.read",
     "directory.write",
     "protocol.read",
+    "protocol.study",
     "protocol.write",
+    "protocol.approve",
     "audit.read",
     "access.break_glass",
     "access.review",
     "account.manage",
 ]
-"""`public` needs nobody signed in; `self` is one's own account; the rest speaks for itself."""
+"""`public` needs nobody signed in; `self` is one's own account; `protocol.study` is drafts, and trying them by hand;
+`protocol.approve` is what changes the protocols that episodes run under. The rest speaks for itself."""
 ACTIONS: tuple[Action, ...] = get_args(Action)
 
 ABOUT_CLIENTS: frozenset[Action] = frozenset(
@@ -94,8 +97,8 @@ _EVERYWHERE: dict[Role, frozenset[Action]] = {
     "supervisor": _CARE
     | _NEAR
     | _set("episode.emergency", "board.read", "insight.read", "access.review", "audit.read", "directory.write")
-    | _set("caseload.write"),
-    "clinical_operations": _READING | _set("insight.read", "protocol.write", "directory.write"),
+    | _set("caseload.write", "protocol.study", "protocol.approve"),
+    "clinical_operations": _READING | _set("insight.read", "protocol.study", "protocol.write", "directory.write"),
     "auditor": _READING
     | _set("episode.read", "client.list", "client.read", "board.read", "insight.read", "audit.read", "access.review"),
     "administrator": _READING | _set("account.manage"),

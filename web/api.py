@@ -20,12 +20,13 @@ from web.acting import command_id_of, role_of
 from web.api_bodies import ACCOUNT, BODIES, COMMAND_BODY, EMERGENCY, OPENING, REASON, description, takes
 from web.api_commands import answer, as_problem, command_from, given, sent
 from web.api_guard import SCHEME, Problem, body_of, call
+from web.effective import effective, usual
 from web.errors import NotThere
 from web.guard import Anybody, Visit
 from web.looks import CRISIS, ITS_EPISODE, NOTHING, REPORT, SHOWN, look, note, shows
 from web.openings import opened
 from web.queue import mine_of
-from web.report import episode_id_of, usual
+from web.report import episode_id_of
 from web.seen import see
 from workflows.client import EpisodeError
 
@@ -194,15 +195,15 @@ async def emergency(
 
 @router.get("/protocols", **SECURE)
 async def protocols(visit: Annotated[Visit, call("protocol.read")]) -> JSONResponse:
-    """The protocols that an episode may be opened under."""
-    known = visit.parts.shelf.open_now().values()
+    """The version of each protocol that a new episode takes."""
+    known = (await effective(visit.parts)).values()
     return given([{"protocol": one.protocol, "version": one.version, "hash": one.content_hash} for one in known])
 
 
 @router.get("/protocols/{name}", **SECURE)
 async def protocol(visit: Annotated[Visit, call("protocol.read")], name: str) -> JSONResponse:
-    """A protocol as a document."""
-    spec = visit.parts.shelf.open_now().get(name)
+    """The version of a protocol that a new episode takes, as a document."""
+    spec = (await effective(visit.parts)).get(name)
     if spec is None:
         raise NotThere
     return JSONResponse(spec.model_dump(mode="json", exclude_defaults=True))

@@ -60,6 +60,7 @@ from web.pages import STATIC, page
 from web.parts import Clock, opened, utc_now
 from web.records_away import records_away
 from web.shield import Shield, TooLong
+from web.studio import drafts, review, scenarios, simulation, trials
 
 log = structlog.get_logger()
 
@@ -76,6 +77,11 @@ ROUTERS: tuple[APIRouter, ...] = (
     replay.router,
     looked.router,
     protocols.router,
+    drafts.router,
+    trials.router,
+    scenarios.router,
+    simulation.router,
+    review.router,
     live.router,
     report.router,
     episodes.router,

@@ -29,6 +29,7 @@ from web.acting import (
     wanted_roles,
 )
 from web.attempt import Attempt, both_sides, first
+from web.effective import at_hand
 from web.episode_page import shown, timeline_page
 from web.errors import NotDeclared, NotThere
 from web.forms import FACT, Fields, answers_of, asks, fields_of
@@ -36,7 +37,6 @@ from web.guard import FORM_TOKEN, MOST_FIELDS, May, Visit
 from web.looks import CRISIS, NOTHING
 from web.pages import fresh_key
 from web.records_away import records_away
-from web.report import at_hand
 from web.seen import Seen, see
 from web.signing_in import local
 from workflows.client import EpisodeError, EpisodeOverError, MalformedCommandError
@@ -98,7 +98,7 @@ async def emergency_alone(request: Request, visit: Visit, episode_id: str, field
         view = await parts.engine.view(episode_id)
         pinned = view.episode.protocol_hash if view.episode is not None else ""
         specs = {spec.content_hash: spec for spec in parts.shelf.open_now().values()}
-        command = await declaration(visit, episode_id, fields, specs.get(pinned) or at_hand(parts, ""))
+        command = await declaration(visit, episode_id, fields, specs.get(pinned) or at_hand(parts))
         receipt = await parts.engine.submit(episode_id, command)
     except (EpisodeError, SQLAlchemyError):
         return await records_away(request)

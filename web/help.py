@@ -10,11 +10,11 @@ from starlette.responses import Response
 
 from protocol.directory import look_up
 from protocol.script import spoken
+from web.effective import to_print
 from web.errors import NotThere
 from web.guard import Anybody, May, Visit
 from web.pages import page
 from web.records_away import numbers_at_hand
-from web.report import at_hand
 
 router = APIRouter(include_in_schema=False)
 Anyone = Annotated[Visit, Depends(May("self"))]
@@ -32,7 +32,7 @@ async def paper(request: Request, visit: Annotated[Visit, Depends(Anybody())]) -
 
     For everybody, and without the records: it names nobody.
     """
-    spec = at_hand(visit.parts, "")
+    spec = await to_print(visit.parts)
     directory = await numbers_at_hand(visit.parts)
     today = visit.parts.clock().astimezone(visit.parts.zone).date()
     guidance = look_up(directory, None, today, life_in_danger=True)

@@ -23,10 +23,22 @@ PLACES: tuple[tuple[str, str, Action], ...] = (
 """Label, address, and what one must be allowed to do there."""
 
 
+BELONGS = {"/studio/": "/protocols/"}
+"""Where pages have another address than the place they belong to."""
+
+
+def _home_of(path: str) -> str:
+    return next((home + path for begins, home in BELONGS.items() if path.startswith(begins)), path)
+
+
 def navigation(actor: Actor | None, path: str) -> list[dict[str, Any]]:
     """The places for this person, the present one marked."""
     return [
-        {"label": label, "href": href, "current": path == href or (href != "/" and path.startswith(f"{href}/"))}
+        {
+            "label": label,
+            "href": href,
+            "current": path == href or (href != "/" and _home_of(path).startswith(f"{href}/")),
+        }
         for label, href, action in PLACES
         if authorize(actor, action)
     ]

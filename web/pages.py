@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from practice.sessions import IDLE, Session
+from protocol import saying
 from protocol.local_time import show_span, show_time
 from protocol.words import plain
 from web.access import Actor
@@ -38,10 +39,15 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     shared: dict[str, Any] = {"asset": asset, "form_token_field": FORM_TOKEN, "fresh_key": fresh_key}
-    shared["idle_seconds"] = int(IDLE.total_seconds())
+    shared |= {"idle_seconds": int(IDLE.total_seconds()), "cases": saying.cases, "span": span}
     made.globals.update(shared)
     made.filters["plain"] = plain
     return made
+
+
+def span(seconds: int) -> str:
+    """`2 h 30 min`."""
+    return show_span(timedelta(seconds=seconds))
 
 
 def fresh_key() -> str:

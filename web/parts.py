@@ -17,6 +17,7 @@ from audit.owing import Owing
 from audit.publications import Publications
 from audit.published import KEPT, Current
 from audit.queries import Queries
+from audit.releases import present
 from audit.sealing import Keyring
 from audit.signatures import VerifyKeys, checking
 from audit.spool import FOLDER as SPOOLED
@@ -27,6 +28,8 @@ from practice.drafts import Drafts
 from practice.facilities import Facilities
 from practice.identities import Identities, SignIns
 from practice.numbers import Numbers
+from practice.protocol_drafts import ProtocolDrafts
+from practice.protocol_results import ProtocolResults, Simulations
 from practice.reach import Reach
 from practice.sealing import Seal
 from practice.sessions import Sessions
@@ -37,6 +40,7 @@ from protocol_specs.rota_file import RotaFile
 from settings import Settings
 from web.engine import Engine
 from web.fresh import Fresh
+from web.jobs import Jobs
 from web.lately import Lately
 from web.limits import Limits
 from web.provider import Provider
@@ -79,9 +83,14 @@ class Parts:
     clients: Clients
     numbers: Numbers
     facilities: Facilities
+    publications: Publications
     current: Current
     witness: Witness
     """What signed checkpoints say of an episode."""
+    protocol_drafts: ProtocolDrafts
+    results: ProtocolResults
+    simulations: Simulations
+    jobs: Jobs
 
     @property
     def zone(self) -> ZoneInfo:
@@ -101,6 +110,9 @@ async def opened(settings: Settings, clock: Clock = utc_now) -> AsyncGenerator[P
     ring = Keyring((key.id, key.secret) for key in settings.record_keys)
     queries, owing, seal = Queries(database, ring), Owing(database), Seal(ring)
     keys = _checking(settings)
+    publications = Publications(database, keys, clock)
+    results = ProtocolResults(database, present().rules)
+    jobs = Jobs(results, clock)
     try:
         yield Parts(
             settings=settings,
@@ -129,10 +141,16 @@ async def opened(settings: Settings, clock: Clock = utc_now) -> AsyncGenerator[P
             clients=Clients(database, seal),
             numbers=Numbers(database),
             facilities=Facilities(database),
-            current=Current(database, Publications(database, keys), settings.var / KEPT),
             witness=Witness(database, keys),
+            publications=publications,
+            current=Current(database, publications, settings.var / KEPT),
+            protocol_drafts=ProtocolDrafts(database),
+            results=results,
+            simulations=Simulations(database),
+            jobs=jobs,
         )
     finally:
+        await jobs.end()
         await database.dispose()
 
 

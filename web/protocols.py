@@ -13,17 +13,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from audit.versions import Version, versions
+from practice.protocol_drafts import Draft
 from protocol.diagram import due_in_words
 from protocol.diff import HEADINGS, ORDER, compare, summary
 from protocol.diffs.change import Change
 from protocol.drawing import draw_svg
 from protocol.duties import Ladder
 from protocol.explain import as_text, explain
+from protocol.publishing import Publication, State, author_of, exception_of, publication_of, state_of
 from protocol.spec import ProtocolSpec
 from protocol.words import Words, cited
+from web.access import authorize
+from web.effective import effective
 from web.errors import NotThere
 from web.guard import May, Visit
 from web.pages import page
+from web.people import names_of
 from web.shelf import UnknownProtocolError
 
 router = APIRouter(include_in_schema=False)
@@ -40,6 +45,10 @@ VIEWS: dict[View, str] = {
 BEGINNINGS = {"at_opening": "at once", "at_due": "when due"}
 
 
+Study = Annotated[Visit, Depends(May("protocol.study"))]
+Approving = Annotated[Visit, Depends(May("protocol.approve"))]
+
+
 @dataclass(frozen=True, slots=True)
 class Shelved:
     """A version as a row of the list."""
@@ -48,25 +57,78 @@ class Shelved:
     title: str
     name: str
     version: str
-    current: bool
-    """New episodes are opened under it."""
+    state: State | Literal["file", "never submitted"]
+    """`file`: nobody submitted it, and on one's own machine new episodes take it all the same."""
+    published: Publication | None
+    author: str
+    exception: str
+    """Who answers for it though it was not found good."""
     seen: Version | None
+
+    @property
+    def running(self) -> int:
+        """Open episodes under it."""
+        return self.seen.running if self.seen else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A protocol with its versions and what people work on."""
+
+    name: str
+    title: str
+    rows: tuple[Shelved, ...]
+    drafts: tuple[Draft, ...]
 
 
 @router.get("/protocols")
 async def shelf(request: Request, visit: Annotated[Visit, Depends(May("protocol.read"))]) -> Response:
-    """Every version that may be opened now or was ever opened."""
-    current = visit.parts.shelf.open_now()
-    known = {one.hash: one for one in await versions(visit.parts.database)}
-    rows = [
-        Shelved(spec.content_hash, spec.title, spec.protocol, spec.version, True, known.pop(spec.content_hash, None))
-        for spec in current.values()
-    ]
-    titles = {spec.protocol: spec.title for spec in current.values()}
-    rows += [
-        Shelved(one.hash, titles.get(one.name, one.name), one.name, one.version, False, one) for one in known.values()
-    ]
-    return await page(request, "protocols.html", rows=sorted(rows, key=lambda row: (row.title, not row.current)))
+    """Every version that was ever submitted or run, where it stands and where it runs; and the drafts."""
+    rows = await shelved(visit)
+    studying = authorize(visit.actor, "protocol.study")
+    drafts = await visit.parts.protocol_drafts.listed() if studying else ()
+    return await page(
+        request,
+        "protocols.html",
+        groups=list(_grouped_by_protocol(rows, drafts)),
+        names=await names_of(visit.parts),
+        studying=studying,
+        may_write=authorize(visit.actor, "protocol.write"),
+        waiting=sum(one.state == "in review" for one in rows),
+    )
+
+
+ORDER_OF_STATES = ("in review", "in effect", "file", "scheduled", "draft", "superseded", "never submitted", "retired")
+
+
+async def shelved(visit: Visit) -> list[Shelved]:
+    """Every version that was ever submitted, published, opened under, or lies there as a file that counts."""
+    parts, now = visit.parts, visit.parts.clock()
+    record = (await parts.publications.read()).record
+    known = {one.hash: one for one in await versions(parts.database)}
+    counting = {one.content_hash for one in (await effective(parts)).values()}
+    rows: list[Shelved] = []
+    for content_hash in dict.fromkeys((*(one.protocol_hash for one in record), *known, *counting)):
+        try:
+            spec = (await parts.shelf.pinned(content_hash)).spec
+        except UnknownProtocolError:
+            continue
+        published = publication_of(record, content_hash)
+        author = author_of(record, content_hash) or ""
+        unsubmitted = "file" if content_hash in counting else "never submitted"
+        state = state_of(record, content_hash, now) if published or author else unsubmitted
+        about = (content_hash, spec.title, spec.protocol, spec.version)
+        rows.append(Shelved(*about, state, published, author, exception_of(published), known.get(content_hash)))
+    return sorted(rows, key=lambda row: (row.title, ORDER_OF_STATES.index(row.state), row.hash))
+
+
+def _grouped_by_protocol(rows: Sequence[Shelved], drafts: Sequence[Draft]) -> Iterator[Group]:
+    names = dict.fromkeys((*(one.name for one in rows), *(one.protocol for one in drafts)))
+    for name in names:
+        own = tuple(one for one in rows if one.name == name)
+        work = tuple(one for one in drafts if one.protocol == name)
+        title = own[0].title if own else (work[0].title or "Untitled")
+        yield Group(name, title, own, work)
 
 
 @router.get("/protocols/{content_hash}")
@@ -78,7 +140,7 @@ async def protocol(
     table: Annotated[str, Query(max_length=48)] = "",
 ) -> Response:
     """One version, from several sides."""
-    spec = await _spec(visit, content_hash)
+    spec = await spec_of(visit, content_hash)
     return await page(
         request,
         "protocol.html",
@@ -87,10 +149,11 @@ async def protocol(
         view=view,
         views=VIEWS,
         cited=cited,
-        diagram=_picture(spec, request.state.nonce) if view == "diagram" else "",
+        diagram=picture(spec, request.state.nonce) if view == "diagram" else "",
         duties=list(_duties(spec)) if view == "deadlines" else (),
         table=table,
         explained=await asyncio.to_thread(_explained, spec, table) if table in spec.tables else "",
+        studying=authorize(visit.actor, "protocol.study"),
         others=[row for row in await versions(visit.parts.database) if row.hash != content_hash],
     )
 
@@ -100,21 +163,22 @@ async def difference(
     request: Request, content_hash: Hash, other_hash: Hash, visit: Annotated[Visit, Depends(May("protocol.read"))]
 ) -> Response:
     """What changed from one version to another, in clinical words, laxer changes first."""
-    old, new = await _spec(visit, content_hash), await _spec(visit, other_hash)
+    old, new = await spec_of(visit, content_hash), await spec_of(visit, other_hash)
     changes = await asyncio.to_thread(compare, old, new)
     return await page(
         request, "difference.html", old=old, new=new, groups=list(_grouped(changes)), summary=summary(changes)
     )
 
 
-async def _spec(visit: Visit, content_hash: str) -> ProtocolSpec:
+async def spec_of(visit: Visit, content_hash: str) -> ProtocolSpec:
+    """A version by its hash. Raises NotThere."""
     try:
         return (await visit.parts.shelf.pinned(content_hash)).spec
     except UnknownProtocolError:
         raise NotThere from None
 
 
-def _picture(spec: ProtocolSpec, nonce: str) -> Markup:
+def picture(spec: ProtocolSpec, nonce: str) -> Markup:
     """The diagram for a page that allows no style without the nonce. Everything in it is escaped by its maker."""
     try:
         drawn = draw_svg(spec)

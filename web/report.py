@@ -7,30 +7,25 @@ import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from audit.publications import PublicationError
-from audit.shelf import ShelfError
 from protocol.commands import AddAddendum, OpenEpisode
 from protocol.engine import Receipt
 from protocol.spec import ProtocolSpec
 from web.access import Actor, authorize
 from web.acting import command_id_of, role_of
-from web.errors import Away, NotPublished, NotThere
+from web.effective import effective, usual
+from web.errors import Away
 from web.forms import fields_of
 from web.guard import MOST_FIELDS, May, Visit
 from web.looks import REPORT, shows
 from web.pages import fresh_key, page
-from web.parts import Parts
 from workflows.client import EpisodeError
 
 router = APIRouter(include_in_schema=False)
 Reporter = Annotated[Visit, Depends(May("episode.open", REPORT))]
 
-USUAL = "virtual_iop_crisis"
-"""The protocol of a crisis, where it is installed; else the first one."""
 REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 LONGEST_TEXT = 4_000
 MOST_SUGGESTED = 300
@@ -112,32 +107,6 @@ def problems(spec: ProtocolSpec, typed: dict[str, str]) -> list[dict[str, str]]:
     return found
 
 
-def at_hand(parts: Parts, named: str) -> ProtocolSpec:
-    """A protocol among the files; the usual one where the name is of none. Raises NotThere when there is no file."""
-    known = parts.shelf.open_now()
-    if not known:
-        raise NotThere
-    return known.get(named) or known.get(USUAL) or next(iter(known.values()))
-
-
-async def usual(parts: Parts, named: str) -> ProtocolSpec:
-    """The protocol to open under, in the version in effect. Raises NotThere, NotPublished.
-
-    On one's own machine a protocol that nobody ever published may be opened from its file.
-    """
-    spec = at_hand(parts, named)
-    alone = parts.settings.mode == "embedded"
-    try:
-        found = await parts.current.of(spec.protocol, parts.clock())
-        if found is None and not (alone and not await parts.current.ever(spec.protocol)):
-            raise NotPublished
-    except (SQLAlchemyError, PublicationError, ShelfError):
-        if not alone:
-            raise NotPublished from None
-        found = None
-    return spec if found is None else found.spec
-
-
 async def shown(
     request: Request,
     visit: Visit,
@@ -169,7 +138,7 @@ async def shown(
         errors=errors or [],
         there=there or [],
         crises=crises,
-        protocols=[{"value": name, "label": one.title} for name, one in visit.parts.shelf.open_now().items()],
+        protocols=[{"value": name, "label": one.title} for name, one in (await effective(visit.parts)).items()],
         protocol=spec.protocol,
         key=key or (typed.get("key", "") if there else "") or fresh_key(),
     )

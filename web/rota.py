@@ -12,6 +12,7 @@ from starlette.responses import Response
 from protocol.roster import gaps
 from protocol.rota import resolve
 from protocol.words import plain
+from web.effective import effective
 from web.guard import May, Visit
 from web.pages import page
 
@@ -35,6 +36,6 @@ async def rota(request: Request, visit: Annotated[Visit, Depends(May("directory.
         leave=sorted(on_leave, key=lambda one: (one.first, one.person)),
         people=known.by_id,
         today=today,
-        gaps=gaps(known, tuple(visit.parts.shelf.open_now().values()), now, now + AHEAD)[:MOST_GAPS],
+        gaps=gaps(known, tuple((await effective(visit.parts)).values()), now, now + AHEAD)[:MOST_GAPS],
         days=AHEAD.days,
     )

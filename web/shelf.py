@@ -12,11 +12,9 @@ from protocol.spec import ProtocolSpec
 from protocol.words import plain
 from protocol_specs.loader import load_protocol
 from protocol_specs.located import SpecErrors
+from protocol_specs.starting import NOT_PROTOCOLS
 
 log = structlog.get_logger()
-
-NOT_PROTOCOLS = ("directory", "rota")
-"""Documents that lie beside the protocols."""
 
 
 class UnknownProtocolError(LookupError):

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from cli.authoring import TEMPLATES
 from cli.main import run
 from protocol.rota import Rota
 from protocol_specs.lint import lint
 from protocol_specs.loader import load, load_protocol
+from protocol_specs.starting import TEMPLATES
 
 ROOT = Path(__file__).parents[2]
 Out = pytest.CaptureFixture[str]

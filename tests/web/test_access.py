@@ -33,6 +33,7 @@ NEAR: tuple[Action, ...] = (
 CHANGES: tuple[Action, ...] = (
     *("episode.contact", "episode.export", "caseload.write"),
     *("episode.open", "episode.act", "episode.emergency", "client.write", "directory.write", "protocol.write"),
+    *("protocol.study", "protocol.approve"),
     *("account.manage", "access.break_glass"),
 )
 

@@ -21,9 +21,9 @@ async def test_the_list_says_where_each_version_runs(web: Desk):
     async with web.signed_in("iris") as browser:
         text = (await browser.get("/protocols")).text
     row = text[text.index(f"/protocols/{found}") :].partition("</tr>")[0]
-    assert "earlier version" in row
+    assert "never submitted" in row
     assert 'data-label="Open episodes">2<' in row
-    assert "✓ new episodes" in text
+    assert "✓ take the file, on this machine only" in text
 
 
 async def test_every_side_of_a_protocol_can_be_read(web: Desk):

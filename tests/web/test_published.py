@@ -12,9 +12,9 @@ from audit.signatures import SigningKeys
 from protocol.publishing import Publication
 from protocol.spec import ProtocolSpec
 from tests.web.desk import Desk
+from web.effective import USUAL, usual
 from web.errors import NotPublished
 from web.parts import Parts
-from web.report import at_hand, usual
 
 KEYS = SigningKeys([("s1", b"s" * 32)])
 
@@ -32,7 +32,7 @@ async def publish(parts: Parts, spec: ProtocolSpec, act: str = "published") -> N
 
 async def test_a_report_opens_under_the_published_version_and_not_under_the_file(web: Desk) -> None:
     parts = web.parts
-    file = at_hand(parts, "")
+    file = parts.shelf.open_now()[USUAL]
     assert await usual(parts, "") == file, "on one's own machine a file may do while nothing was published"
     document = json.loads(file.canonical()) | {"title": "As it was published"}
     published = ProtocolSpec.model_validate_json(json.dumps(document))
@@ -45,8 +45,8 @@ async def test_without_a_version_in_effect_nothing_is_opened(web: Desk) -> None:
     parts = web.parts
     with pytest.raises(NotPublished):
         await usual(in_production(parts), "")
-    await publish(parts, at_hand(parts, ""))
-    await publish(parts, at_hand(parts, ""), "retired")
+    await publish(parts, parts.shelf.open_now()[USUAL])
+    await publish(parts, parts.shelf.open_now()[USUAL], "retired")
     with pytest.raises(NotPublished):
         await usual(parts, "")
     async with web.signed_in("maya") as browser:

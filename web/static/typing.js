@@ -73,6 +73,7 @@
   const mine = document.body.dataset.person ?? "";
   const ask = (address, more) =>
     fetch(address, { ...more, headers: { Accept: "application/json" } }).then((answer) => answer.json());
+  document.addEventListener("holdfast:signed-out", (event) => askAgain(event.detail));
   const askAgain = (then) => {
     asking ??= new Promise((done) => {
       const dialog = document.createElement("dialog");
