@@ -13,7 +13,8 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from audit.publications import Rule
+from audit.publications import Publications, Rule
+from audit.signatures import SigningKeys
 from audit.versions import versions
 from practice.protocol_results import Kind
 from protocol import publishing
@@ -118,9 +119,11 @@ async def added(visit: Visit, spec: ProtocolSpec, rule: Rule, words: str = "") -
     """Do what the rule decides, where its words are not too long and this installation can sign."""
     if len(words) > MAX_TEXT:
         return Refused("too_long", f"The text has more than {MAX_TEXT} characters.", "Shorten it.")
-    if not visit.parts.settings.signing_keys:
+    parts = visit.parts
+    if not parts.settings.signing_keys:
         return NO_KEY
-    return await visit.parts.publications.add(spec, rule)
+    keys = SigningKeys((key.id, key.secret) for key in parts.settings.signing_keys)
+    return await Publications(parts.database, keys, parts.clock).add(spec, rule)
 
 
 async def _role(visit: Visit, spec: ProtocolSpec) -> str:
