@@ -111,6 +111,7 @@ def _entry(one: Entry, words: Words, *, bare: bool) -> dict[str, Any]:
     late = one.known_at - one.happened_at
     happened = f"happened {show_time(one.happened_at, words.zone)}, {show_span(late)} earlier" if late > LATE else ""
     differs = "".join(f" DIFFERS: {text}." for text in one.differences)
+    differs += f" NOT DECIDED ANEW: {one.undecided}." if one.undecided else ""
     said = f"{one.line.label}: {one.line.text}" if one.line.label else one.line.text
     deed = f"{one.deed} → " if one.sequence == one.step and one.role != "system" else ""
     what = one.event.kind if bare else f"{deed}{said}{differs}"

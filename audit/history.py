@@ -76,6 +76,13 @@ class History:
     breaches: tuple[Breach, ...]
     stopped: str | None
     """Why the entries end before the trail does; None when all of it is told."""
+    withheld: tuple[int, ...] = ()
+    """Entries of which something is withheld from the reader; what follows the first of them is not told."""
+
+    @property
+    def undecided(self) -> int:
+        """How many entries could not be decided anew."""
+        return sum(bool(entry.undecided) for entry in self.entries)
 
     @property
     def differences(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from itertools import chain, groupby
+from pathlib import Path
 from textwrap import wrap
 from typing import Annotated, Any
 
@@ -12,10 +13,11 @@ import typer
 from pydantic_core import to_jsonable_python
 
 from audit.access import Access, record
-from audit.history import History, history
+from audit.from_bundle import check_bundle, episodes_in, history_in
+from audit.history import History, HistoryError, history
 from cli.books import Books, with_books
 from cli.desk import utc_now
-from cli.output import FOUND, AsJson, say, say_json
+from cli.output import FOUND, USAGE, AsJson, Trouble, say, say_json
 from cli.who import ROLE, somebody
 from protocol.account import LATE, Entry, Rule, State
 from protocol.breaches import ENDS, Breach
@@ -30,11 +32,20 @@ DEEP = TIME + NUMBER + LABEL
 
 
 def replay(
-    reference: Annotated[str, typer.Argument(metavar="EPISODE", help="An episode, or the beginning of its id.")],
+    reference: Annotated[
+        str,
+        typer.Argument(metavar="EPISODE", help="An episode, or the beginning of its id."),
+    ] = "",
     only_breaches: Annotated[
         bool, typer.Option("--breaches", help="Only missed deadlines and what led there.")
     ] = False,
     purpose: Annotated[str, typer.Option("--purpose", help="Why you look; kept in the access trail.")] = "",
+    bundle: Annotated[
+        Path | None, typer.Option("--bundle", help="From this export alone, without the records.")
+    ] = None,
+    key: Annotated[
+        list[str] | None, typer.Option("--key", help="The public keys that you pinned, for --bundle.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Tell an episode entry by entry from the records alone, and decide every command anew.
@@ -43,7 +54,12 @@ def replay(
     and where the episode stands after it. Temporal need not run. Exit code 1 when the chain is damaged or an entry
     is not what the protocol asks for.
     """
-    told = with_books(lambda books: _history(books, reference, purpose))
+    if bundle is not None:
+        told = _in_bundle(bundle, key or [], reference)
+    elif not reference:
+        raise Trouble("which episode?", "name it, or give an export by --bundle", USAGE)
+    else:
+        told = with_books(lambda books: _history(books, reference, purpose))
     if as_json:
         say_json(as_object(told, only_breaches=only_breaches))
     else:
@@ -58,6 +74,24 @@ async def _history(books: Books, reference: str, purpose: str) -> History:
     return told
 
 
+def _in_bundle(path: Path, keys: Sequence[str], reference: str) -> History:
+    if not keys:
+        raise Trouble("there is no key to check the bundle with", "give the one that you pinned by --key", USAGE)
+    try:
+        check_bundle(path, keys)
+        fitting = [one for one in episodes_in(path) if one.startswith(reference)]
+        if len(fitting) != 1 and reference not in fitting:
+            some = ", ".join(fitting[:5]) or "none"
+            raise Trouble(f"{reference or 'the bundle'} means: {some}", "name one episode", USAGE)
+        return history_in(path, reference if reference in fitting else fitting[0])
+    except HistoryError as error:
+        raise Trouble(str(error), "get the bundle anew; what it holds proves nothing", FOUND) from None
+    except (OSError, ValueError) as error:
+        raise Trouble(
+            f"the bundle or a key can't be read ({type(error).__name__})", "look at both paths", USAGE
+        ) from None
+
+
 def as_object(told: History, *, only_breaches: bool) -> dict[str, Any]:
     """For `--json`."""
     spec = told.spec
@@ -70,6 +104,7 @@ def as_object(told: History, *, only_breaches: bool) -> dict[str, Any]:
         "exceptions": told.exceptions,
         "differences": told.differences,
         "stopped": told.stopped,
+        "withheld": told.withheld,
         "breaches": [{**asdict(one), "led": [entry.sequence for entry in one.led]} for one in told.breaches],
     }
     shown: Iterable[Entry] = told.entries
@@ -94,7 +129,7 @@ def lines(told: History, *, only_breaches: bool) -> Iterator[str]:
     yield from _hung("", f"Protocol: {told.spec.title}, version {told.spec.version}, {told.spec.content_hash}.")
     for exception in told.exceptions:
         yield from _hung("", f"EXCEPTION: {exception}")
-    yield from _hung("", f"Told from the records alone. Local time: {told.spec.time_zone}.")
+    yield from _hung("", f"Told from what was recorded alone. Local time: {told.spec.time_zone}.")
     if only_breaches:
         for number, breach in enumerate(told.breaches, start=1):
             yield from _breach(number, breach, words)
@@ -153,6 +188,8 @@ def _entry(entry: Entry) -> Iterator[str]:
     yield from _hung(" " * TIME + f"{number}  {entry.line.label.ljust(LABEL)}", entry.line.text)
     if entry.rule is not None:
         yield from _hung(" " * DEEP + "by ", _rule(entry.rule))
+    if entry.undecided:
+        yield from _hung(" " * DEEP + "NOT DECIDED ANEW: ", entry.undecided)
     for difference in entry.differences:
         yield from _hung(" " * DEEP + "DIFFERS: ", difference)
 
@@ -179,8 +216,13 @@ def _ending(told: History) -> Iterator[str]:
     yield from _hung("", told.vouched_for)
     if told.stopped is not None and verdict.fault is None:
         yield from _hung("STOPPED: ", told.stopped)
+    if told.withheld:
+        numbers = ", ".join(map(str, told.withheld))
+        text = f"something of the entries {numbers} is withheld from you; what follows the first can't be decided anew"
+        yield from _hung("WITHHELD: ", text)
     differing = f"{told.differences} DIFFER" if told.differences else "every decision comes out the same again"
-    yield f"Replay: {len(told.entries)} entries; {differing}."
+    rest = f"; {told.undecided} could not be decided anew" if told.undecided else ""
+    yield f"Replay: {len(told.entries)} entries; {differing}{rest}."
     late = sum(entry.late is not None and entry.sequence == entry.step for entry in told.entries)
     addenda = sum(entry.refers_to is not None for entry in told.entries)
     yield f"Late entries: {late}. Addenda: {addenda}. Missed deadlines: {len(told.breaches)}."

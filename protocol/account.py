@@ -83,6 +83,8 @@ class Entry:
     state: State
     differences: tuple[str, ...]
     """What the protocol, decided anew, would have written otherwise, in words."""
+    undecided: str = ""
+    """Why it could not be decided anew; empty when it was."""
 
 
 def account(spec: ProtocolSpec, rows: Iterable[TrailRow], later: Versions | None = None) -> Iterator[Entry]:
@@ -125,6 +127,7 @@ class _Teller:
             rule=rule_of(self.words.spec, event),
             state=self._state(after),
             differences=tuple(map(_told, differing)),
+            undecided=step.undecided,
         )
 
     def _deed(self, command: Command) -> str:

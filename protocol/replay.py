@@ -50,11 +50,15 @@ class Replayed:
     differences: tuple[Difference, ...]
     spec: ProtocolSpec
     """The version in force afterwards."""
+    undecided: str = ""
+    """Why it could not be decided anew; then it has no differences. Empty when it was."""
 
 
 class ReplayError(Exception):
     """The trail can't be replayed; the message names the entry."""
 
+
+UNKEPT = "it was refused under a document that nobody kept, since nothing came of it"
 
 Versions = Mapping[str, ProtocolSpec]
 """Content hash → the protocol."""
@@ -99,9 +103,10 @@ def _replay_one(spec: ProtocolSpec, before: Episode | None, group: list[TrailRow
     except (KeyError, ValueError) as error:
         raise ReplayError(f"entry {first.sequence} is no step of an episode: {error}") from error
     onto = later.get(command.protocol_hash) if isinstance(command, Migrate) else None
-    decided = decide(spec, before, command, first.recorded_at, onto).events
+    undecided = ""
     if isinstance(command, Migrate) and onto is None and any(isinstance(event, CommandRefused) for event in events):
-        decided = events  # refused under a document that nobody kept, for nothing came of it
+        undecided = UNKEPT
+    decided = events if undecided else decide(spec, before, command, first.recorded_at, onto).events
     return Replayed(
         first.sequence,
         command,
@@ -111,6 +116,7 @@ def _replay_one(spec: ProtocolSpec, before: Episode | None, group: list[TrailRow
         after,
         _differences(first.sequence, events, decided),
         later.get(after.protocol_hash, spec),
+        undecided,
     )
 
 

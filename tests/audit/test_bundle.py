@@ -19,7 +19,10 @@ import pytest
 from sqlalchemy import delete, func, select, update
 
 from audit.bundle import BundleError
+from audit.checkpoints import Witness
 from audit.database import Database, connect
+from audit.from_bundle import check_bundle, episodes_in, history_in
+from audit.history import HistoryError, history
 from audit.keys import destroy
 from audit.migrate import upgrade
 from audit.offline_verifier import canonical, root
@@ -28,9 +31,13 @@ from audit.signatures import SigningKeys
 from audit.store import Store
 from audit.tables import episodes, trail
 from protocol.checkpoint import Mark, proof_of, root_of
-from tests.audit.bundles import KEY, checked, entry, exported, forged, some_episodes
+from protocol.summary import summarise
+from protocol.trail import TrailRow, genesis
+from tests.audit.bundles import KEY, KEYS, checked, entry, exported, forged, some_episodes
 from tests.audit.records import RING, START, rows, sqlite_url, summary, tampering
+from tests.audit.test_history import forged as forged_row
 from tests.protocol.specs import compact
+from tests.protocol.story import Story
 
 Out = pytest.CaptureFixture[str]
 FLIPS = 300
@@ -165,6 +172,58 @@ async def test_what_is_damaged_or_unknown_is_not_exported(store: Store, records:
     with pytest.raises(BundleError, match="row 4: edited"):
         await exported(records, path, "ep-1")
     assert not path.exists()
+
+
+async def test_a_bundle_is_decided_anew_without_the_records(store: Store, records: Database, tmp_path: Path):
+    await some_episodes(store, records)
+    await exported(records, path := tmp_path / "bundle.zip", "ep-1", "ep-2")
+    assert check_bundle(path, [KEY])[0].startswith("Bundle ")
+    assert episodes_in(path) == ("ep-1", "ep-2")
+    for episode_id in episodes_in(path):
+        here = await history(records, RING, episode_id, Witness(records, KEYS))
+        there = history_in(path, episode_id)
+        assert there.sound
+        assert (there.entries, there.breaches, there.verdict) == (here.entries, here.breaches, here.verdict)
+        assert there.witnessed == here.witnessed
+    forgery = forged(path, FORGERIES["the end was cut off"])
+    with pytest.raises(HistoryError, match="BAD: episode ep-2: a checkpoint vouches"):
+        check_bundle(forgery, [KEY])
+
+
+async def test_a_decision_that_differs_is_found_in_the_bundle_too(store: Store, records: Database, tmp_path: Path):
+    story = Story.begun()
+    story.answer(plan="yes")
+    made, head = list[TrailRow](), genesis("ep-1")
+    for row in story.engine.rows:
+        payload = dict(row.payload or {})
+        if row.kind == "RiskRaised":
+            payload["event"] = {**payload["event"], "level": "low"}
+        made.append(forged_row(head, row, payload))
+        head = made[-1].head
+    spec = compact()
+    await store.save_protocol(spec.content_hash, spec.protocol, spec.version, spec.canonical())
+    await store.append(made, summarise(spec, story.episode))
+    await exported(records, path := tmp_path / "bundle.zip", "ep-1")
+    assert checked(path) == 0, "the chain is whole"
+    told = history_in(path, "ep-1")
+    assert (told.sound, told.differences) == (False, 1)
+
+
+async def test_what_is_withheld_is_named_and_the_rest_decided_anew(store: Store, records: Database, tmp_path: Path):
+    await some_episodes(store, records)
+    await exported(records, path := tmp_path / "bundle.zip", "ep-1", "ep-2", redact=True)
+    check_bundle(path, [KEY])
+    told = history_in(path, "ep-1")
+    assert told.withheld
+    withheld = [row["sequence"] for row in entry(path, ROWS) if row["episode_id"] == "ep-1" and hides(row)]
+    assert list(told.withheld) == withheld
+    assert [one.sequence for one in told.entries] == list(range(1, len(told.entries) + 1))
+    assert len(told.entries) < withheld[0]
+    assert told.differences == 0
+
+
+def hides(row: dict[str, Any]) -> bool:
+    return any("hash" in value for value in row["values"])
 
 
 async def last_row(records: Database, episode_id: str) -> int:

@@ -286,6 +286,23 @@ def test_after_a_change_of_keys_every_key_that_is_needed_is_printed(
     assert offline_verifier.main([str(out), "--key", keys["new"]]) == 1
 
 
+def test_an_export_is_told_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Out):
+    out = tmp_path / "export.zip"
+    assert run(["audit", "export", "ep-1", "--out", str(out), "--purpose", "review", "--json"]) == 0
+    (key,) = json.loads(capsys.readouterr().out)["keys"].values()
+    monkeypatch.setenv("HOLDFAST_DATABASE_URL", f"sqlite:///{tmp_path / 'nowhere.db'}")
+    assert run(["audit", "replay", "--bundle", str(out), "--key", key]) == 0
+    said = capsys.readouterr().out
+    assert "Mara, Therapist, turns to Client by phone: reached" in said
+    assert "every decision comes out the same again" in said
+    assert run(["audit", "replay", "--bundle", str(out)]) == 2
+    assert run(["audit", "replay", "--bundle", str(out), "--key", "ab" * 32]) == 1
+    assert "BAD: the signature does not fit" in capsys.readouterr().err
+    assert run(["audit", "replay", "other", "--bundle", str(out), "--key", key]) == 2
+    assert run(["audit", "replay"]) == 2
+    assert run(["audit", "replay", "--bundle", str(tmp_path / "nothing.zip"), "--key", key]) == 2
+
+
 def test_what_cannot_be_written_down_is_not_handed_out(episode: str, tmp_path: Path, capsys: Out):
     with sqlite3.connect(episode.removeprefix("sqlite:///")) as connection:
         connection.execute("CREATE TRIGGER no_access BEFORE INSERT ON accesses BEGIN SELECT RAISE(ABORT, 'full'); END")

@@ -16,7 +16,7 @@ from protocol.episode import EPISODE
 from protocol.events import EVENT
 from protocol.facts import Refused
 from protocol.migrating import Plan, plan
-from protocol.replay import ReplayError, replay
+from protocol.replay import UNKEPT, ReplayError, replay
 from protocol.spec import ProtocolSpec
 from tests.protocol.specs import FACTS, OBLIGATIONS, RISK, P, compact, duty, protocol
 from tests.protocol.story import Story, code, kinds
@@ -309,8 +309,10 @@ def test_a_refused_move_replays_also_when_nobody_kept_its_document() -> None:
     story = Story.begun()
     onto = newer(policy("rearm"), obligations=SLOW)
     assert code(move(story, onto)) == "sign_off_needed"
-    for kept in ({}, {onto.content_hash: onto}):
-        assert not [one for step in replay(compact(), story.engine.rows, kept) for one in step.differences]
+    for kept, undecided in (({}, [UNKEPT]), ({onto.content_hash: onto}, [])):
+        steps = list(replay(compact(), story.engine.rows, kept))
+        assert not [one for step in steps for one in step.differences]
+        assert [step.undecided for step in steps if step.undecided] == undecided, "what was not decided anew is said"
 
 
 def test_old_and_new_side_by_side() -> None:
