@@ -13,7 +13,7 @@ import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from audit.store import AppendError
+from audit.store import AppendError, ConflictError
 from protocol.summary import EpisodeSummary
 from protocol.trail import Head, TrailRow
 from workflows.ports import APPEND_ROWS, LONGEST_LINGER, Batch
@@ -62,6 +62,13 @@ class Recording:
         """
         try:
             wanted = await self._write(batch)
+        except ConflictError as error:
+            log.error(
+                "the trail says otherwise than the workflow: `holdfast audit reconcile` mends that",
+                episode_id=batch.summary.episode_id,
+                exc_info=error,
+            )
+            raise ApplicationError("the trail refuses the batch", type=type(error).__name__) from None
         except AppendError as error:
             log.error(
                 "the trail refuses a batch: it needs a person", episode_id=batch.summary.episode_id, exc_info=error

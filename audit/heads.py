@@ -11,6 +11,7 @@ from audit.verify import Verdict
 from protocol.trail import Fault, Head, Wrong
 
 AT_ONCE = 16
+RESTORED = "was Temporal restored from an older copy? then `holdfast audit reconcile` lets it go on from its trail"
 
 
 class NoAnswerError(Exception):
@@ -116,7 +117,7 @@ def _held(verdict: Verdict, end: End | None) -> Verdict:
         return verdict
     sure = end.head.sequence - end.unrecorded
     if verdict.rows > end.head.sequence:
-        said = f"the workflow knows no row after {end.head.sequence}"
+        said = f"the workflow knows no row after {end.head.sequence}; {RESTORED}"
         return replace(verdict, fault=Fault(verdict.episode_id, end.head.sequence + 1, Wrong.INSERTED, said))
     if verdict.rows < sure and end.unrecorded:
         said = f"the workflow handed over the rows up to {sure}"

@@ -8,6 +8,7 @@ from cli.access import access, disclosures
 from cli.checkpoint import checkpoint
 from cli.conformance import conformance
 from cli.export import export
+from cli.reconcile import reconcile
 from cli.replay import replay
 from cli.retention import hold, lift, retention
 from cli.search import search
@@ -17,7 +18,20 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Check the audit trail, replay an episode from it, export what can be checked without us.",
 )
-for command in (verify, search, replay, conformance, export, access, disclosures, retention, hold, lift, checkpoint):
+for command in (
+    verify,
+    reconcile,
+    search,
+    replay,
+    conformance,
+    export,
+    access,
+    disclosures,
+    retention,
+    hold,
+    lift,
+    checkpoint,
+):
     app.command()(command)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import TypeVar
 
@@ -23,6 +23,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from protocol.commands import HumanCommand, Migrate, OpenEpisode, SentCommand, fingerprint
 from protocol.engine import REUSED, Receipt
 from protocol.spec import ProtocolSpec
+from protocol.trail import TrailRow
 from workflows import ports
 from workflows.episode_workflow import EpisodeWorkflow
 from workflows.messages import EpisodeInput, EpisodeView, Submission
@@ -150,6 +151,36 @@ class EpisodeClient:
             return await handle.query(EpisodeWorkflow.view)
 
         return await self._patiently(episode_id, call)
+
+    async def waiting(self, episode_id: str, run_id: str | None = None) -> Sequence[TrailRow]:
+        """The rows that its workflow, or one run of it, has and the records do not. Raises like `view`."""
+        handle = self._client.get_workflow_handle_for(EpisodeWorkflow.run, workflow_id(episode_id), run_id=run_id)
+
+        async def call() -> tuple[TrailRow, ...]:
+            return await handle.query(EpisodeWorkflow.waiting)
+
+        return await self._patiently(episode_id, call)
+
+    async def reopen(self, told: EpisodeInput) -> str | None:
+        """Begin an episode from what is told, in place of the workflow that there is; the run that was given up."""
+        handle = self._client.get_workflow_handle(workflow_id(told.episode_id))
+        try:
+            given_up = (await handle.describe()).run_id
+        except RPCError as error:
+            if error.status != RPCStatusCode.NOT_FOUND:
+                raise EngineUnavailableError(f"Temporal does not answer: {error.status.name}") from error
+            given_up = None
+        drill = told.carried is not None and told.carried.episode is not None and told.carried.episode.drill
+        await self._client.start_workflow(
+            EpisodeWorkflow.run,
+            told,
+            id=workflow_id(told.episode_id),
+            task_queue=self._task_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            priority=Priority(priority_key=ports.DRILL_URGENCY if drill else ports.EPISODE_URGENCY),
+        )
+        return given_up
 
     async def known(self) -> AsyncIterator[str]:
         """The ids of the episodes that Temporal still has, open or closed. Raises EngineUnavailableError."""

@@ -30,7 +30,7 @@ from protocol.effects import Page
 from protocol.engine import REUSED, Engine, Receipt
 from protocol.spec import ProtocolSpec
 from protocol.summary import summarise
-from protocol.trail import Head
+from protocol.trail import Head, TrailRow
 from workflows import ports
 from workflows.carrying import LARGEST_INPUT, engine_of, fits, latest, onto_of
 from workflows.messages import Carried, EpisodeInput, EpisodeView, Submission
@@ -173,6 +173,11 @@ class EpisodeWorkflow:
         """The episode as it stands."""
         under_way = (*self._paging, *(order.page_id for order in self._pages))
         return EpisodeView(self._engine.episode, self._engine.head, len(self._rows), under_way)
+
+    @workflow.query(name=ports.WAITING)
+    def waiting(self) -> tuple[TrailRow, ...]:
+        """The rows that the records do not have yet."""
+        return self._rows.all()
 
     def _take_in(self, now: datetime) -> None:
         """Tell the engine what became of pages, and the time; collect what it asks for."""
