@@ -32,6 +32,7 @@ from audit.checkpoints import Checkpointer
 from audit.outside import KeptFile, NotKeptError
 from audit.queries import Unattended
 from audit.signatures import CheckpointError, SigningKeys
+from practice.rotas import Rotas
 from protocol.rota import Person, Rota, resolve
 from protocol_specs.loader import SpecErrors
 from protocol_specs.rota_file import RotaFile
@@ -222,7 +223,7 @@ async def _watch_until_signalled(settings: Settings) -> None:
     ring = sealing.Keyring((key.id, key.secret) for key in settings.record_keys)
     dog = Watchdog(
         queries.Queries(engine, ring),
-        RotaFile(settings.rota),
+        Rotas(RotaFile(settings.rota), engine),
         notifiers(settings),
         settings.watchdog_role,
         timedelta(seconds=settings.watchdog_seconds),

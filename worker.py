@@ -28,6 +28,7 @@ from activities.recording import Recording
 from activities.referring import Referring
 from audit import database, migrate, sealing, store
 from cli.leaving import run_and_leave
+from practice.rotas import Rotas
 from protocol_specs.loader import SpecErrors
 from protocol_specs.rota_file import RotaFile
 from settings import Settings, SettingsError, load
@@ -67,9 +68,10 @@ def activities(settings: Settings) -> list[Callable[..., Any]]:
     except SpecErrors as error:
         raise CannotStartError(f"the rota can't be read:\n{error}") from None
     engine = database.connect(settings.database_url.get_secret_value(), pool_size=CONNECTIONS)
+    living = Rotas(rota, engine)
     records = store.Store(engine, sealing.Keyring((key.id, key.secret) for key in settings.record_keys))
     return [
-        Paging(rota, channels, settings.base_url).deliver_page,
+        Paging(living, channels, settings.base_url).deliver_page,
         Referring(channels.get("webhook"), settings.base_url).request_referral,
         Recording(records, at_once=CONNECTIONS).append_rows,
     ]

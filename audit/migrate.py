@@ -41,6 +41,7 @@ RIGHTS = {
     "emergency_access": "SELECT, INSERT, UPDATE",
     "facilities": "SELECT, INSERT, UPDATE",
     "number_changes": "SELECT, INSERT, UPDATE",
+    "rota_changes": "SELECT, INSERT, UPDATE",
     "alembic_version": "SELECT",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -9,13 +10,16 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from audit.database import connect
 from cli.configuration import settings
 from cli.output import FOUND, USAGE, AsJson, Trouble, say, say_json, table
 from cli.shelf import find_protocol, protocol_files
+from practice.rotas import Rotas
 from protocol.local_time import show_time
 from protocol.roster import Gap, gaps, local_days, needs
 from protocol.rota import Rota
 from protocol_specs.loader import load, load_protocol
+from protocol_specs.rota_file import RotaFile
 
 MOST_WEEKS = 53
 FIRST_YEAR, LAST_YEAR = 2000, 2200
@@ -45,7 +49,7 @@ def check(
     folder = settings().protocols
     files = [find_protocol(one, folder) for one in protocols] if protocols else protocol_files(folder)
     specs = [load_protocol(path) for path in files]
-    staff = load(rota or settings().rota, Rota)
+    staff = load(rota, Rota) if rota is not None else asyncio.run(_living())
     zone = ZoneInfo(staff.time_zone)
     if not 1 <= weeks <= MOST_WEEKS:
         raise Trouble(f"{weeks} weeks can't be checked", f"check 1 to {MOST_WEEKS}", USAGE)
@@ -57,6 +61,16 @@ def check(
         _tell(found, zone, first, last, f"{len(needs(specs))} roles of {len(specs)} protocols")
     if found:
         raise typer.Exit(FOUND)
+
+
+async def _living() -> Rota:
+    """The rota of the settings with the changes of the application; the file alone where the records don't answer."""
+    told = settings()
+    records = connect(told.database_url.get_secret_value(), pool_size=1)
+    try:
+        return await Rotas(RotaFile(told.rota), records).current()
+    finally:
+        await records.dispose()
 
 
 def _day(written: str | None, zone: ZoneInfo) -> date:

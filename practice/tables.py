@@ -198,3 +198,16 @@ protocol_results = Table(
     Column("by", Text, nullable=False),
     Column("at", Moment, nullable=False),
 )
+
+rota_changes = Table(
+    "rota_changes",
+    metadata,
+    Column("change_id", Text, primary_key=True),
+    Column("act", Text, nullable=False),
+    Column("part", Text, nullable=False),
+    Column("entry", JSON, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("undone_at", Moment),
+    Column("undone_by", Text),
+)

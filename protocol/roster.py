@@ -56,6 +56,28 @@ def gaps(rota: Rota, specs: Sequence[ProtocolSpec], begins: datetime, ends: date
     return tuple(replace(gap, holidays=_named_in(days, gap, ZoneInfo(rota.time_zone))) for gap in found)
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A while in which the same people answer for a role; nobody, where there is none."""
+
+    begins: datetime
+    ends: datetime
+    people: tuple[Person, ...]
+
+
+def answering(rota: Rota, role: str, begins: datetime, ends: datetime) -> tuple[Stretch, ...]:
+    """Who answers for a role between two moments, without a gap between the stretches."""
+    people = [person for person in rota.people if role in person.roles]
+    found: list[Stretch] = []
+    for first, last in pairwise(_moments(rota, rota.shifts_of.get(role, []), people, begins, ends)):
+        there = tuple(resolve(rota, role, first))
+        if found and found[-1].people == there:
+            found[-1] = replace(found[-1], ends=last)
+        else:
+            found.append(Stretch(first, last, there))
+    return tuple(found)
+
+
 def needs(specs: Iterable[ProtocolSpec]) -> tuple[Need, ...]:
     """The roles that rungs name."""
     return tuple(

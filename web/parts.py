@@ -31,6 +31,7 @@ from practice.numbers import Numbers
 from practice.protocol_drafts import ProtocolDrafts
 from practice.protocol_results import ProtocolResults, Simulations
 from practice.reach import Reach
+from practice.rotas import Rotas
 from practice.sealing import Seal
 from practice.sessions import Sessions
 from practice.tokens import Tokens
@@ -64,7 +65,7 @@ class Parts:
     owing: Owing
     shelf: Shelf
     engine: Engine
-    rota: RotaFile
+    rota: Rotas
     directory: Directory
     accounts: Accounts
     sessions: Sessions
@@ -123,7 +124,7 @@ async def opened(settings: Settings, clock: Clock = utc_now) -> AsyncGenerator[P
             owing=owing,
             shelf=Shelf(settings.protocols, queries),
             engine=Engine(settings),
-            rota=RotaFile(settings.rota),
+            rota=Rotas(RotaFile(settings.rota), database),
             directory=load(settings.directory, Directory),
             accounts=Accounts(database, seal),
             sessions=Sessions(database, seal),

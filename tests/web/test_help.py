@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from practice.rotas import Rotas
 from protocol.rota import parse_rota
 from protocol_specs.loader import load_protocol
 from protocol_specs.rota_file import RotaFile
@@ -43,7 +44,7 @@ async def test_hours_at_which_nobody_who_may_act_answers_are_named(web: Desk, tm
     left_out = rota.replace("name: Dora Quispe, roles: [clinical_director]", "name: Dora Quispe, roles: [compliance]")
     draft = tmp_path / "rota.yaml"
     draft.write_text(left_out, encoding="utf-8")
-    web.app.state.parts = replace(web.parts, rota=RotaFile(draft))
+    web.app.state.parts = replace(web.parts, rota=Rotas(RotaFile(draft), web.parts.database))
     async with web.signed_in("maya") as browser:
         text = (await browser.get("/rota")).text
     assert "Clinical director: from" in text
