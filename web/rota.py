@@ -196,4 +196,5 @@ def calendar(known: Rota, today: date, zone: Any) -> list[dict[str, Any]]:
 
 def _stretch(one: Any, zone: Any) -> dict[str, str]:
     names = ", ".join(person.name for person in one.people)
-    return {"hours": f"{show_clock(one.begins, zone)}–{show_clock(one.ends, zone)}", "names": names}
+    begins, ends = show_clock(one.begins, zone), show_clock(one.ends, zone)
+    return {"hours": "all day" if begins == ends else f"{begins}–{ends}", "names": names}
