@@ -30,6 +30,7 @@ def check_duties(ground: Ground) -> Iterator[Finding]:
             yield Finding((*path, "clock"), message, "add `calendar` with working days and holidays")
     yield from _opening(ground)
     yield from _ending(ground)
+    yield from _waiting(ground)
 
 
 def _due(ground: Ground, path: Path, obligation: Obligation) -> Iterator[Finding]:
@@ -157,6 +158,19 @@ def _signed(spec: ProtocolSpec, event: str) -> bool:
     skips = any(step.skip_cosigned_by for step in spec.steps.values())
     decisions = any(decision.cosigned_by for decision in spec.decisions.values())
     return skips or (decisions and event == "co_signature_needed")
+
+
+def _waiting(ground: Ground) -> Iterator[Finding]:
+    """A second signature that is missing is owed by somebody, or nobody would ever be paged for it."""
+    spec = ground.spec
+    events = {trigger.event for one in spec.obligations.values() for trigger in one.opens}
+    if "co_signature_needed" in events:
+        return
+    waits = [("steps", name, "skip_cosigned_by") for name, one in spec.steps.items() if one.skip_cosigned_by]
+    waits += [("decisions", name, "cosigned_by") for name, one in spec.decisions.items() if one.cosigned_by]
+    for path in waits[:1]:
+        remedy = "add an obligation with `opens: [{event: co_signature_needed}]`"
+        yield Finding(path, "a second signature that is missing is owed by nobody", remedy, about_key=True)
 
 
 def _ending(ground: Ground) -> Iterator[Finding]:
