@@ -215,7 +215,7 @@ class Settings(BaseModel):
     """Run workflow code in Temporal's sandbox: slower, finds forbidden calls. The tests turn it on."""
 
     watchdog_seconds: float = Field(default=60.0, ge=1.0, le=3600.0)
-    """How long a deadline may wait for the engine, or pages may reach nobody, before the watchdog calls people."""
+    """How long a deadline may wait for the engine before the watchdog calls people."""
 
     watchdog_role: Name = "supervisor"
     """Role of the rota whom the watchdog calls; with nobody on shift, everybody who has it."""

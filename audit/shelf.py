@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Connection, select
@@ -44,25 +43,10 @@ class Shelf:
         return known
 
 
-def wrong_protocol(connection: Connection) -> str:
-    """What is wrong with the first protocol in the records that is not itself; empty when all are."""
-    for row in connection.execute(select(protocols).order_by(protocols.c.hash)):
-        if _hash(row.document) != row.hash:
-            return f"the protocol {row.hash} was changed in the records: it does not have this hash"
-        said = json.loads(row.document)
-        if (said.get("protocol", row.name), said.get("version", row.version)) != (row.name, row.version):
-            return f"the protocol {row.hash} is listed as {row.name} {row.version}, its document says otherwise"
-    return ""
-
-
-def _hash(document: str) -> str:
-    return hashlib.sha256(document.encode(errors="surrogatepass")).hexdigest()
-
-
 def _read(connection: Connection, content_hash: str) -> ProtocolSpec:
     document = connection.scalar(select(protocols.c.document).where(protocols.c.hash == content_hash))
     if document is None:
         raise ShelfError(f"the protocol {content_hash} is not in the records")
-    if _hash(document) != content_hash:
+    if hashlib.sha256(document.encode(errors="surrogatepass")).hexdigest() != content_hash:
         raise ShelfError(f"the protocol {content_hash} was changed in the records: it does not have this hash")
     return ProtocolSpec.model_validate_json(document)

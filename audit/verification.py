@@ -6,14 +6,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from audit.broken_text import reading_anything
 from audit.checkpoints import NO_KEY, Signed, Vouched, check_pinned, vouched
 from audit.database import Database
 from audit.heads import Asked, Workflows, ask, ask_all, hold
 from audit.lists import Comparison, Lists
 from audit.publications import PublicationError, Publications
 from audit.sealing import Keyring
-from audit.shelf import wrong_protocol
 from audit.signatures import CheckpointError, VerifyKeys
 from audit.verify import Verdict, Verifier
 
@@ -52,8 +50,6 @@ class Findings:
     asked: Asked
     publications: str
     """What is wrong with the list of what was published; empty when nothing is."""
-    protocols: str = ""
-    """What is wrong with the protocols that the records keep; empty when nothing is."""
     quick: bool = False
 
     @property
@@ -62,7 +58,7 @@ class Findings:
         found = [str(one.fault) for one in self.verdicts if one.fault is not None]
         for one in self.lists or ():
             found += [str(finding) for finding in (one.disagreement, self.cut(one)) if finding is not None]
-        return found + [one for one in (self.checkpoints.problem, self.publications, self.protocols) if one]
+        return found + [one for one in (self.checkpoints.problem, self.publications) if one]
 
     def cut(self, one: Comparison) -> str | None:
         """A trail that ends before the list, unless its workflow says that rows are still on the way."""
@@ -75,7 +71,6 @@ class Findings:
         yield self._chains()
         yield self.checkpoints.said
         yield f"Publications: {'BAD' if self.publications else 'all good'}."
-        yield f"Protocols: {'BAD' if self.protocols else 'each has the hash by which it is named'}."
         yield self._lists()
         yield self.asked.said
         if unseen := self._unseen():
@@ -133,8 +128,7 @@ async def verification(
         verdicts = [await verifier.episode(wanted.episode_id)]
     verdicts = await hold(workflows, asked, verdicts)
     lists = None if wanted.quick else [one async for one in Lists(database, ring).compare(verdicts)]
-    protocols = await database.read(lambda connection: reading_anything(connection, lambda: wrong_protocol(connection)))
-    return Findings(verdicts, compared, lists, asked, await _publications(database, keys), protocols, wanted.quick)
+    return Findings(verdicts, compared, lists, asked, await _publications(database, keys), wanted.quick)
 
 
 async def compare(database: Database, keys: VerifyKeys | None, pinned: Sequence[Signed]) -> Compared:

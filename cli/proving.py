@@ -16,6 +16,7 @@ from cli.shelf import find_protocol
 from protocol.findings import did_you_mean
 from protocol.spec import ProtocolSpec
 from protocol_specs.loader import Document, read_file
+from protocol_specs.located import SpecErrors
 
 if TYPE_CHECKING:
     from proof.verdicts import Claim, Proof
@@ -155,6 +156,7 @@ def _explained(spec: ProtocolSpec, name: str) -> Explanation:
 def generate(
     spec: Spec,
     out: Annotated[Path, typer.Option(help="The folder for the scenario files.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="The folder may hold scenarios already.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Make scenarios that go through every way, rule, row, option, obligation, rung and refusal of a protocol.
@@ -162,11 +164,18 @@ def generate(
     They hold what the protocol does today. Ends with 1 when something is left that none of them goes through.
     """
     from proof.generating import generate as generate_all
+    from protocol.check import check
     from protocol.findings import dotted
-    from protocol_specs.loader import load_protocol
     from rehearsal.coverage import as_text
 
-    generated = generate_all(load_protocol(find_protocol(spec, settings().protocols)))
+    document = read_file(find_protocol(spec, settings().protocols))
+    protocol = document.validate(ProtocolSpec)
+    if errors := [one for one in check(protocol) if one.severity == "error"]:
+        raise SpecErrors(document.locate(errors))
+    taken = sorted(out.glob("*.yaml"))
+    if taken and not overwrite:
+        raise Trouble(f"{taken[0]} exists already", "choose an empty folder, or add --overwrite", USAGE)
+    generated = generate_all(protocol)
     saved = save(generated.scenarios, out)
     left = [{"path": dotted(one.spot.path), "text": one.spot.text, "why": one.why} for one in generated.missed]
     if as_json:

@@ -68,7 +68,6 @@ def _as_object(found: Findings) -> dict[str, Any]:
         "episodes": found.verdicts,
         "checkpoints": {"rows": found.checkpoints.found.rows, "problem": found.checkpoints.problem},
         "publications": {"problem": found.publications or None},
-        "protocols": {"problem": found.protocols or None},
         "lists": found.lists,
         "workflows": {
             "asked": {name: end.head for name, end in found.asked.ends.items()},

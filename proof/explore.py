@@ -18,7 +18,7 @@ from protocol.vocabulary import MOST_ATTEMPTS
 
 MOST_CONFIGURATIONS = 30_000
 """Of one slice. Beyond it the answer is: not proved."""
-MOST_STEPS = 300_000
+MOST_STEPS = 40_000
 """Macro steps of one slice."""
 START = datetime.fromisoformat("2026-12-01T18:00:00+00:00")
 INSTANT = timedelta(seconds=1)
@@ -38,6 +38,8 @@ class Explored:
     waiting: int
     """Configurations that were seen and not gone on from."""
     story: tuple[Move, ...] | None
+    crowded: tuple[str, ...] = ()
+    """Facts that are read together, too many of them for every combination to be looked at."""
 
 
 class Explorer:
@@ -60,7 +62,7 @@ class Explorer:
     def run(self) -> Explored:
         """Explore until nothing new comes, a property breaks, or the limits are reached."""
         if self.moves.partial:
-            return Explored(0, 0, False, 1, None)
+            return Explored(0, 0, False, self.moves.joint, None, tuple(self.moves.together))
         seen: dict[Any, tuple[Any, Move]] = {}
         ahead: deque[tuple[Any, Episode, datetime]] = deque()
         for move in self.moves.openings():
@@ -128,22 +130,29 @@ class Explorer:
         pending = [one for one in episode.obligations.values() if not one.missed]
         near = bool(pending) and min(one.due_at for one in pending) - now <= INSTANT
         return (
-            episode.stage if self.slice.stage_matters else "",
+            self.moves.stages[episode.stage] if self.slice.stage_matters else "",
             episode.risk if self._risk else "",
             episode.peak_risk if self._peak else "",
             self.moves.facts_of(episode),
-            tuple(sorted((name, one.status, one.cosigned) for name, one in episode.steps.items())),
+            frozenset((name, one.status, one.cosigned) for name, one in episode.steps.items()) if episode.steps else (),
             self._reassessed(episode),
-            tuple(sorted((name, one.option, one.cosigned) for name, one in episode.decisions.items())),
-            tuple(sorted((name, one.option) for name, one in episode.unsigned.items())),
-            tuple(sorted(episode.contacts)),
-            tuple(sorted((name, min(count, MOST_ATTEMPTS)) for name, count in episode.attempts.items())),
+            frozenset((name, one.option, one.cosigned) for name, one in episode.decisions.items())
+            if episode.decisions
+            else (),
+            frozenset((name, one.option) for name, one in episode.unsigned.items()) if episode.unsigned else (),
+            frozenset(episode.contacts) if episode.contacts else (),
+            self._attempts(episode),
             episode.crisis_types,
             frozenset(episode.left) if self.slice.interest.exact and self.slice.stage_matters else (),
             self._owed(episode),
             self._tallies(episode),
             near,
         )
+
+    def _attempts(self, episode: Episode) -> Any:
+        """How often in vain, where a condition reads it."""
+        counted = self.moves.counted & episode.attempts.keys()
+        return frozenset((name, min(episode.attempts[name], MOST_ATTEMPTS)) for name in counted) if counted else ()
 
     def _reassessed(self, episode: Episode) -> bool:
         done = episode.steps.get(self._fresh)

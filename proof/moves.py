@@ -6,11 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import combinations, product
+from math import prod
 from typing import Any
 
 from proof.slices import ENDS, OPENS, RISES, Slice
 from protocol import commands as c
-from protocol.conditions import Condition, Guard, Test, tests_in
+from protocol.conditions import AllOf, AnyOf, Condition, Guard, Not, Test
+from protocol.duties import DueTable
 from protocol.episode import Episode
 from protocol.program import Program
 from protocol.readers import waits_for_signature
@@ -19,6 +21,8 @@ from protocol.vocabulary import Domain, accepted
 
 MOST_JOINT = 4_096
 """Combinations of answers and coins that one entry may bring; a slice with more is not explored in full."""
+MOST_PAIRS = 150_000
+"""Pairs of a combination and one that follows it: as many macro steps at least are taken."""
 MOST_KINDS = 4
 """Crisis types of which every set is tried at the opening."""
 SECOND = timedelta(seconds=1)
@@ -47,11 +51,18 @@ class Moves:
             name: {value: number for number, group in enumerate(groups) for value in group}
             for name, groups in self._classes.items()
         }
-        joint = 2 ** len(cut.pulses)
-        for groups in self._classes.values():
-            joint *= len(groups)
-        self.partial = joint > MOST_JOINT
-        """More can happen at once than is looked at."""
+        answers = prod(len(groups) for groups in self._classes.values())
+        self.joint = answers * 2 ** len(cut.pulses)
+        """Combinations of answers and coins that one entry may bring."""
+        self.partial = self.joint > MOST_JOINT or self.joint * answers > MOST_PAIRS
+        """More can happen at once, or one thing after another, than is looked at."""
+        self.together = sorted(name for name in self.facts if name not in cut.steady and len(self._classes[name]) > 1)
+        """The facts that are looked at in every combination."""
+        read = {one.test.name for one in self._tests()} | cut.interest.names
+        self.counted = {party for party in cut.spec.parties if f"attempts.{party}" in read}
+        """Parties whose failed attempts a condition counts."""
+        self.stages = self._stage_classes()
+        """Stage → the one that stands for it: stages that nothing in the slice tells apart are one."""
         self._pulsed = [] if self.partial else list(self._pulse_sets())
         self._assignments = (
             []
@@ -61,6 +72,9 @@ class Moves:
                 for values in product(*([group[0] for group in self._classes[name]] for name in self.facts))
             ]
         )
+        duties = list(cut.spec.obligations.values())
+        self._order_matters = len(duties) > 1 or any(isinstance(one.due, DueTable) for one in duties)
+        """Whether it matters how long a duty has been open: one that opens later may be due sooner."""
         self._role = next(iter(cut.spec.roles))
         self._n = 0
 
@@ -101,7 +115,9 @@ class Moves:
         spec = self.spec
         yield Move("declare_emergency")
         if self.slice.stage_matters:
-            yield from (Move("advance", name) for name in spec.stages[episode.stage].next)
+            here = self.stages[episode.stage]
+            ways = spec.stages[episode.stage].next
+            yield from (Move("advance", name) for name in ways if self.stages[name] == name != here)
             if self.slice.interest.exact:
                 yield from (Move("go_back", name) for name in spec.stages if name != episode.stage)
         if spec.risk.rules:
@@ -113,7 +129,7 @@ class Moves:
                 yield Move("waive", name)
         yield from (Move("close_episode", name) for name in self.spec.closing.outcomes)
         if any(not one.missed for one in episode.obligations.values()):
-            yield from (Move("near"), Move("due"))
+            yield from (Move("near"), Move("due")) if self._order_matters else (Move("due"),)
 
     def values(self, name: str) -> list[Any]:
         """An answer of each class, as it is recorded; `unknown` for none."""
@@ -226,25 +242,47 @@ class Moves:
         if not fact.values():
             return [[None]]
         domain = Domain(fact.values(), ordered=True)
-        tests = [(test, stands) for test, stands in self._tests() if test.name == name]
+        tests = [one for one in self._tests() if one.test.name == name]
         groups: dict[Any, list[str | None]] = {}
         for value in values:
-            alike = tuple(_truth(test, domain, value, stands) for test, stands in tests)
+            alike = tuple(one.truth(domain, value) for one in tests)
             groups.setdefault(alike, []).append(value)
         return list(groups.values())
 
-    def _tests(self) -> Iterator[tuple[Test, str | None]]:
+    def _tests(self) -> Iterator[_Asked]:
         for table in self.spec.tables.values():
             for row in table.rows:
-                yield from ((test, table.unknown_as.get(test.name)) for test in tests_in(row.when.condition))
-        for condition in self._conditions():
-            yield from ((test, None) for test in tests_in(condition))
+                for test, unknown in _asked(row.when.condition, unknown=False):
+                    yield _Asked(test, unknown, table.unknown_as.get(test.name))
+        for guard in self._guards():
+            for test, unknown in _asked(guard.condition, unknown=guard.if_unknown == "holds"):
+                yield _Asked(test, unknown)
+        for owed in self.spec.obligations.values():
+            if isinstance(owed.due, DueTable):
+                yield from (_Asked(Test(owed.due.by, "is", (value,)), None) for value in owed.due.values)
         for instrument in self.spec.instruments.values():
-            yield from ((Test(item.fact, "known", ("yes",)), None) for item in instrument.items)
+            yield from (_Asked(Test(item.fact, "known", ("yes",)), None) for item in instrument.items)
             refusable = (item.fact for item in instrument.items if self.spec.facts[item.fact].may_refuse)
-            yield from ((Test(fact, "is", ("refused",)), None) for fact in refusable)
+            yield from (_Asked(Test(fact, "is", ("refused",)), None) for fact in refusable)
 
-    def _conditions(self) -> Iterator[Condition]:
+    def _stage_classes(self) -> dict[str, str]:
+        stages, told = self.spec.stages, set(self.slice.interest.places)
+        if self.slice.interest.exact:
+            return {name: name for name in stages}
+        for test in self._tests():
+            if test.test.name == "stage":
+                told |= (
+                    accepted(test.test, self.program.readers.domains["stage"])
+                    if test.test.operator != "known"
+                    else set()
+                )
+        for owed in self.spec.obligations.values():
+            told |= {place for one in owed.opens if (place := one.entered) is not None}
+            told |= {place for one in owed.met_by if (place := one.left) is not None}
+        alike = [name for name, stage in stages.items() if stage.kind == "open" and name not in told]
+        return {name: alike[0] if name in alike else name for name in stages}
+
+    def _guards(self) -> Iterator[Guard]:
         spec = self.spec
         guards: list[Guard | None] = [*self.slice.extra]
         guards += [rule.when for rule in spec.risk.rules] + [spec.risk.lowering.requires]
@@ -254,8 +292,9 @@ class Moves:
         guards += [one.when for one in spec.closing.requires.values()]
         for owed in spec.obligations.values():
             guards += [part.when for part in (*owed.opens, *owed.met_by)] + [owed.waived_when]
-        guards += [item.asked_when for one in spec.instruments.values() for item in one.items]
-        yield from (guard.condition for guard in guards if guard is not None)
+        for one in spec.instruments.values():
+            guards += [Guard(item.asked_when.condition, "holds") for item in one.items if item.asked_when is not None]
+        yield from (guard for guard in guards if guard is not None)
 
     def _pulse_sets(self) -> Iterator[tuple[str, ...]]:
         """Which coins are thrown at once: any of the duties' coins, with at most one rise of the risk."""
@@ -267,8 +306,34 @@ class Moves:
                 yield from ((*chosen, rise) for rise in rises)
 
 
-def _truth(test: Test, domain: Domain, value: str | None, stands: str | None) -> Any:
-    if test.operator == "known":
-        return (value is not None) is (test.values[0] == "yes")
-    value = value or stands
-    return None if value is None else value in accepted(test, domain)
+@dataclass(frozen=True)
+class _Asked:
+    """A comparison somewhere in the slice."""
+
+    test: Test
+    unknown: bool | None
+    """What counts there while the value is unknown; None where that makes a difference of its own."""
+    stands: str | None = None
+    """The value that stands for an unknown one."""
+
+    def truth(self, domain: Domain, value: str | None) -> bool | None:
+        """What it comes to for a value."""
+        if self.test.operator == "known":
+            return (value is not None) is (self.test.values[0] == "yes")
+        value = value or self.stands
+        return self.unknown if value is None else value in accepted(self.test, domain)
+
+
+def _asked(condition: Condition, unknown: bool) -> Iterator[tuple[Test, bool]]:
+    """The tests of a condition, each with what an unknown comes to in it: `unknown`, turned round under each `not`.
+
+    A condition of `all` and `any` comes out as if every unknown part were what its unknown whole counts as.
+    """
+    match condition:
+        case Test():
+            yield condition, unknown
+        case Not(term):
+            yield from _asked(term, not unknown)
+        case AllOf(terms) | AnyOf(terms):
+            for term in terms:
+                yield from _asked(term, unknown)

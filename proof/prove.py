@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 
-from proof.claims import ladders, owed, tables, ways
+from proof.claims import authored, ladders, owed, tables, ways
 from proof.claims.common import Ground
 from proof.claims.paging import paging
 from proof.verdicts import Claim, Doubt, Paging, Proof
@@ -16,7 +16,7 @@ from protocol.spec import ProtocolSpec
 Told = Callable[[Claim], None]
 """Is told of each claim as soon as it is settled."""
 
-KINDS = (tables.claims, ways.claims, ladders.claims, owed.claims)
+KINDS = (tables.claims, ways.claims, ladders.claims, owed.claims, authored.claims)
 
 
 FIRST_DAY = date(2026, 1, 1)

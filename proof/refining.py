@@ -40,8 +40,7 @@ class _Refining:
             self._way(move.name)
             self.stage = move.name
         elif move.what == "close_episode":
-            self.interest = replace(self.interest, ending=True)
-            self._guards(one.when for one in self.spec.closing.requires.values())
+            self._end()
         elif move.what == "waive":
             self._guards([self.spec.obligations[move.name].waived_when])
         elif move.what == "declare_emergency":
@@ -86,6 +85,14 @@ class _Refining:
         if owed := self.spec.obligations.get(name.removeprefix("met_")):
             parts = owed.met_by if name.startswith("met_") else owed.opens
             self._guards(one.when for one in parts)
+
+    def _end(self) -> None:
+        """What closing requires of that which is looked at already, then all that it requires."""
+        guards, known = [one.when for one in self.spec.closing.requires.values()], self.interest
+        self.interest = replace(known, ending=True)
+        self._guards(one for one in guards if read_by(self.program, one) & known.names)
+        if self.interest == known:
+            self._guards(guards)
 
     def _way(self, to: str) -> None:
         """What stands between two stages: refusals to enter, then the condition for leaving."""

@@ -7,7 +7,7 @@ what holds in the slice holds in the protocol, and what fails in it must first b
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -37,6 +37,8 @@ class Interest:
     """What leads from stage to stage is kept as written: leaving conditions, refusals, places of steps."""
     blurred: bool = False
     """Duties may open at any moment, whatever their triggers say."""
+    places: frozenset[str] = frozenset()
+    """Stages that the property tells apart although no condition or duty names them."""
     ending: bool = False
     """What closing an episode requires is kept as written, for each way of ending."""
 
@@ -60,7 +62,8 @@ class Slice:
 
 def cut(program: Program, interest: Interest) -> Slice:
     """The slice of a protocol for an interest."""
-    return _Cutter(program, replace(interest, names=untangled(program, interest.names))).cut()
+    names = untangled(program, interest.names) - UNPLAYED
+    return _Cutter(program, replace(interest, names=names)).cut()
 
 
 class _Cutter:
@@ -189,22 +192,8 @@ class _Cutter:
 
     def _if_known(self, guard: Guard | None) -> Guard | None:
         """What stands before an act that nobody must do, without its unknown parts: then more is possible."""
-        weaker = self._weaker(guard.condition) if guard is not None else None
+        weaker = weakened(guard.condition, self._known) if guard is not None else None
         return None if guard is None or weaker is None else Guard(weaker, guard.if_unknown)
-
-    def _weaker(self, condition: Condition) -> Condition | None:
-        """A condition that holds whenever this one does; None when it always may."""
-        if self._known(condition):
-            return condition
-        match condition:
-            case AllOf(terms):
-                kept = tuple(one for term in terms if (one := self._weaker(term)) is not None)
-                return AllOf(kept) if kept else None
-            case AnyOf(terms):
-                some = [self._weaker(term) for term in terms]
-                return None if None in some else AnyOf(tuple(one for one in some if one is not None))
-            case _:
-                return None
 
     def _either(self, condition: Condition, coin: Condition) -> Condition:
         """Parts that are not kept count as the coin says."""
@@ -370,5 +359,22 @@ class _Cutter:
         return evidence.model_copy(update={**parts, "refreshed": (), "acknowledged": None, "when": rest})
 
 
+def weakened(condition: Condition, known: Callable[[Condition], bool]) -> Condition | None:
+    """A condition that holds whenever this one does, made of its known parts; None when it always may."""
+    if known(condition):
+        return condition
+    match condition:
+        case AllOf(terms):
+            kept = tuple(one for term in terms if (one := weakened(term, known)) is not None)
+            return AllOf(kept) if kept else None
+        case AnyOf(terms):
+            some = [weakened(term, known) for term in terms]
+            return None if None in some else AnyOf(tuple(one for one in some if one is not None))
+        case _:
+            return None
+
+
+UNPLAYED = frozenset({"handover", "cosignature"})
+"""What no move of a slice brings about in full; what reads it is never taken for known."""
 STRANGE = ("step_skipped", "co_signature_needed", "handover_offered", "handover_accepted", "handover_declined")
 """Events that no move of a slice brings about: a coin stands for them."""

@@ -45,6 +45,7 @@ class Readers:
         self.domains = vocabulary(spec)
         self._readers: dict[str, Reader] = {}
         self._bases: dict[str, frozenset[str]] = {}
+        self._deciding: dict[str, Callable[[Episode], int | None]] = {}
         self._under_way: set[str] = set()
         for name in self.domains:
             self.reader(name)
@@ -86,7 +87,12 @@ class Readers:
         ]
 
     def deciding_row(self, table: str) -> Callable[[Episode], int | None]:
-        """Which row of a table decides, from 0; None where none applies."""
+        """Which row of a table decides, from 0; None where none applies. Compiled once a table."""
+        if table not in self._deciding:
+            self._deciding[table] = self._rows(table)
+        return self._deciding[table]
+
+    def _rows(self, table: str) -> Callable[[Episode], int | None]:
         written = self.spec.tables[table]
         rows = [self._compile(row.when.condition, written.unknown_as) for row in written.rows]
         return lambda episode: next((number for number, holds in enumerate(rows) if holds(episode)), None)

@@ -16,8 +16,8 @@ from protocol.program import Program, program
 Watching = Callable[[Slice, Program], Watch]
 """Makes the watch for a slice and its program."""
 MOST_WIDENINGS = 6
-MOST_STEPS_IN_ALL = 1_000_000
-"""Macro steps for one protocol, so that a hostile one ends; what is left then is not proved."""
+STEPS, STEPS_FOR_A_DUTY = 50_000, 2_000
+"""Macro steps for one protocol and for each of its obligations; what is left then is not proved."""
 
 
 def always_watch(watch: Watch) -> Watching:
@@ -37,12 +37,15 @@ class Effort:
     steps: int = 0
     waiting: int = 0
     """Configurations that were seen and not gone on from, where a limit stopped the exploration."""
+    crowded: tuple[str, ...] = ()
+    """Facts of which there were too many to be looked at together."""
 
     def add(self, explored: Explored) -> None:
         """Count one exploration."""
         self.configurations += explored.configurations
         self.steps += explored.steps
         self.waiting += 0 if explored.complete else max(explored.waiting, 1)
+        self.crowded = explored.crowded or self.crowded
 
 
 @dataclass
@@ -51,10 +54,11 @@ class Ground:
 
     program: Program
     pilot: Pilot = field(init=False)
-    steps_left: int = MOST_STEPS_IN_ALL
+    steps_left: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.pilot = Pilot(self.program)
+        self.steps_left = STEPS + STEPS_FOR_A_DUTY * len(self.program.spec.obligations)
 
 
 @dataclass(frozen=True)
@@ -87,11 +91,24 @@ def settle(
     return Answer(False)
 
 
+def free_of(ground: Ground, effort: Effort, interest: Interest, watching: Watching, with_times: bool = False) -> bool:
+    """Whether the slice for this interest, explored in full, is free of the fault: no story is looked for."""
+    slice_ = cut(ground.program, interest)
+    explored = Explorer(slice_, watching(slice_, program(slice_.spec)), with_times, ground.steps_left).run()
+    effort.add(explored)
+    ground.steps_left -= explored.steps
+    return explored.complete and explored.story is None
+
+
 def limits(effort: Effort) -> str:
     """Where a limit stopped it, the honest words for that."""
     if not effort.waiting:
         return ""
-    return f" Explored {effort.configurations} of at least {effort.configurations + effort.waiting}; not proved."
+    told = f" Explored {effort.configurations} of at least {effort.configurations + effort.waiting}; not proved."
+    if not effort.crowded:
+        return told
+    read = f"{len(effort.crowded)} facts together ({', '.join(effort.crowded)})"
+    return f"{told} It reads {read}, in too many combinations: ask about fewer."
 
 
 def listed(names: Sequence[str]) -> str:
@@ -99,3 +116,8 @@ def listed(names: Sequence[str]) -> str:
     if not names:
         return "nothing"
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def basis(key: str) -> str:
+    """What a counterexample says of itself."""
+    return f"A counterexample found by the proof ({key}): it fails until the protocol is mended."

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from proof.claims.combinations import impossible
-from proof.claims.common import Effort, Ground, always_watch, limits, listed, settle
+from proof.claims.common import Effort, Ground, always_watch, basis, limits, listed, settle
 from proof.explore import Watch
 from proof.owing import Owing
 from proof.pilot import Lost, Pilot
-from proof.reading import read_by
-from proof.slices import Interest, Slice
+from proof.slices import Interest
 from proof.verdicts import Claim, Doubt, settled
 from proof.walk import Walk
 from protocol import commands as c
@@ -19,11 +17,8 @@ from protocol.decide import MacroStep
 from protocol.episode import Episode, OpenObligation
 from protocol.findings import Finding, Path
 from protocol.program import Program
-from protocol.promises import promise
-from protocol.spec import RANK, Property, ProtocolSpec
+from protocol.spec import RANK, ProtocolSpec
 
-VACUOUS = "Its condition never comes about, so it says nothing: look at it again."
-"""Of an `always` that is true because it is never asked."""
 MOST_DONE = 40
 """Things that people do in one stage until nothing is owed any more."""
 
@@ -34,7 +29,6 @@ def claims(ground: Ground) -> Iterator[Claim]:
     yield emergency(ground)
     yield attempts(ground)
     yield closing(ground)
-    yield from authored(ground)
 
 
 # Something is owed
@@ -47,26 +41,34 @@ def armed(ground: Ground) -> Claim:
     for stage, written in spec.stages.items():
         if written.kind == "closed":
             continue
-        answer = None
-        for duties in _limits(spec, stage):
-            interest = Interest(frozenset({"stage"}), duties)
-            answer = settle(ground, effort, interest, always_watch(_idle(stage)), _nothing_owed)
-            if answer.proved or answer.walk is not None:
-                break
-        if answer is None or not answer.proved:
-            doubts.append(_unarmed(stage, (answer and answer.walk) or _provoked(ground.pilot, stage)))
+        proved, walk = _watched(ground, effort, stage)
+        if not proved:
+            doubts.append(_unarmed(stage, walk))
     how = f"Every stage with the obligations that last in it, at every deadline and just before.{limits(effort)}"
     title = "In every open episode a deadline runs that somebody owes."
     return Claim("armed", title, settled(doubts), how, effort.configurations, effort.steps, tuple(doubts))
 
 
-def _limits(spec: ProtocolSpec, stage: str) -> Iterator[tuple[str, ...]]:
-    """Sets of obligations, one of which should always be open in a stage: those that last, then all that it opens."""
+def _watched(ground: Ground, effort: Effort, stage: str) -> tuple[bool, Walk | None]:
+    """Whether something is always owed in a stage, else an episode without; what is small is looked at first."""
+    single, several = _limits(ground.program.spec, stage)
+    for chosen in (single, several):
+        for duties in chosen:
+            interest = Interest(frozenset({"stage"}), duties, places=frozenset({stage}))
+            answer = settle(ground, effort, interest, always_watch(_idle(stage)), _nothing_owed)
+            if answer.proved or answer.walk is not None:
+                return answer.proved, answer.walk
+        if chosen is single and (walk := _provoked(ground.pilot, stage)) is not None:
+            return False, walk
+    return False, None
+
+
+def _limits(spec: ProtocolSpec, stage: str) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
+    """Obligations of which each should always be open in a stage; then sets of which one should be: more at a time."""
     entered = [name for name, one in spec.obligations.items() if _opens_in(spec, stage, one.opens)]
     lasting = [name for name in entered if any(part.left == stage for part in spec.obligations[name].met_by)]
     only = [name for name in lasting if all(part.left == stage for part in spec.obligations[name].met_by)]
-    yield from ((name,) for name in only[:2])
-    yield from (tuple(names) for names in (lasting, entered) if len(names) > 1)
+    return [(name,) for name in only[:2]], [tuple(names) for names in (lasting, entered) if len(names) > 1]
 
 
 def _opens_in(spec: ProtocolSpec, stage: str, triggers: tuple[object, ...]) -> bool:
@@ -114,12 +116,8 @@ def _unarmed(stage: str, walk: Walk | None) -> Doubt:
     if walk is None:
         message = f"it could not be shown that something is always owed in {stage}"
     title = f"Something is owed in {stage}"
-    scenario = walk and walk.scenario(f"nothing_owed_in_{stage}"[:48], title, _basis("armed"), {"owed": "yes"})
+    scenario = walk and walk.scenario(f"nothing_owed_in_{stage}"[:48], title, basis("armed"), {"owed": "yes"})
     return Doubt(Finding(("stages", stage), message, remedy, about_key=True), scenario)
-
-
-def _basis(key: str) -> str:
-    return f"A counterexample found by the proof ({key}): it fails until the protocol is mended."
 
 
 # Emergency
@@ -224,7 +222,7 @@ def _no_help(spec: ProtocolSpec, duties: tuple[str, ...], walk: Walk | None) -> 
     expect: dict[str, object] = {"stage": stage}
     if duties:
         expect |= {"open": {duties[0]: "any"}, "pages": [{"obligation": duties[0]}]}
-    scenario = walk and walk.scenario("emergency_unheard", "An emergency is heard", _basis("emergency"), expect)
+    scenario = walk and walk.scenario("emergency_unheard", "An emergency is heard", basis("emergency"), expect)
     return Doubt(Finding(path, message, remedy), scenario)
 
 
@@ -273,7 +271,7 @@ def _mere_attempt(name: str, walk: Walk | None) -> Doubt:
         message = f"it could not be shown that an attempt never ends {name}"
     remedy = "ask for `reached` in each `met_by`"
     scenario = walk and walk.scenario(
-        f"attempt_ends_{name}"[:48], f"An attempt does not end {name}", _basis("attempts"), {"open": {name: "any"}}
+        f"attempt_ends_{name}"[:48], f"An attempt does not end {name}", basis("attempts"), {"open": {name: "any"}}
     )
     return Doubt(Finding(("obligations", name, "met_by"), message, remedy), scenario)
 
@@ -301,61 +299,3 @@ def closing(ground: Ground) -> Claim:
 def _left_behind(_before: Episode | None, step: MacroStep) -> bool:
     after = step.episode
     return after is not None and after.closed_at is not None and bool(after.obligations)
-
-
-# The authors' own
-
-
-def authored(ground: Ground) -> Iterator[Claim]:
-    """What clinical operations state themselves."""
-    for name, stated in ground.program.spec.properties.items():
-        yield _authored(ground, name, stated)
-
-
-def _authored(ground: Ground, name: str, stated: Property) -> Claim:
-    guard = stated.never or stated.always
-    assert guard is not None
-    names = read_by(ground.program, guard)
-    key, read = f"properties.{name}", ", ".join(sorted(names)) or "the episode"
-    if cases := impossible(ground.program, guard, names):
-        how = f"All {cases} combinations of {read}: it holds in none, however they come about."
-        return Claim(key, stated.title, "proved", how + ("" if stated.never is not None else f" {VACUOUS}"), cases)
-    effort = Effort()
-    duties = (*stated.owed, *(one.removeprefix("obligation.") for one in names if one.startswith("obligation.")))
-
-    came = False
-
-    def watching(cut: Slice, program: Program) -> Watch:
-        nonlocal came
-        cut.extra.append(guard)
-        kept, holds, came = promise(program.readers, stated), program.readers.predicate(guard), False
-
-        def watch(_: Episode | None, step: MacroStep) -> bool:
-            nonlocal came
-            if step.episode is None:
-                return False
-            came = came or holds(step.episode)
-            return not kept(step.episode, step.now)
-
-        return watch
-
-    kept = promise(ground.program.readers, stated)
-    interest = Interest(names, tuple(dict.fromkeys(duties)))
-    timed = stated.within is not None
-    answer = settle(ground, effort, interest, watching, lambda walk: not kept(walk.episode, walk.now), timed)
-    doubts = () if answer.proved else (_unkept(name, stated.title, answer.walk),)
-    owed = f" with {listed(stated.owed)}" if stated.owed else ""
-    how = f"Every configuration of {read}{owed}.{limits(effort)}"
-    how += f" {VACUOUS}" if answer.proved and stated.always is not None and not came else ""
-    return Claim(key, stated.title, settled(doubts), how, effort.configurations, effort.steps, doubts)
-
-
-def _unkept(name: str, title: str, walk: Walk | None) -> Doubt:
-    message = (
-        f"this property does not hold: {title}"
-        if walk is not None
-        else f"it could not be shown that {name} always holds"
-    )
-    remedy = "mend the protocol, or the property if it says more than was meant"
-    scenario = walk and walk.scenario(f"unkept_{name}"[:48], title, _basis(f"properties.{name}"), {"holds": [name]})
-    return Doubt(Finding(("properties", name), message, remedy, about_key=True), scenario)

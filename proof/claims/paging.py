@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from proof.claims.common import Effort, Ground, Watching, settle
+from proof.claims.common import Effort, Ground, Watching, free_of
 from proof.explore import START
 from proof.slices import Interest
 from proof.verdicts import Paging
@@ -85,7 +85,7 @@ def _sure(ground: Ground, level: str, name: str, paged: int) -> bool:
     interest = Interest(frozenset(names), (name,))
     explored = _first_page(spec, spec.obligations[name], level, START.date())
     watching = _late(spec, level, name, timedelta(seconds=max(paged, explored)), outside)
-    return settle(ground, Effort(), interest, watching, lambda _: False).proved
+    return free_of(ground, Effort(), interest, watching)
 
 
 def _late(spec: ProtocolSpec, level: str, name: str, within: timedelta, outside: bool) -> Watching:

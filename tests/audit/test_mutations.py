@@ -1,13 +1,13 @@
-"""Every kind of change to a trail, by somebody who owns the database and in part every key, is found at its row.
+"""Ten thousand random changes to a trail, by somebody who owns the database and in part every key: all are found.
 
-The rows lie in memory and go through the very check that reads them from a database; ten thousand such changes are
-made in real databases by `test_mutations_in_place.py`. What is known from outside is
+The rows lie in memory and go through the very check that reads them from a database. What is known from outside is
 what an auditor has: marks of checkpoints that were kept, and the end that each workflow remembers.
 """
 
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, fields
 from typing import Any, NamedTuple
@@ -20,6 +20,7 @@ from protocol.canonical import rfc3339
 from protocol.trail import Fault, Head, Link, TrailRow, genesis, link_of, row_hash
 from tests.audit.records import rows
 
+MUTATIONS = 10_000
 ROWS = 12
 MARKED = (4, 8, ROWS)
 """Rows of each episode that checkpoints vouch for."""
@@ -269,3 +270,15 @@ def found(mutate: Mutation, seed: int) -> bool:
 @pytest.mark.parametrize("mutate", MUTATORS, ids=lambda one: one.__name__)
 def test_every_kind_of_change_is_found_at_its_row(mutate: Mutation):
     assert all(found(mutate, seed) for seed in range(8))
+
+
+@pytest.mark.full
+def test_ten_thousand_random_changes_are_all_found_at_their_row():
+    chance = random.Random(11)
+    kinds = Counter[str]()
+    for seed in range(MUTATIONS):
+        mutate = chance.choice(MUTATORS)
+        assert found(mutate, seed)
+        kinds[mutate.__name__] += 1
+    assert kinds.total() == MUTATIONS
+    assert len(kinds) == len(MUTATORS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import getpass
 import json
@@ -10,12 +11,58 @@ from pathlib import Path
 
 import pytest
 
+from audit import offline_verifier
+from audit.checkpoints import Checkpointer
+from audit.database import connect
+from audit.lists import folded
+from audit.migrate import upgrade
+from audit.sealing import Keyring
+from audit.signatures import SigningKeys
+from audit.store import Store
 from cli.main import run
-from tests.cli.audited import restore_old_backup, signed_now, tamper
+from protocol import commands as c
+from protocol.summary import summarise
+from settings import load
 from tests.protocol.specs import compact
+from tests.protocol.story import START, Story
 
 Out = pytest.CaptureFixture[str]
-pytestmark = pytest.mark.usefixtures("episode")
+
+
+def told() -> Story:
+    """A deadline missed, an entry written late, an addendum."""
+    story = Story.begun().in_follow_up()
+    story.later("73h").contact(ago="2h")
+    story.do(c.AddAddendum, refers_to=2, text="Seen on video.")
+    return story
+
+
+@pytest.fixture(autouse=True)
+def episode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """That episode in the records; Temporal is away."""
+    monkeypatch.setenv("HOLDFAST_VAR", str(tmp_path / "var"))
+    monkeypatch.setenv("HOLDFAST_TEMPORAL_ADDRESS", "127.0.0.1:1")
+    story = told()
+    settings = load()
+    url = settings.database_url.get_secret_value()
+    upgrade(url)
+
+    async def record() -> None:
+        records = connect(url)
+        store = Store(records, Keyring((key.id, key.secret) for key in settings.record_keys))
+        spec = compact()
+        await store.save_protocol(spec.content_hash, spec.protocol, spec.version, spec.canonical())
+        await store.append(story.engine.rows, summarise(spec, story.episode))
+        await records.dispose()
+
+    asyncio.run(record())
+    return url
+
+
+def tamper(url: str) -> None:
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
+        connection.execute("DROP TRIGGER trail_no_update")
+        connection.execute("UPDATE trail SET role = 'supervisor' WHERE sequence = 5")
 
 
 def test_an_episode_is_told_with_both_times_and_its_rules(capsys: Out):
@@ -114,6 +161,36 @@ def test_keys_are_wrapped_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, 
     assert "0 keys" in capsys.readouterr().out
 
 
+def restore_old_backup(url: str, rows: int) -> None:
+    """The records as they were after so many rows."""
+    Path(url.removeprefix("sqlite:///")).unlink()
+    upgrade(url)
+    story = told()
+    earlier = story.engine.rows[:rows]
+
+    async def record() -> None:
+        records = connect(url)
+        store = Store(records, Keyring((key.id, key.secret) for key in load().record_keys))
+        spec = compact()
+        await store.save_protocol(spec.content_hash, spec.protocol, spec.version, spec.canonical())
+        await store.append(earlier, summarise(spec, folded(earlier)))
+        await records.dispose()
+
+    asyncio.run(record())
+
+
+def signed_now(url: str) -> None:
+    """What the watchdog does every minute."""
+
+    async def make() -> None:
+        records = connect(url)
+        keys = SigningKeys((key.id, key.secret) for key in load().signing_keys)
+        await Checkpointer(records, keys, lambda: START).make()
+        await records.dispose()
+
+    asyncio.run(make())
+
+
 def test_the_records_are_held_against_a_checkpoint_kept_outside(episode: str, tmp_path: Path, capsys: Out):
     assert run(["audit", "checkpoint"]) == 1
     assert "no checkpoint yet" in capsys.readouterr().err
@@ -166,6 +243,82 @@ def test_a_wrong_list_is_named_and_what_was_not_checked_is_said(episode: str, ca
     found = json.loads(capsys.readouterr().out)
     assert found["lists"][0]["disagreement"]["column"] == "due_at"
     assert (found["good"], len(found["found"])) == (False, 1)
+
+
+def test_an_export_verifies_and_leaves_a_row_for_each_episode(tmp_path: Path, capsys: Out):
+    out = tmp_path / "export.zip"
+    told = ["audit", "export", "ep-1", "--out", str(out), "--purpose", "yearly review", "--to", "the board"]
+    assert run([*told, "--redact", "sud"]) == 0
+    said = capsys.readouterr().out
+    assert "1 episodes, 20 rows" in said
+    assert run(["keys", "public", "--json"]) == 0
+    (key,) = json.loads(capsys.readouterr().out).values()
+    assert f"--key {key}" in said
+    assert offline_verifier.main([str(out), "--key", key]) == 0
+    digest = capsys.readouterr().out.splitlines()[0].split()[1]
+    assert run(["audit", "access", "--client", "client-1", "--json"]) == 0
+    (look,) = json.loads(capsys.readouterr().out)
+    assert (look["what"], look["episode_id"], look["purpose"]) == ("exported", "ep-1", "yearly review")
+    assert look["detail"] == {"to": "the board", "bundle": digest, "withheld": "sud"}
+    assert run(told) == 2, "an export is never overwritten"
+    assert list(tmp_path.glob(".*")) == []
+    capsys.readouterr()
+    assert run(["keys", "public"]) == 0
+    assert key in capsys.readouterr().out
+
+
+def test_after_a_change_of_keys_every_key_that_is_needed_is_printed(
+    episode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Out
+):
+    signed_now(episode)
+    old = load().signing_keys[0]
+    public = SigningKeys([(old.id, old.secret)]).public()[old.id]
+    monkeypatch.setenv("HOLDFAST_SIGNING_KEYS", "new:" + "QUJD" * 10 + "QUE=")
+    out = tmp_path / "export.zip"
+    told = ["audit", "export", "ep-1", "--out", str(out), "--purpose", "yearly review", "--json"]
+    assert run(told) == 1
+    assert "add it to HOLDFAST_VERIFY_KEYS" in capsys.readouterr().err
+    monkeypatch.setenv("HOLDFAST_VERIFY_KEYS", f"{old.id}:{public}")
+    assert run(told) == 0
+    keys = json.loads(capsys.readouterr().out)["keys"]
+    assert list(keys) == ["new", old.id]
+    assert offline_verifier.main([str(out), *(part for key in keys.values() for part in ("--key", key))]) == 0
+    assert offline_verifier.main([str(out), "--key", keys["new"]]) == 1
+
+
+def test_an_export_is_told_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Out):
+    out = tmp_path / "export.zip"
+    assert run(["audit", "export", "ep-1", "--out", str(out), "--purpose", "review", "--json"]) == 0
+    (key,) = json.loads(capsys.readouterr().out)["keys"].values()
+    monkeypatch.setenv("HOLDFAST_DATABASE_URL", f"sqlite:///{tmp_path / 'nowhere.db'}")
+    assert run(["audit", "replay", "--bundle", str(out), "--key", key]) == 0
+    said = capsys.readouterr().out
+    assert "Mara, Therapist, turns to Client by phone: reached" in said
+    assert "every decision comes out the same again" in said
+    assert run(["audit", "replay", "--bundle", str(out)]) == 2
+    assert run(["audit", "replay", "--bundle", str(out), "--key", "ab" * 32]) == 1
+    assert "BAD: the signature does not fit" in capsys.readouterr().err
+    assert run(["audit", "replay", "other", "--bundle", str(out), "--key", key]) == 2
+    assert run(["audit", "replay"]) == 2
+    assert run(["audit", "replay", "--bundle", str(tmp_path / "nothing.zip"), "--key", key]) == 2
+
+
+def test_what_cannot_be_written_down_is_not_handed_out(episode: str, tmp_path: Path, capsys: Out):
+    with sqlite3.connect(episode.removeprefix("sqlite:///")) as connection:
+        connection.execute("CREATE TRIGGER no_access BEFORE INSERT ON accesses BEGIN SELECT RAISE(ABORT, 'full'); END")
+    out = tmp_path / "export.zip"
+    assert run(["audit", "export", "--all", "--out", str(out), "--purpose", "review"]) == 3
+    assert run(["audit", "replay", "ep-1"]) == 3
+    assert "Mara" not in capsys.readouterr().out
+    assert [path.name for path in tmp_path.iterdir()] == ["var"]
+
+
+def test_a_damaged_trail_is_not_exported(episode: str, tmp_path: Path, capsys: Out):
+    tamper(episode)
+    assert run(["audit", "export", "--all", "--out", str(tmp_path / "export.zip"), "--purpose", "review"]) == 1
+    assert "row 5: edited" in capsys.readouterr().err
+    assert run(["audit", "export", "--out", str(tmp_path / "export.zip"), "--purpose", "review"]) == 2
+    assert "name episodes, or say --all" in capsys.readouterr().err
 
 
 def test_who_looked_is_told(capsys: Out):
@@ -234,6 +387,16 @@ def test_episodes_are_found_and_a_filter_is_kept(capsys: Out):
     assert run(["audit", "search", "--client", "x" * 65]) == 2
     assert run(["audit", "access", "--by", getpass.getuser()]) == 0
     assert "complaint 12" in capsys.readouterr().out
+
+
+def test_a_certificate_comes_beside_the_bundle(tmp_path: Path, capsys: Out):
+    out, pdf = tmp_path / "export.zip", tmp_path / "export.pdf"
+    told = ["audit", "export", "--out", str(out), "--purpose", "review", "--pdf", str(pdf)]
+    assert run([*told, "--all"]) == 2
+    assert "a certificate is of one episode" in capsys.readouterr().err
+    assert run([*told, "ep-1"]) == 0
+    assert pdf.read_bytes().startswith(b"%PDF")
+    assert run([*told, "ep-1"]) == 2
 
 
 def test_disclosures_are_listed_with_receiver_hash_and_what_was_withheld(tmp_path: Path, capsys: Out):

@@ -16,6 +16,7 @@ from proof.slices import Interest, cut
 from protocol.program import program
 from protocol.spec import ProtocolSpec
 from protocol_specs.loader import read_yaml
+from tests.proof.hostile import SOUND, WEARING
 from tests.protocol_specs.test_hostile_protocol import HOSTILE
 
 ROOT = Path(__file__).parents[2]
@@ -51,6 +52,21 @@ def test_too_many_answers_at_once_are_not_explored_in_part() -> None:
     assert not proof.proved
 
 
+def test_facts_that_are_too_many_together_are_named() -> None:
+    """At once: a slice is not begun that can't be ended."""
+    proof = prove(read_yaml(WEARING["six facts that matter"]).validate(ProtocolSpec))
+    claims = [one for one in proof.claims if one.key.startswith("properties.")]
+    assert {one.verdict for one in claims} == {"open"}
+    assert all("It reads 6 facts together (f0, f1, f2, f3, f4, f5)" in one.how for one in claims)
+    assert sum(one.steps for one in claims) < 1000
+
+
+def test_answers_that_make_no_difference_cost_nothing() -> None:
+    proof = prove(read_yaml(WEARING[SOUND]).validate(ProtocolSpec))
+    assert proof.proved
+    assert sum(one.steps for one in proof.claims if one.key.startswith("properties.")) < 1000
+
+
 def test_a_slice_can_do_what_its_protocol_does() -> None:
     """What is left out may happen: the talk may be left at once, though its steps are not done."""
     compiled = program(minimal())
@@ -63,7 +79,7 @@ def test_a_slice_can_do_what_its_protocol_does() -> None:
 
     explored = Explorer(slice_, watch).run()
     assert explored.complete
-    assert seen == {"talk", "settle", "follow_up", "emergency", "closed"}
+    assert seen == {"talk", "settle", "emergency", "closed"}, "settle stands for every stage like it"
 
 
 def test_an_episode_may_begin_with_any_kind_of_crisis() -> None:
@@ -84,8 +100,9 @@ from proof.prove import prove
 from protocol.spec import ProtocolSpec
 from protocol_specs.loader import read_yaml
 from tests.memory import peak_kilobytes
+from tests.proof.hostile import WEARING
 from tests.protocol_specs.test_hostile_protocol import HOSTILE
-spec = read_yaml(HOSTILE[sys.argv[1]]).validate(ProtocolSpec)
+spec = read_yaml({**HOSTILE, **WEARING}[sys.argv[1]]).validate(ProtocolSpec)
 began = time.process_time()
 proof = prove(spec)
 seconds = time.process_time() - began
@@ -95,11 +112,11 @@ print(proof.proved, len(proof.findings), seconds, peak_kilobytes())
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", [*HOSTILE, *WEARING])
 def test_a_hostile_protocol_is_answered_in_time(name: str) -> None:
     told = subprocess.run([sys.executable, "-c", ALONE, name], capture_output=True, text=True, check=True, cwd=ROOT)
     proved, findings, seconds, kilobytes = told.stdout.split()
-    assert proved == "False"
-    assert int(findings) > 0
-    assert float(seconds) < 4, "seconds of work; two on a quiet machine"
+    assert (proved == "True") is (name == SOUND)
+    assert (int(findings) == 0) is (name == SOUND)
+    assert float(seconds) < 2, "seconds of work"
     assert int(kilobytes) < 500 * 1024

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from cli.durable import perform_async
+from proof.claims.authored import VACUOUS, claims
 from proof.claims.common import Ground
-from proof.claims.owed import VACUOUS, authored
 from proof.verdicts import Claim
 from protocol.program import program
 from protocol.spec import ProtocolSpec
@@ -24,7 +24,7 @@ OPEN_ENDED = starter((LEVEL, "  requires: {}"), more=NEVER_AT_IMMINENT)
 
 
 def claimed(spec: ProtocolSpec) -> Claim:
-    (claim,) = authored(Ground(program(spec)))
+    (claim,) = claims(Ground(program(spec)))
     return claim
 
 
@@ -83,3 +83,12 @@ def test_one_that_is_asked_does_not() -> None:
     claim = claimed(starter(more=ASKED_FOR_NOTHING.replace("CONDITION", "contact.client: no")))
     assert claim.verdict == "proved"
     assert VACUOUS not in claim.how
+
+
+@pytest.mark.parametrize(
+    "condition", ["cosignature: waiting", "handover: offered", "stage: planning, cosignature: waiting"]
+)
+def test_what_a_proof_does_not_play_it_does_not_prove(condition: str) -> None:
+    """In a slice nothing ever waits for a signature; a property about it would be true for nothing."""
+    claim = claimed(starter(more=ASKED_FOR_NOTHING.replace("{CONDITION, if_unknown: fails}", f"{{{condition}}}")))
+    assert claim.verdict == "open"

@@ -16,7 +16,7 @@ from tests.activities.providers import mail_server
 from tests.workflows.processes import PATIENT, ROOT, all_pages_reported, check, environment, traffic_until
 from tests.workflows.stack import Stack, brisk, free_port, stack, temporal_server
 from tests.workflows.traffic import Traffic
-from tests.workflows.wire import Way, wire
+from tests.workflows.wire import wire
 from workflows.client import EpisodeClient
 
 pytestmark = pytest.mark.full
@@ -25,12 +25,8 @@ EPISODES = 4
 REPLACED = 3
 DRAIN_SECONDS = 5.0
 ALLOWED_SECONDS = DRAIN_SECONDS + 8.0
-CUTS: tuple[tuple[bool, float, Way | None], ...] = (
-    *((True, 3.0, None), (False, 3.0, None), (True, 12.0, None)),
-    *((True, 12.0, "up"), (True, 12.0, "down")),
-)
-"""Silent or with a reset, for how long (12 s are longer than the time limit of a workflow task), and which way: work
-that comes and can't be answered, answers that go and bring no work."""
+CUTS = ((True, 3.0), (False, 3.0), (True, 12.0))
+"""Silent or with a reset, and for how long: the last is longer than the time limit of a workflow task."""
 
 
 class Child:
@@ -130,9 +126,9 @@ async def test_a_worker_cut_off_from_its_server_goes_on_when_the_wire_is_mended(
         async with mail_server() as mail, stack(tmp_path, port) as shell, wire(port) as (between, near):
             variables = environment(shell.settings, mail) | {"HOLDFAST_TEMPORAL_ADDRESS": f"127.0.0.1:{near}"}
             async with child(variables, tmp_path / "worker.log") as running, driven(shell, "cut") as traffic:
-                for silently, seconds, only in CUTS:
+                for silently, seconds in CUTS:
                     await acknowledged(traffic, 2 * EPISODES)
-                    between.cut(silently=silently, only=only)
+                    between.cut(silently=silently)
                     before = count(traffic)
                     await asyncio.sleep(seconds)
                     assert count(traffic) <= before + 3 * EPISODES, "nothing passes but what was under way"

@@ -1,13 +1,10 @@
-"""The wire between a worker and its server, on loopback: it can be cut, silently or with a reset, one way or both."""
+"""The wire between a worker and its server, on loopback: it can be cut, silently or with a reset, and mended."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from typing import Literal
-
-Way = Literal["up", "down"]
 
 
 class Wire:
@@ -15,23 +12,14 @@ class Wire:
 
     def __init__(self, server_port: int) -> None:
         self._server_port = server_port
-        self._open: dict[Way, asyncio.Event] = {"up": asyncio.Event(), "down": asyncio.Event()}
-        self._let_all_pass()
+        self._whole = asyncio.Event()
+        self._whole.set()
         self._refusing = False
         self._ends: set[asyncio.StreamWriter] = set()
 
-    def _let_all_pass(self) -> None:
-        for way in self._open.values():
-            way.set()
-
-    def cut(self, *, silently: bool, only: Way | None = None) -> None:
-        """From now on nothing passes, or nothing one way: `up` to the server, `down` to the worker.
-
-        Silently: like a network that loses every packet; else like one that resets.
-        """
-        for way, open_now in self._open.items():
-            if only in (None, way):
-                open_now.clear()
+    def cut(self, *, silently: bool) -> None:
+        """From now on nothing passes. Silently: like a network that loses every packet; else like one that resets."""
+        self._whole.clear()
         self._refusing = not silently
         if not silently:
             for end in tuple(self._ends):
@@ -40,7 +28,7 @@ class Wire:
     def mend(self) -> None:
         """What was held up passes, as TCP would send it again; new connections are taken."""
         self._refusing = False
-        self._let_all_pass()
+        self._whole.set()
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """A worker has connected."""
@@ -50,8 +38,7 @@ class Wire:
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._server_port)
         ends = {writer, far_writer}
         self._ends |= ends
-        both = (("up", reader, far_writer), ("down", far_reader, writer))
-        ways = [asyncio.create_task(self._pass(*way)) for way in both]
+        ways = [asyncio.create_task(self._pass(*way)) for way in ((reader, far_writer), (far_reader, writer))]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -61,10 +48,10 @@ class Wire:
             for end in ends:
                 end.transport.abort()
 
-    async def _pass(self, way: Way, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):
             while some := await reader.read(65_536):
-                await self._open[way].wait()
+                await self._whole.wait()
                 writer.write(some)
                 await writer.drain()
 
