@@ -4,7 +4,10 @@
 |---|---|---|
 | of a client | 7 years from the end of care | B: record retention for LMFT, LCSW, LPCC since 2015 |
 | of a minor | 7 years from the 18th birthday, where that is later | B: the same |
-| a version of a protocol | 6 years from when it was last in effect | A: 45 CFR 164.316(b)(2)(i) |
+| a version of a protocol | 6 years from when it was made or last in effect | A: 45 CFR 164.316(b)(2)(i) |
+| who looked and what was handed out | 6 years from its making | A: the same |
+
+The access trail and the checkpoints only grow: nothing of them is due before its time, and nothing takes them away.
 
 The records know an end of care only as the last entry of the last episode; therapy may have gone on without one. Where
 the date of birth is not known, an age written down counts as if it had just been reached, and without an age the
@@ -19,13 +22,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from audit.database import Database
 from audit.holds import Hold, standing
+from audit.publications import Publications
 from audit.queries import opened_rows
 from audit.sealing import Keyring
-from audit.tables import client_keys, episodes, trail
+from audit.tables import client_keys, episodes, protocols, trail
+from protocol.publishing import Record, left_effect, state_of
 
 CLIENT_YEARS = 7
 ADULT_AT = 18
@@ -58,13 +63,14 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A version of a protocol under which episodes ran."""
+    """A version of a protocol that is in the records, used or not."""
 
     protocol_hash: str
     name: str
     version: str
     until: date | None
-    """None while it is in effect for an open episode."""
+    """The first day on which it may go; None while it is in effect for new episodes or an open one."""
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +92,39 @@ async def kept(database: Database, ring: Keyring, born: Birthday, client_ref: st
     return tuple(sorted(found, key=lambda one: (one.until is None, one.until or date.max, one.client_ref)))
 
 
-async def policies(database: Database) -> tuple[Policy, ...]:
-    """How long each version of a protocol is kept."""
-    columns = (episodes.c.protocol_hash, episodes.c.protocol, episodes.c.protocol_version)
+async def policies(database: Database, now: datetime) -> tuple[Policy, ...]:
+    """How long each version of a protocol is kept, as of a moment. Raises PublicationError."""
+    record = (await Publications(database).read()).record
     lasts = _lasts().subquery()
-    query = select(*columns, func.count().filter(episodes.c.closed_at.is_(None)).label("open"), func.max(lasts.c.last))
-    query = query.join(lasts, lasts.c.episode_id == episodes.c.episode_id).group_by(*columns).order_by(*columns)
-    rows = await database.read(lambda connection: connection.execute(query).all())
-    return tuple(
-        Policy(row[0], row[1], row[2], None if row.open else later(row[4].date(), POLICY_YEARS)) for row in rows
-    )
+    is_open = func.count().filter(episodes.c.closed_at.is_(None)).label("open")
+    used = select(episodes.c.protocol_hash, is_open, func.max(lasts.c.last).label("last"))
+    used = used.join(lasts, lasts.c.episode_id == episodes.c.episode_id).group_by(episodes.c.protocol_hash)
+    kept = select(protocols.c.hash, protocols.c.name, protocols.c.version, protocols.c.first_seen_at)
+    kept = kept.order_by(protocols.c.name, protocols.c.version, protocols.c.hash)
+
+    def work(connection: Connection) -> tuple[Policy, ...]:
+        ran = {row.protocol_hash: row for row in connection.execute(used)}
+        return tuple(_policy(record, row, ran.get(row.hash), now) for row in connection.execute(kept))
+
+    return await database.read(work)
+
+
+def _policy(record: Record, row: Any, ran: Any | None, now: datetime) -> Policy:
+    name = (row.hash, row.name, row.version)
+    if ran is not None and ran.open:
+        return Policy(*name, None, "an open episode runs under it")
+    state = state_of(record, row.hash, now)
+    if state in ("in effect", "scheduled"):
+        return Policy(*name, None, f"it is {state}")
+    ended = left_effect(record, row.name, row.hash, now)
+    moments = {"made": row.first_seen_at}  # six years from its creation, or from when it was last in effect
+    if ended is not None:
+        moments["last in effect for new episodes"] = ended
+    if ran is not None:
+        moments["last entry under it"] = ran.last
+    latest = max(moments, key=lambda one: moments[one])
+    why = f"{POLICY_YEARS} years from {moments[latest]:%Y-%m-%d}: {latest}"
+    return Policy(*name, later(moments[latest].date(), POLICY_YEARS), why)
 
 
 def later(day: date, years: int) -> date:

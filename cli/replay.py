@@ -18,8 +18,9 @@ from audit.history import History, HistoryError, history
 from cli.books import Books, with_books
 from cli.desk import utc_now
 from cli.output import FOUND, USAGE, AsJson, Trouble, say, say_json
+from cli.stepping import at_entry, step_through
 from cli.who import ROLE, somebody
-from protocol.account import LATE, Entry, Rule, State
+from protocol.account import LATE, Entry, Rule
 from protocol.breaches import ENDS, Breach
 from protocol.local_time import show_clock, show_day, show_span, show_time
 from protocol.words import NO_BREAK, Words, person
@@ -39,6 +40,12 @@ def replay(
     only_breaches: Annotated[
         bool, typer.Option("--breaches", help="Only missed deadlines and what led there.")
     ] = False,
+    at: Annotated[
+        int | None, typer.Option("--at", min=1, help="One entry, with all that was known and owed after it.")
+    ] = None,
+    step: Annotated[
+        bool, typer.Option("--step", help="Step from entry to entry at a prompt, from --at or the first.")
+    ] = False,
     purpose: Annotated[str, typer.Option("--purpose", help="Why you look; kept in the access trail.")] = "",
     bundle: Annotated[
         Path | None, typer.Option("--bundle", help="From this export alone, without the records.")
@@ -54,14 +61,22 @@ def replay(
     and where the episode stands after it. Temporal need not run. Exit code 1 when the chain is damaged or an entry
     is not what the protocol asks for.
     """
+    if step and as_json:
+        raise Trouble("--step speaks with a person", "leave out --json, or use --at", USAGE)
     if bundle is not None:
         told = _in_bundle(bundle, key or [], reference)
     elif not reference:
         raise Trouble("which episode?", "name it, or give an export by --bundle", USAGE)
     else:
         told = with_books(lambda books: _history(books, reference, purpose))
+    if at is not None and at > len(told.entries):
+        raise Trouble(f"there is no entry {at}", f"the episode has {len(told.entries)}", USAGE)
     if as_json:
-        say_json(as_object(told, only_breaches=only_breaches))
+        say_json(as_object(told, only_breaches=only_breaches, at=at))
+    elif step and told.entries:
+        step_through(told, at or 1)
+    elif at is not None:
+        say("\n".join(line.replace(NO_BREAK, " ") for line in at_entry(told, at)))
     else:
         say("\n".join(line.replace(NO_BREAK, " ") for line in lines(told, only_breaches=only_breaches)))
     if not told.sound:
@@ -92,8 +107,8 @@ def _in_bundle(path: Path, keys: Sequence[str], reference: str) -> History:
         ) from None
 
 
-def as_object(told: History, *, only_breaches: bool) -> dict[str, Any]:
-    """For `--json`."""
+def as_object(told: History, *, only_breaches: bool, at: int | None = None) -> dict[str, Any]:
+    """For `--json`; `at`: this entry alone."""
     spec = told.spec
     found: dict[str, Any] = {
         "episode_id": told.episode_id,
@@ -110,6 +125,8 @@ def as_object(told: History, *, only_breaches: bool) -> dict[str, Any]:
     shown: Iterable[Entry] = told.entries
     if only_breaches:
         shown = {entry.sequence: entry for one in told.breaches for entry in one.led}.values()
+    if at is not None:
+        shown = told.entries[at - 1 : at]
     return found | {"entries": [_entry_as_object(one) for one in sorted(shown, key=lambda one: one.sequence)]}
 
 
@@ -149,12 +166,12 @@ def _breach(number: int, breach: Breach, words: Words) -> Iterator[str]:
 
 
 def _steps(entries: Sequence[Entry], words: Words) -> Iterator[str]:
-    before: State | None = None
+    before: object = None
     for last, step in _by_day(entries, words):
         yield from step
-        if last.state != before:
+        if last.state.brief != before:
             yield from _state(last, words)
-        before = last.state
+        before = last.state.brief
 
 
 def _by_day(entries: Sequence[Entry], words: Words) -> Iterator[tuple[Entry, Iterator[str]]]:

@@ -38,8 +38,8 @@ def retention(
         return
     rows = [(one.client_ref, str(one.episodes), _until(one.until), _state(one, today), one.why) for one in clients]
     table("", ("Client", "Episodes", "Keep until", "", "Why"), rows, "No client's records are due to go.")
-    rows = [(one.name, one.version, _until(one.until), one.protocol_hash[:12]) for one in documents]
-    table("", ("Protocol", "Version", "Keep until", "Hash"), rows, "No protocol is due to go.")
+    rows = [(one.name, one.version, _until(one.until), one.why, one.protocol_hash[:12]) for one in documents]
+    table("", ("Protocol", "Version", "Keep until", "Why", "Hash"), rows, "No protocol is due to go.")
     say("\nCounted from the last entry in these records; therapy may have gone on without one. Counsel decides.")
 
 
@@ -74,7 +74,7 @@ async def kept_of(books: Books, client_ref: str | None = None) -> tuple[Kept, ..
 
 
 async def _all(books: Books) -> tuple[tuple[Kept, ...], tuple[Policy, ...]]:
-    return await kept_of(books), await policies(books.records)
+    return await kept_of(books), await policies(books.records, utc_now())
 
 
 async def _hold(books: Books, client_ref: str, reason: str, what: What) -> None:

@@ -5,7 +5,7 @@ Made from the trail and the pinned protocol alone. Times are aware UTC.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from protocol import events as e
 from protocol.commands import SYSTEM_ROLE, Command, DeadlineReached, ReportPage
 from protocol.elements import Source
-from protocol.episode import Episode
+from protocol.episode import Episode, Known, OpenObligation
 from protocol.evolve import evolve
 from protocol.replay import Difference, Replayed, Versions, replay
 from protocol.spec import ProtocolSpec
@@ -48,6 +48,18 @@ class Owed:
 
 
 @dataclass(frozen=True, slots=True)
+class Paged:
+    """A page about something that is still open after an entry."""
+
+    page_id: str
+    obligation_id: str
+    title: str
+    answer: str
+    """`not answered`; `reached nobody`; or who is on it, until when the ladder keeps silent."""
+    silent_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """Where the episode stands after an entry."""
 
@@ -56,6 +68,15 @@ class State:
     owner: str
     owed: tuple[Owed, ...]
     """By due time."""
+    pages: tuple[Paged, ...]
+    """The latest page about each thing owed."""
+    facts: Mapping[str, Known]
+    """What is known, by the name of the fact."""
+
+    @property
+    def brief(self) -> tuple[str, str, str, tuple[Owed, ...]]:
+        """Without what is known and who was paged."""
+        return self.stage, self.risk, self.owner, self.owed
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +170,17 @@ class _Teller:
             tuple(
                 Owed(one.obligation_id, self.words.obligation(one.obligation), one.due_at, one.missed) for one in owed
             ),
+            tuple(self._paged(one) for one in owed if one.page_id),
+            episode.facts,
         )
+
+    def _paged(self, owed: OpenObligation) -> Paged:
+        title, answer = self.words.obligation(owed.obligation), "not answered"
+        if owed.acknowledged_by:
+            answer = f"{person(owed.acknowledged_by)} is on it"
+        elif owed.unheard:
+            answer = "reached nobody"
+        return Paged(owed.page_id, owed.obligation_id, title, answer, owed.lease_until)
 
 
 def rule_of(spec: ProtocolSpec, event: e.Event) -> Rule | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AwareDatetime, ConfigDict, Field, TypeAdapter
@@ -135,6 +136,20 @@ def state_of(record: Record, protocol_hash: str, at: datetime) -> State:
     if counts is not None and counts.protocol_hash == protocol_hash:
         return "in effect"
     return "scheduled" if last.effective_at is not None and last.effective_at > at else "superseded"
+
+
+def left_effect(record: Record, protocol: str, protocol_hash: str, at: datetime) -> datetime | None:
+    """When a version was in effect last; None when it never was, or still is, or will be."""
+    if state_of(record, protocol_hash, at) in ("in effect", "scheduled"):
+        return None
+    acts = of_protocol(record, protocol)
+    moments = sorted({at, *(one.effective_at for one in acts if one.effective_at), *(one.at for one in acts)})
+    ended: datetime | None = None
+    for begins, ends in pairwise(one for one in moments if one <= at):
+        counts = in_effect(record, protocol, begins)
+        if counts is not None and counts.protocol_hash == protocol_hash:
+            ended = ends
+    return ended
 
 
 def _last(record: Record, protocol_hash: str) -> Publication | None:

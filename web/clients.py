@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from math import ceil
 from typing import Annotated, Any, cast
@@ -28,7 +29,8 @@ router = APIRouter(include_in_schema=False)
 
 Writer = Annotated[Visit, Depends(May("client.write", NOTHING))]
 Changer = Annotated[Visit, Depends(May("client.write", ITS_CLIENT))]
-Ref = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
+REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
+Ref = Annotated[str, Path(pattern=f"^{REFERENCE.pattern}$")]
 ROWS = 50
 SAID = {
     "caseload": "The caseload was changed.",

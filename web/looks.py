@@ -48,6 +48,8 @@ REPORT = Reads("shown", urgent=True)
 REPLAYED = Reads("episode", "replayed")
 SEARCHED = Reads("shown", "searched")
 EXPORTED = Reads("shown", "exported")
+HELD = Reads("shown", "held")
+RELEASED = Reads("shown", "released")
 
 
 @dataclass(frozen=True, slots=True)

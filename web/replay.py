@@ -16,8 +16,6 @@ from starlette.responses import Response
 from audit.history import History, HistoryError, history
 from protocol import events as e
 from protocol.account import Entry
-from protocol.episode import Episode
-from protocol.evolve import evolve
 from protocol.local_time import show_span, show_time
 from protocol.words import Words, person
 from web.errors import NotThere
@@ -65,7 +63,7 @@ async def replay(
         last=len(told.entries),
         shown=[_line(one, words, at) for one in told.entries[max(0, at - AROUND) : at]],
         by=f"{person(entry.actor)}, {words.role(entry.role)}" if entry.role != "system" else "Holdfast",
-        facts=list(known_facts(told, at, words)),
+        facts=list(known_facts(told, entry, words)),
         time=partial(show_time, zone=words.zone),
         span=show_span,
         breaches=[(breach, ENDS[breach.end]) for breach in told.breaches],
@@ -93,16 +91,12 @@ def jumps(told: History, at: int) -> dict[str, int | None]:
     }
 
 
-def known_facts(told: History, at: int, words: Words) -> Iterator[dict[str, Any]]:
-    """What was known after an entry, in the order of the protocol; the latest first recorded fact is marked."""
-    episode: Episode | None = None
-    for entry in told.entries[:at]:
-        episode = evolve(episode, entry.event)
-    assert episode is not None
+def known_facts(told: History, entry: Entry, words: Words) -> Iterator[dict[str, Any]]:
+    """What was known after an entry, in the order of the protocol; what its act brought is marked."""
     for name, fact in told.spec.facts.items():
-        known = episode.facts.get(name)
+        known = entry.state.facts.get(name)
         if known is not None:
-            new = known.sequence >= told.entries[at - 1].step
+            new = known.sequence >= entry.step
             yield {"ask": fact.ask, "answer": words.answer(known.value), "sud": fact.sud, "new": new}
 
 

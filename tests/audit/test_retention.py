@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from audit.database import Database
 from audit.holds import hold, lift
 from audit.keys import destroy
+from audit.publications import Publications
 from audit.retention import Kept, kept, later, policies
 from audit.store import Store
 from audit.verify import Verifier
 from protocol import commands as c
+from protocol.publishing import Publication
 from protocol.spec import ProtocolSpec
-from tests.audit.bundles import keep
+from tests.audit.bundles import KEYS, keep
 from tests.audit.records import RING, START
 from tests.protocol.specs import protocol
 from tests.protocol.story import START as OPENED
@@ -104,14 +106,32 @@ async def test_an_open_episode_a_hold_and_a_destroyed_key_are_never_due(store: S
 
 async def test_a_protocol_is_kept_six_years_from_when_it_was_last_in_effect(store: Store, records: Database):
     await keep(store, AGED, Story.begun(AGED))
-    assert [(found.name, found.until) for found in await policies(records)] == [("compact", None)]
+    assert [(found.name, found.until, found.why) for found in await policies(records, OPENED)] == [
+        ("compact", None, "an open episode runs under it")
+    ]
 
 
-async def test_a_closed_episode_ends_the_effect_of_its_protocol(store: Store, records: Database):
-    await closed(store, age=44)
-    assert [found.until for found in await policies(records)] == [day(OPENED, 6)]
+async def test_a_closed_episode_ends_the_effect_of_its_protocol(records: Database):
+    await closed(Store(records, RING, clock=lambda: OPENED), age=44)
+    assert [found.until for found in await policies(records, OPENED)] == [day(OPENED, 6)]
 
 
 def test_a_day_that_a_year_does_not_have_becomes_the_next():
     assert later(date(2024, 2, 29), 7) == date(2031, 3, 1)
     assert later(date(2024, 2, 29), 4) == date(2028, 2, 29)
+
+
+async def test_a_version_that_nobody_used_is_kept_six_years_from_when_it_left_effect(records: Database):
+    older, newer = protocol(version="1.0.0"), protocol(version="2.0.0")
+    publications = Publications(records, KEYS, clock=lambda: OPENED)
+    for spec, begins in ((older, OPENED), (newer, OPENED + timedelta(days=400))):
+        about = (OPENED, spec.protocol, spec.version, spec.content_hash, "dora", "supervisor")
+        done = Publication("published", *about, effective_at=begins)
+        assert await publications.add(spec, lambda _, done=done: done) == done
+    during = {one.version: one.until for one in await policies(records, OPENED + timedelta(days=10))}
+    assert during == {"1.0.0": None, "2.0.0": None}, "one is in effect, the other is scheduled"
+    after = {one.version: (one.until, one.why) for one in await policies(records, OPENED + timedelta(days=500))}
+    ended = (OPENED + timedelta(days=400)).date()
+    assert after["1.0.0"][0] == ended.replace(year=ended.year + 6)
+    assert "last in effect for new episodes" in after["1.0.0"][1]
+    assert after["2.0.0"] == (None, "it is in effect")

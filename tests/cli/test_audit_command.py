@@ -397,20 +397,3 @@ def test_a_certificate_comes_beside_the_bundle(tmp_path: Path, capsys: Out):
     assert run([*told, "ep-1"]) == 0
     assert pdf.read_bytes().startswith(b"%PDF")
     assert run([*told, "ep-1"]) == 2
-
-
-def test_disclosures_are_listed_with_receiver_hash_and_what_was_withheld(tmp_path: Path, capsys: Out):
-    assert run(["audit", "disclosures"]) == 0
-    assert "Nothing was handed out." in capsys.readouterr().out
-    out = ["--out", str(tmp_path / "e.zip"), "--purpose", "complaint 12", "--to", "State board", "--redact", "sud"]
-    assert run(["audit", "export", "ep-1", *out]) == 0
-    capsys.readouterr()
-    assert run(["audit", "disclosures", "--client", "client-1", "--json"]) == 0
-    (one,) = json.loads(capsys.readouterr().out)
-    assert (one["detail"]["to"], one["detail"]["withheld"], one["purpose"]) == ("State board", "sud", "complaint 12")
-    assert run(["audit", "disclosures"]) == 0
-    said = capsys.readouterr().out
-    assert "State board" in said
-    assert one["detail"]["bundle"][:16] in said
-    assert run(["audit", "disclosures", "--to", "2020-01-01"]) == 0
-    assert "0 disclosures" in capsys.readouterr().out

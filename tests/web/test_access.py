@@ -25,7 +25,16 @@ from web.guard import needs, routes_of
 SEES_NO_CLIENT: tuple[Role, ...] = ("clinical_operations", "administrator")
 ABOUT_CLIENTS: tuple[Action, ...] = (
     *("episode.open", "episode.read", "episode.act", "episode.emergency", "board.read"),
-    *("client.read", "client.write", "queue.read", "audit.read", "access.break_glass", "access.review"),
+    *(
+        "client.read",
+        "client.write",
+        "queue.read",
+        "audit.read",
+        "audit.export",
+        "audit.hold",
+        "access.break_glass",
+        "access.review",
+    ),
 )
 NEAR: tuple[Action, ...] = (
     *("episode.read", "episode.contact", "client.read", "episode.act", "episode.export", "client.write"),

@@ -30,7 +30,7 @@ SHOWING = [
     if (guard := guard_of(route)) is not None and guard.reads not in (None, NOTHING) and "GET" in (route.methods or ())
 ]
 """Every route that shows clients when it is looked at."""
-ASKED_FOR: dict[str, dict[str, str]] = {"/reassign": {"owner": "ruth"}}
+ASKED_FOR: dict[str, dict[str, str]] = {"/reassign": {"owner": "ruth"}, "/audit/retention": {"show": "all"}}
 """What an address needs behind it before it shows anybody."""
 
 

@@ -1,0 +1,59 @@
+"""What an auditor does at the command line: steps through an episode, lists what was handed out."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from cli.main import run
+from tests.cli.test_audit_command import Out, episode
+
+__all__ = ["episode"]
+
+
+def test_disclosures_are_listed_with_receiver_hash_and_what_was_withheld(tmp_path: Path, capsys: Out):
+    assert run(["audit", "disclosures"]) == 0
+    assert "Nothing was handed out." in capsys.readouterr().out
+    out = ["--out", str(tmp_path / "e.zip"), "--purpose", "complaint 12", "--to", "State board", "--redact", "sud"]
+    assert run(["audit", "export", "ep-1", *out]) == 0
+    capsys.readouterr()
+    assert run(["audit", "disclosures", "--client", "client-1", "--json"]) == 0
+    (one,) = json.loads(capsys.readouterr().out)
+    assert (one["detail"]["to"], one["detail"]["withheld"], one["purpose"]) == ("State board", "sud", "complaint 12")
+    assert run(["audit", "disclosures"]) == 0
+    said = capsys.readouterr().out
+    assert "State board" in said
+    assert one["detail"]["bundle"][:16] in said
+    assert run(["audit", "disclosures", "--to", "2020-01-01"]) == 0
+    assert "0 disclosures" in capsys.readouterr().out
+
+
+def test_one_entry_shows_what_was_known_owed_and_paged_then(capsys: Out):
+    assert run(["audit", "replay", "ep-1", "--json"]) == 0
+    entries = json.loads(capsys.readouterr().out)["entries"]
+    paged = max(one["sequence"] for one in entries if one["event"]["kind"] == "PageRequested")
+    assert run(["audit", "replay", "ep-1", "--at", str(paged)]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"Entry {paged} of 20" in said
+    assert "known address: 12 Elm" in said
+    assert "OVERDUE" in said
+    assert "page ep-1-p" in said
+    assert "not answered" in said
+    assert run(["audit", "replay", "ep-1", "--at", "1", "--json"]) == 0
+    (first,) = json.loads(capsys.readouterr().out)["entries"]
+    assert first["state"]["facts"] == {}
+    assert entries[-1]["state"]["facts"]["address"]["value"] == "12 Elm"
+    assert run(["audit", "replay", "ep-1", "--at", "21"]) == 2
+    assert run(["audit", "replay", "ep-1", "--step", "--json"]) == 2
+
+
+def test_one_steps_through_an_episode_at_a_prompt(capsys: Out, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("\nn\np\nb\ne\n3\nwhat\nq\nn\n"))
+    assert run(["audit", "replay", "ep-1", "--step"]) == 0
+    said = capsys.readouterr().out
+    numbers = [int(line.split()[1]) for line in said.splitlines() if line.startswith("Entry ")]
+    assert numbers[:4] == [1, 2, 3, 2]
+    assert numbers[5:] == [20, 3, 3]
