@@ -159,6 +159,9 @@ async def test_pages_are_listed_from_their_rows(store: Store, queries: Queries):
     assert (page.delivered, page.recipients, page.detail) == (False, ("lee",), "mailbox full")
     assert page.reported_at == second.recorded_at
     assert await queries.pages("ep-2") == ()
+    unheard = await queries.unheard(second.recorded_at + timedelta(seconds=1))
+    assert (unheard.count, unheard.since) == (1, second.recorded_at)
+    assert (await queries.unheard(second.recorded_at)).count == 0
 
 
 async def test_a_protocol_is_kept_once_under_its_hash(store: Store, queries: Queries):
