@@ -5,8 +5,6 @@ Nothing that describes a client is looked up in the database; lists open what th
 
 from __future__ import annotations
 
-import csv
-import io
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,7 +21,6 @@ from practice.tables import caseloads, clients
 MOST_AT_ONCE = 500
 """Files that are read in one go."""
 MOST_CONTACTS = 12
-MOST_IMPORTED = 1_000
 
 Short = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
@@ -137,6 +134,21 @@ class Clients:
         await self._database.write(work)
         return client_ref
 
+    async def add_all(self, files: Iterable[tuple[str, ClientFile]], now: datetime) -> None:
+        """Keep many new clients by reference: all of them or, with an error, none. Those known already stay."""
+        rows = [
+            {"client_ref": ref, "sealed": self._sealed(ref, file), "revision": 1, "created_at": now, "changed_at": now}
+            for ref, file in files
+        ]
+
+        def work(connection: Connection) -> None:
+            known = set(connection.scalars(select(clients.c.client_ref)).all())
+            new = [row for row in rows if row["client_ref"] not in known]
+            if new:
+                connection.execute(insert(clients), new)
+
+        await self._database.write(work)
+
     async def save(self, client_ref: str, file: ClientFile, revision: int, now: datetime) -> None:
         """Replace a file that was seen at this revision. Raises StaleClient."""
         mine = (clients.c.client_ref == client_ref) & (clients.c.revision == revision)
@@ -209,44 +221,6 @@ def read_file(written: dict[str, Any]) -> ClientFile:
         return ClientFile.model_validate(written)
     except ValidationError as error:
         raise Unreadable(_problems(error)) from None
-
-
-def read_csv(text: str) -> tuple[ClientFile, ...]:
-    """Clients from CSV with a heading; columns are those of `COLUMNS`. Raises Unreadable that names each line."""
-    rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    files: list[ClientFile] = []
-    problems: list[tuple[str, str]] = []
-    try:
-        unknown = set(rows.fieldnames or ()) - set(COLUMNS)
-        if unknown or "name" not in (rows.fieldnames or ()):
-            raise Unreadable([("line 1", f"the columns are some of {', '.join(COLUMNS)}; name is needed")])
-        for number, row in enumerate(rows, start=2):
-            if number > MOST_IMPORTED + 1:
-                raise Unreadable([(f"line {number}", f"import at most {MOST_IMPORTED} clients at once")])
-            if None in row:
-                problems.append((f"line {number}", "more cells than the heading has"))
-                continue
-            try:
-                files.append(read_file(_from_row(row)))
-            except Unreadable as error:
-                problems += [(f"line {number}", f"{place}: {words}") for place, words in error.problems]
-    except csv.Error as error:
-        problems.append((f"line {rows.line_num}", f"is no CSV: {error}"))
-    if problems:
-        raise Unreadable(problems[:50])
-    return tuple(files)
-
-
-COLUMNS = ("name", "born", "phone", "channel", "address", "county", "language", "note",
-           "contact_name", "contact_relation", "contact_phone", "contact_consent", "contact_scope")  # fmt: skip
-
-
-def _from_row(row: dict[str, Any]) -> dict[str, Any]:
-    own = {key: value or "" for key, value in row.items() if not key.startswith("contact_")}
-    contact = {
-        key.removeprefix("contact_"): value for key, value in row.items() if key.startswith("contact_") and value
-    }
-    return {**own, "contacts": [contact] if contact else []}
 
 
 def _problems(error: ValidationError) -> list[tuple[str, str]]:

@@ -32,8 +32,8 @@ class Drafts:
         self._database = database
         self._seal = seal
 
-    async def save(self, account_id: str, place: str, fields: Fields, now: datetime) -> None:
-        """Keep the fields in place of those before; none at all forgets them. What is too long is cut."""
+    async def save(self, account_id: str, place: str, fields: Fields, now: datetime) -> tuple[str, ...]:
+        """Keep the fields in place of those before. What is too long is cut; the names of those fields."""
         kept = {name[:80]: [one[:LONGEST_FIELD] for one in values[:60]] for name, values in fields.items()}
         kept = dict(list(kept.items())[:MOST_FIELDS])
         sealed = self._seal.close({"fields": kept}, "draft", f"{account_id}/{place}")
@@ -45,6 +45,15 @@ class Drafts:
                 connection.execute(delete(drafts).where(drafts.c.saved_at < now - KEPT_FOR)),
             )
         )
+        return tuple(name for name, values in fields.items() if kept.get(name[:80]) != values)
+
+    async def at(self, account_id: str, place: str) -> Draft | None:
+        """The draft of this person at this place, None without one."""
+        query = select(drafts).where(drafts.c.account_id == account_id, drafts.c.place == place)
+        row = await self._database.read(lambda connection: connection.execute(query).first())
+        if row is None:
+            return None
+        return Draft(self._seal.open(row.sealed, "draft", f"{account_id}/{place}")["fields"], row.saved_at)
 
     async def under(self, account_id: str, place: str) -> dict[str, Draft]:
         """The drafts of this person at places that begin with this one, by the rest of the place."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -87,6 +88,10 @@ class FacilityError(Exception):
     """The entry can't be kept like this; the message says why."""
 
 
+class StaleFacility(Exception):
+    """Somebody else saved the entry meanwhile."""
+
+
 class Facilities:
     """The list of facilities."""
 
@@ -96,16 +101,26 @@ class Facilities:
     async def save(self, facility: Facility, by: str, now: datetime, facility_id: str = "") -> str:
         """Keep an entry, new or changed; its id, which is made of the name."""
         facility_id = facility_id or identity(facility.name)
-        row = {"document": facility.model_dump(mode="json"), "changed_at": now, "changed_by": by}
+        await self._database.write(lambda connection: _save(connection, facility_id, facility, by, now))
+        return facility_id
+
+    async def save_all(self, several: Iterable[Facility], by: str, now: datetime) -> None:
+        """Keep many entries, new or changed: all of them or, with an error, none."""
+        entries = [(identity(one.name), one) for one in several]
 
         def work(connection: Connection) -> None:
-            mine = facilities.c.facility_id == facility_id
-            changed = update(facilities).where(mine).values(**row, revision=facilities.c.revision + 1)
-            if connection.execute(changed).rowcount == 0:
-                connection.execute(insert(facilities), {**row, "facility_id": facility_id, "revision": 1})
+            for facility_id, facility in entries:
+                _save(connection, facility_id, facility, by, now)
 
         await self._database.write(work)
-        return facility_id
+
+    async def change(self, facility_id: str, facility: Facility, revision: int, by: str, now: datetime) -> None:
+        """Replace an entry that was seen at this revision. Raises StaleFacility."""
+        row = {"document": facility.model_dump(mode="json"), "changed_at": now, "changed_by": by}
+        mine = (facilities.c.facility_id == facility_id) & (facilities.c.revision == revision)
+        change = update(facilities).where(mine).values(**row, revision=revision + 1)
+        if await self._database.write(lambda connection: connection.execute(change).rowcount) != 1:
+            raise StaleFacility
 
     async def get(self, facility_id: str) -> Kept | None:
         """One entry, None when there is none of this id."""
@@ -118,6 +133,14 @@ class Facilities:
         rows = await self._database.read(lambda connection: connection.execute(select(facilities).limit(2_000)).all())
         found = [one for one in map(_kept, rows) if kind in ("", one.facility.kind)]
         return tuple(sorted(found, key=lambda one: (one.facility.county.casefold(), one.facility.name.casefold())))
+
+
+def _save(connection: Connection, facility_id: str, facility: Facility, by: str, now: datetime) -> None:
+    row = {"document": facility.model_dump(mode="json"), "changed_at": now, "changed_by": by}
+    mine = facilities.c.facility_id == facility_id
+    changed = update(facilities).where(mine).values(**row, revision=facilities.c.revision + 1)
+    if connection.execute(changed).rowcount == 0:
+        connection.execute(insert(facilities), {**row, "facility_id": facility_id, "revision": 1})
 
 
 def identity(name: str) -> str:

@@ -15,15 +15,19 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from audit.queries import Filter
-from practice.clients import COLUMNS, Client, ClientFile, Consent, Contact, StaleClient, Unreadable, read_csv, read_file
+from practice.client_lists import COLUMNS, CONSENTS, read_csv
+from practice.clients import Client, ClientFile, Consent, Contact, StaleClient, Unreadable, read_file
 from protocol.spec import RANK
+from web import drafting
 from web.access import authorize
+from web.attempt import first
 from web.caseload import carriers, caseload_of
 from web.errors import NotThere
-from web.guard import May, Visit
+from web.guard import MOST_FILES, May, Visit
 from web.looks import ITS_CLIENT, NOTHING, SHOWN, shows
 from web.pages import fresh_key, page
 from web.people import names_of
+from web.uploads import NotText, lines_in
 
 router = APIRouter(include_in_schema=False)
 
@@ -38,7 +42,6 @@ SAID = {
     "added": "The client was added.",
     "imported": "All lines were imported.",
 }
-CONSENTS = ("Telehealth", "Emergency contact", "Release to facilities", "Substance-use records (42 CFR Part 2)")
 ANSWERS = ({"value": "given", "label": "Given"}, {"value": "refused", "label": "Refused"},
            {"value": "revoked", "label": "Revoked"}, {"value": "unknown", "label": "Not asked"})  # fmt: skip
 
@@ -82,8 +85,9 @@ async def listed(
 
 @router.get("/clients/new")
 async def new(request: Request, visit: Writer) -> Response:
-    """An empty form."""
-    return await _form(request, visit, None, {}, {})
+    """An empty form, or what was typed into it before and not sent."""
+    fields, told = await drafting.found(visit, "client/new")
+    return await _form(request, visit, None, written_in(_as_form(fields)), {}, saved=told)
 
 
 @router.post("/clients/new")
@@ -96,10 +100,13 @@ async def add(request: Request, visit: Writer) -> Response:
         return await _form(request, visit, None, written_in(form), dict(error.problems))
     client_ref, therapist = reference(visit, str(form.get("key", "")), file), str(form.get("therapist", ""))
     if therapist and therapist not in {one["value"] for one in await carriers(visit.parts)}:
-        return await _form(request, visit, None, written_in(form), {"therapist": "choose one of the list"})
+        return await _form(
+            request, visit, None, written_in(form), {"therapist": "choose one of the list"}, chosen=therapist
+        )
     await visit.parts.clients.add(file, visit.parts.clock(), client_ref)
     if therapist:
         await visit.parts.reach.assign(client_ref, therapist, visit.parts.clock())
+    await drafting.sent(visit, "client/new")
     return RedirectResponse(f"/clients/{client_ref}?said=added", 303)
 
 
@@ -112,15 +119,16 @@ async def import_form(request: Request, visit: Writer) -> Response:
 @router.post("/clients/import")
 async def import_many(request: Request, visit: Writer) -> Response:
     """Import all lines, or none and say why."""
-    form = await request.form()
-    text, key = str(form.get("text", "")), str(form.get("key", ""))
+    text, key = "", str((await request.form(max_files=MOST_FILES)).get("key", ""))
     try:
+        text = await lines_in(request)
         files = read_csv(text)
-    except Unreadable as error:
-        context: dict[str, Any] = {"columns": COLUMNS, "text": text, "problems": error.problems}
+    except (Unreadable, NotText) as error:
+        problems = error.problems if isinstance(error, Unreadable) else [("file", str(error))]
+        context: dict[str, Any] = {"columns": COLUMNS, "text": text, "problems": problems}
         return await page(request, "clients_import.html", status=422, **context)
-    for number, file in enumerate(files):
-        await visit.parts.clients.add(file, visit.parts.clock(), reference(visit, key, file, number))
+    named = [(reference(visit, key, file, number), file) for number, file in enumerate(files)]
+    await visit.parts.clients.add_all(named, visit.parts.clock())
     return RedirectResponse("/clients?said=imported", 303)
 
 
@@ -152,7 +160,9 @@ async def show(
 async def change_form(request: Request, client_ref: Ref, visit: Changer) -> Response:
     """The form with what is kept."""
     client = await _known(visit, client_ref)
-    return await _form(request, visit, client, client.file.model_dump(mode="json"), {})
+    fields, told = await drafting.found(visit, f"client/{client_ref}")
+    written = written_in(_as_form(fields)) if fields else client.file.model_dump(mode="json")
+    return await _form(request, visit, client, written, {}, saved=told, seen_revision=first(fields, "revision"))
 
 
 @router.post("/clients/{client_ref}/change")
@@ -170,6 +180,7 @@ async def change(request: Request, client_ref: Ref, visit: Changer) -> Response:
     except StaleClient:
         theirs = differences(file, client.file)
         return await _form(request, visit, client, written_in(form), {}, status=409, theirs=theirs)
+    await drafting.sent(visit, f"client/{client_ref}")
     return RedirectResponse(f"/clients/{client_ref}?said=saved", 303)
 
 
@@ -194,6 +205,9 @@ async def _form(
     errors: Mapping[str, str],
     status: int = 200,
     theirs: list[dict[str, str]] | None = None,
+    saved: str = "",
+    seen_revision: str = "",
+    chosen: str = "",
 ) -> Response:
     counties = {name: county.title for name, county in visit.parts.directory.counties.items()}
     return await page(
@@ -204,11 +218,18 @@ async def _form(
         written=written,
         errors=errors,
         counties=[{"value": "", "label": "Not known"}, *({"value": k, "label": v} for k, v in counties.items())],
-        kinds=CONSENTS,
+        kinds=list(CONSENTS.values()),
         answers=list(ANSWERS),
         theirs=theirs,
+        saved=saved,
+        seen_revision=seen_revision,
+        chosen=chosen,
         therapists=[] if client else await carriers(visit.parts),
     )
+
+
+def _as_form(fields: Mapping[str, list[str]]) -> FormData:
+    return FormData([(name, value) for name, values in fields.items() for value in values])
 
 
 def written_in(form: FormData) -> dict[str, Any]:

@@ -7,13 +7,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from protocol.commands import DeclareEmergency, HumanCommand
 from protocol.decide import decide
 from protocol.engine import Receipt
 from protocol.events import CommandRefused
-from protocol.local_time import show_clock
 from protocol.spec import ProtocolSpec
 from web.access import authorize
 from web.acting import (
@@ -29,11 +28,12 @@ from web.acting import (
     wanted_roles,
 )
 from web.attempt import Attempt, both_sides, first
+from web.drafting import answered, saved
 from web.effective import at_hand
 from web.episode_page import shown, timeline_page
 from web.errors import NotDeclared, NotThere
 from web.forms import FACT, Fields, answers_of, asks, fields_of
-from web.guard import FORM_TOKEN, MOST_FIELDS, May, Visit
+from web.guard import MOST_FIELDS, May, Visit
 from web.looks import CRISIS, NOTHING
 from web.pages import fresh_key
 from web.records_away import records_away
@@ -48,7 +48,6 @@ Typer = Annotated[Visit, Depends(May("episode.act", NOTHING))]
 Toucher = Annotated[Visit, Depends(May("episode.contact", CRISIS))]
 Rescuer = Annotated[Visit, Depends(May("episode.emergency", CRISIS))]
 
-HIDDEN = (FORM_TOKEN, "key", "revision", "back", "draft")
 MOST_SAID = 8
 
 
@@ -154,13 +153,9 @@ async def preview(request: Request, visit: Doer, episode_id: str, act: str) -> R
 async def draft(request: Request, visit: Typer, episode_id: str) -> Response:
     """Keep what was typed so far. Without scripts, back to the page."""
     fields = await form_of(request)
-    place, now = first(fields, "draft")[:120], visit.parts.clock()
-    kept = {name: values for name, values in fields.items() if name not in HIDDEN}
-    await visit.parts.drafts.save(visit.actor.account_id, f"{episode_id}/{place}", kept, now)
-    said = f"Saved {show_clock(now.replace(second=0, microsecond=0), visit.parts.zone)}"
-    if "application/json" in request.headers.get("accept", ""):
-        return JSONResponse({"said": said})
-    return RedirectResponse(f"/episodes/{episode_id}", 303)
+    place = f"{episode_id}/{first(fields, 'draft')[:120]}"
+    kept = {name: values for name, values in fields.items() if name != "revision"}
+    return answered(request, await saved(visit, place, kept), f"/episodes/{episode_id}")
 
 
 async def meant(visit: Visit, seen: Seen, attempt: Attempt) -> HumanCommand:

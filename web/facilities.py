@@ -8,12 +8,25 @@ from fastapi import APIRouter, Depends, Path, Query
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from practice.facilities import KINDS, Facility, FacilityError, identity, read_csv, read_facility
+from practice.facilities import (
+    KINDS,
+    Facility,
+    FacilityError,
+    Kept,
+    StaleFacility,
+    identity,
+    read_csv,
+    read_facility,
+)
+from protocol.words import plain
+from web import drafting
 from web.access import authorize
+from web.attempt import first
 from web.errors import NotThere
 from web.guard import May, Visit
 from web.pages import page
 from web.people import names_of
+from web.uploads import NotText, lines_in
 
 router = APIRouter(include_in_schema=False)
 
@@ -45,9 +58,11 @@ async def listed(
 
 @router.get("/facilities/new")
 async def new(request: Request, visit: Annotated[Visit, Depends(May("directory.write"))]) -> Response:
-    """An empty form."""
+    """An empty form, or what was typed into it before and not sent."""
     today = visit.parts.clock().astimezone(visit.parts.zone).date()
-    return await _form(request, {"kind": "php", "checked": today.isoformat()})
+    fields, told = await drafting.found(visit, "facility/new")
+    written = {name: values[0] for name, values in fields.items() if values and name in FIELDS}
+    return await _form(request, written or {"kind": "php", "checked": today.isoformat()}, saved=told)
 
 
 @router.post("/facilities/new")
@@ -59,6 +74,7 @@ async def add(request: Request, visit: Annotated[Visit, Depends(May("directory.w
         if await visit.parts.facilities.get(identity(facility.name)) is not None:
             raise FacilityError("name: there is a facility of this name already; change that one")
         await visit.parts.facilities.save(facility, visit.actor.account_id, visit.parts.clock())
+        await drafting.sent(visit, "facility/new")
     except FacilityError as error:
         return await _form(request, written, str(error))
     return RedirectResponse("/facilities?said=saved", 303)
@@ -73,15 +89,12 @@ async def import_form(request: Request, visit: Annotated[Visit, Depends(May("dir
 @router.post("/facilities/import")
 async def import_many(request: Request, visit: Annotated[Visit, Depends(May("directory.write"))]) -> Response:
     """Import all lines, or none and say why."""
-    text = str((await request.form()).get("text", ""))
+    text = ""
     try:
-        found = read_csv(text)
-        for one in found:
-            identity(one.name)
-    except FacilityError as error:
+        text = await lines_in(request)
+        await visit.parts.facilities.save_all(read_csv(text), visit.actor.account_id, visit.parts.clock())
+    except (FacilityError, NotText) as error:
         return await page(request, "facilities_import.html", status=422, columns=FIELDS, text=text, problem=str(error))
-    for one in found:
-        await visit.parts.facilities.save(one, visit.actor.account_id, visit.parts.clock())
     return RedirectResponse("/facilities?said=imported", 303)
 
 
@@ -93,7 +106,10 @@ async def change_form(
     kept = await visit.parts.facilities.get(facility_id)
     if kept is None:
         raise NotThere
-    return await _form(request, kept.facility.model_dump(mode="json"))
+    fields, told = await drafting.found(visit, f"facility/{facility_id}")
+    written = {name: values[0] for name, values in fields.items() if values and name in FIELDS}
+    revision = first(fields, "revision") or str(kept.revision)
+    return await _form(request, written or _kept(kept), place=facility_id, revision=revision, saved=told)
 
 
 @router.post("/facilities/{facility_id}")
@@ -101,14 +117,25 @@ async def change(
     request: Request, facility_id: Id, visit: Annotated[Visit, Depends(May("directory.write"))]
 ) -> Response:
     """Keep what was changed."""
-    if await visit.parts.facilities.get(facility_id) is None:
+    kept = await visit.parts.facilities.get(facility_id)
+    if kept is None:
         raise NotThere
-    written = await _written(request)
+    written, seen = await _written(request), str((await request.form()).get("revision", ""))
     try:
         facility = read_facility(written)
+        revision = int(seen) if seen.isdecimal() and len(seen) < 10 else 0
+        who, now = visit.actor.account_id, visit.parts.clock()
+        await visit.parts.facilities.change(facility_id, facility, revision, who, now)
     except FacilityError as error:
-        return await _form(request, written, str(error))
-    await visit.parts.facilities.save(facility, visit.actor.account_id, visit.parts.clock(), facility_id)
+        return await _form(request, written, str(error), place=facility_id, revision=seen)
+    except StaleFacility:
+        theirs = [
+            {"label": plain(name).capitalize(), "mine": str(written.get(name, "")), "theirs": str(value)}
+            for name, value in _kept(kept).items()
+            if str(written.get(name, "")) != str(value)
+        ]
+        return await _form(request, written, place=facility_id, revision=str(kept.revision), theirs=theirs)
+    await drafting.sent(visit, f"facility/{facility_id}")
     return RedirectResponse("/facilities?said=saved", 303)
 
 
@@ -117,12 +144,31 @@ async def _written(request: Request) -> dict[str, Any]:
     return {name: str(form[name]) for name in FIELDS if name in form}
 
 
-async def _form(request: Request, written: dict[str, Any], error: str = "") -> Response:
-    place, _, words = error.partition(": ")
+def _kept(kept: Kept) -> dict[str, Any]:
+    """An entry as its form shows it."""
+    shown = kept.facility.model_dump(mode="json")
+    return {name: {True: "yes", False: "no"}.get(value, value) for name, value in shown.items()}
+
+
+async def _form(
+    request: Request,
+    written: dict[str, Any],
+    error: str = "",
+    *,
+    place: str = "new",
+    revision: str = "",
+    saved: str = "",
+    theirs: list[dict[str, str]] | None = None,
+) -> Response:
+    draft, (place, _, words) = f"facility/{place}", error.partition(": ")
     return await page(
         request,
         "facility_form.html",
-        status=422 if error else 200,
+        status=409 if theirs is not None else 422 if error else 200,
+        draft=draft,
+        revision=revision,
+        saved=saved,
+        theirs=theirs,
         written=written,
         kinds=[{"value": name, "label": label} for name, label in KINDS.items()],
         place=place,

@@ -23,6 +23,7 @@ from web.relations import relation_to
 SAFE = frozenset({"GET", "HEAD"})
 FORM_TOKEN = "form_token"  # noqa: S105 - the name of a field
 MOST_FIELDS = 400
+MOST_FILES = 1
 RECORDS_SECONDS = 4.0
 """How long it is asked who somebody is before the records count as away."""
 WITHOUT_RECORDS: frozenset[Action] = frozenset({"public", "episode.emergency"})
@@ -127,7 +128,7 @@ async def check_form_token(request: Request, expected: str) -> None:
     """Raises FormTooOld unless the form, or the header that scripts set, carries the session's token."""
     given = request.headers.get("x-form-token")
     if given is None:
-        form = await request.form(max_files=0, max_fields=MOST_FIELDS)
+        form = await request.form(max_files=MOST_FILES, max_fields=MOST_FIELDS)
         given = str(form.get(FORM_TOKEN, ""))
     if not hmac.compare_digest(unmasked(given).encode(), expected.encode()):
         raise FormTooOld

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from protocol.directory import Directory, look_up
 from web.errors import RecordsAway
 from web.forms import fields_of
-from web.guard import MOST_FIELDS, RECORDS_SECONDS, SAFE
+from web.guard import MOST_FIELDS, MOST_FILES, RECORDS_SECONDS, SAFE
 from web.masking import answer
 from web.pages import bare
 from web.parts import Parts, parts_of
@@ -54,7 +54,7 @@ async def records_away(request: Request, *, declared: bool = False, status: int 
 
 
 async def _typed(request: Request) -> list[tuple[str, str]]:
-    form = await request.form(max_files=0, max_fields=MOST_FIELDS)
+    form = await request.form(max_files=MOST_FILES, max_fields=MOST_FIELDS)
     fields = fields_of(form.multi_items())
     return [
         (name, value) for name, values in fields.items() if name.split("-")[0] not in NEVER_KEPT for value in values

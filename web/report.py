@@ -13,18 +13,21 @@ from starlette.responses import RedirectResponse, Response
 from protocol.commands import AddAddendum, OpenEpisode
 from protocol.engine import Receipt
 from protocol.spec import ProtocolSpec
+from web import drafting
 from web.access import Actor, authorize
 from web.acting import command_id_of, role_of
+from web.attempt import first
 from web.effective import effective, usual
 from web.errors import Away
 from web.forms import fields_of
 from web.guard import MOST_FIELDS, May, Visit
-from web.looks import REPORT, shows
+from web.looks import NOTHING, REPORT, shows
 from web.pages import fresh_key, page
 from workflows.client import EpisodeError
 
 router = APIRouter(include_in_schema=False)
 Reporter = Annotated[Visit, Depends(May("episode.open", REPORT))]
+Goer = Annotated[Visit, Depends(May("episode.open", NOTHING))]
 
 REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 LONGEST_TEXT = 4_000
@@ -33,8 +36,27 @@ MOST_SUGGESTED = 300
 
 @router.get("/report")
 async def report_page(request: Request, visit: Reporter, client: str = "") -> Response:
-    """The form."""
-    return await shown(request, visit, {"client": client})
+    """The form, with what was typed into it before and not sent."""
+    fields, told = await drafting.found(visit, "report")
+    typed = {name: values[0] for name, values in fields.items() if values}
+    if client and typed.get("client") not in (None, "", client):
+        typed, told = {}, ""
+    return await shown(request, visit, {**typed, "client": client or typed.get("client", "")}, saved=told)
+
+
+@router.post("/report/onward/{episode_id}")
+async def onward(request: Request, visit: Goer, episode_id: str) -> Response:
+    """To the open episode, with the words that were typed: they wait there as an addendum."""
+    fields = fields_of((await request.form(max_files=0, max_fields=MOST_FIELDS)).multi_items())
+    said, who, drafts = first(fields, "said")[:LONGEST_TEXT], visit.actor.account_id, visit.parts.drafts
+    place = f"{episode_id[:64]}/add-addendum"
+    if said:
+        before = await drafts.at(who, place)
+        texts = [*(before.fields.get("text", []) if before is not None else []), said]
+        text = "\n".join(dict.fromkeys(one for one in texts if one))
+        await drafts.save(who, place, {"refers_to": ["1"], "text": [text]}, visit.parts.clock())
+        await drafting.sent(visit, "report")
+    return RedirectResponse(f"/episodes/{episode_id[:64]}{'?add=1#act-add-addendum' if said else ''}", 303)
 
 
 @router.post("/report")
@@ -59,6 +81,7 @@ async def report(request: Request, visit: Reporter) -> Response:
         refused = [{"field": "", "text": f"{receipt.refusal.message} {receipt.refusal.remedy}"}]
         return await shown(request, visit, typed, errors=refused, status=422)
     visit.parts.fresh.note_opened(mine, visit.actor.account_id)
+    await drafting.sent(visit, "report")
     return RedirectResponse(f"/episodes/{mine}", 303)
 
 
@@ -116,6 +139,7 @@ async def shown(
     there: list[str] | None = None,
     status: int = 200,
     key: str = "",
+    saved: str = "",
 ) -> Response:
     """The form with what was typed, its problems, and the episodes that are open already."""
     spec = await usual(visit.parts, typed.get("protocol", ""))
@@ -135,6 +159,7 @@ async def shown(
         clients=[{"value": one.client_ref, "label": one.name} for one in known[:MOST_SUGGESTED]],
         named=named.get(meant, ""),
         typed=typed,
+        saved=saved,
         errors=errors or [],
         there=there or [],
         crises=crises,

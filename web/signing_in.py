@@ -22,9 +22,11 @@ from protocol.local_time import show_span
 from protocol.words import plain
 from web.errors import SignInNeeded
 from web.forms import FACT
+from web.forms import fields_of as as_fields
 from web.guard import (
     FORM_TOKEN,
     MOST_FIELDS,
+    MOST_FILES,
     Anybody,
     May,
     Visit,
@@ -172,8 +174,8 @@ async def interrupted(request: Request, needed: SignInNeeded) -> Response:
     if request.method in ("GET", "HEAD"):
         place = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"/sign-in?to={quote(place)}" if place != "/" else "/sign-in", 303)
-    form = await request.form(max_files=0, max_fields=MOST_FIELDS)
-    kept = {name: form.getlist(name) for name in form if name != FORM_TOKEN}
+    form = await request.form(max_files=MOST_FILES, max_fields=MOST_FIELDS)
+    kept = {name: values for name, values in as_fields(form.multi_items()).items() if name != FORM_TOKEN}
     parts = parts_of(request)
     had = needed.session.account.account_id if needed.session is not None else ""
     if token := request.cookies.get(cookie_name(parts), ""):

@@ -7,7 +7,8 @@ from sqlalchemy import select
 
 from audit.database import Database
 from audit.sealing import SealingError
-from practice.clients import COLUMNS, Clients, Consent, StaleClient, Unreadable, read_csv, read_file
+from practice.client_lists import COLUMNS, read_csv
+from practice.clients import Clients, Consent, StaleClient, Unreadable, read_file
 from practice.sealing import Seal
 from practice.tables import clients
 from tests.audit.records import RING, START
@@ -71,7 +72,7 @@ def test_lines_are_read_with_their_contact():
 @pytest.mark.parametrize(
     ("text", "place", "words"),
     [
-        ("who\nDana\n", "line 1", "name is needed"),
+        ("who\nDana\n", "line 1", "no column who"),
         ("name,phone\nDana,call me\n", "line 2", "phone: write digits"),
         ("name,born\nDana,tomorrow\n", "line 2", "born: write a day"),
         ("name\nDana,1,2\n", "line 2", "more cells"),
@@ -86,6 +87,9 @@ def test_wrong_lines_are_named_and_nothing_is_kept(text: str, place: str, words:
 
 
 def test_every_column_can_be_imported():
-    written = {"born": "1990-01-01", "phone": "1234567", "contact_phone": "1234567", "contact_consent": "given"}
-    line = ",".join(written.get(one, "x") for one in COLUMNS)
-    assert read_csv(f"{','.join(COLUMNS)}\n{line}\n")[0].contacts[0].scope == "x"
+    ends = {"born": "1990-01-01", "phone": "1234567", "consent": "given", "on": "2026-01-01", "until": "2027-01-01"}
+    answers = {one: "given" for one in COLUMNS if one.startswith("consent_") and one.rpartition("_")[2] not in ends}
+    line = ",".join(answers.get(one) or ends.get(one.rpartition("_")[2], "x") for one in COLUMNS)
+    (file,) = read_csv(f"{','.join(COLUMNS)}\n{line}\n")
+    assert [one.scope for one in file.contacts] == ["x", "x", "x"]
+    assert len(file.consents) == len(answers)

@@ -14,7 +14,7 @@
     if (!form.querySelector('[name="draft"]')) return;
     let answer;
     try {
-      answer = await fetch(`${episode()}/draft`, { method: "POST", body: body(form), headers: { Accept: "application/json" } });
+      answer = await fetch(form.dataset.draft || `${episode()}/draft`, { method: "POST", body: body(form), headers: { Accept: "application/json" } });
     } catch {
       said(form, "Not saved: no connection. It is still here.");
       return;
