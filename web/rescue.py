@@ -6,7 +6,7 @@ Which steps belong there, what they ask and what is owed meanwhile stands in the
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from protocol.commands import COMMAND, CompleteStep
@@ -46,17 +46,20 @@ def stations(
     rows: Iterable[TrailRow],
     wanted: str = "",
     errors: Mapping[str, str] | None = None,
+    names: Sequence[str] | None = None,
 ) -> list[dict[str, Any]]:
-    """The steps of the emergency stage, each with its form, what is owed until it is done, and what was written.
+    """The steps of the emergency stage, or those named: each with its form, what is owed, and what was written.
 
     `typed` are the fields that were typed into a step and not taken, by step. `wanted` is shown open, with `errors`.
     """
     spec = look.seen.program.spec
     entries = list(written(look, rows))
-    names = [one.step for one in spec.stages[spec.emergency.stage].steps]
+    names = names if names is not None else [one.step for one in spec.stages[spec.emergency.stage].steps]
     found = [
         station(look, name, typed.get(name, {}), entries, (errors or {}) if name == wanted else {}) for name in names
     ]
+    if not found:
+        return []
     undone = next((one for one in found if not one["log"]), found[0])
     first = next((one for one in found if one["duties"]), undone)
     for one in found:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from practice.facilities import KINDS, Kept
+from practice.facilities import KINDS, Kept, Kind
 from protocol import saying
+from protocol.trail import TrailRow
 from protocol.words import cited
+from web import places, rescue
+from web.access import authorize
 from web.errors import NotThere
 from web.face import Look, advice, banner, duty
+from web.forms import Fields
 from web.guard import May, Visit
 from web.looks import ITS_EPISODE
 from web.pages import fresh_key, page
@@ -32,14 +36,19 @@ STEPS = (
     "psychiatric_evaluation",
 )
 """The way from the criteria to the admission, as our protocols name its steps; those that a protocol has are shown."""
-HIGHER = ("php", "crisis_residential", "detox", "hospital")
+HIGHER: tuple[Kind, ...] = ("php", "crisis_residential", "detox", "hospital")
+TAKERS = {"dual": "Dual diagnosis", "minors": "Minors"}
 COUNTY = "present_county"
 MOST_FACILITIES = 30
 
 
 @router.get("/episodes/{episode_id}/step-up")
 async def step_up(
-    request: Request, visit: Annotated[Visit, Depends(May("episode.read", ITS_EPISODE))], episode_id: str
+    request: Request,
+    visit: Annotated[Visit, Depends(May("episode.read", ITS_EPISODE))],
+    episode_id: str,
+    kind: Annotated[str, Query(max_length=30)] = "",
+    takes: Annotated[str, Query(max_length=30)] = "",
 ) -> Response:
     """The page."""
     parts, now = visit.parts, visit.parts.clock()
@@ -51,7 +60,10 @@ async def step_up(
     names = await names_of(parts)
     look = Look(seen, await parts.numbers.current(parts.directory), names, now)
     client = await parts.clients.get(seen.episode.client_ref)
-    kept = await parts.facilities.listed()
+    rows = await parts.queries.trail_rows(episode_id)
+    drafts = await parts.drafts.under(visit.actor.account_id, episode_id)
+    typed = {name.removeprefix("complete-step/"): one.fields for name, one in drafts.items()}
+    kept = nearest(chosen(await parts.facilities.listed(), kind, takes), seen)[:MOST_FACILITIES]
     return await page(
         request,
         "step_up.html",
@@ -65,9 +77,17 @@ async def step_up(
         facts=list(answered(seen, decision.shows)),
         record=seen.episode.decisions.get(DECISION),
         options=[{"value": name, "label": option.title} for name, option in decision.options.items()],
-        steps=list(stations(look)),
+        stations=stations(look, typed, rows),
+        typed={name: {key: values[0] for key, values in one.fields.items() if values} for name, one in drafts.items()},
+        asked=places.asked(look, rows),
+        revision=seen.episode.revision,
+        may_act=authorize(visit.actor, "episode.act", visit.target) and seen.episode.closed_at is None,
         duties=[duty(look, one) for one in seen.episode.obligations.values() if _about(seen, one.obligation)],
-        facilities=nearest(kept, seen)[:MOST_FACILITIES],
+        facilities=[(one, places.asking(look, one)) for one in kept],
+        kind=kind,
+        takes=takes,
+        kind_choices=[{"value": one, "label": KINDS[one]} for one in HIGHER],
+        taker_choices=[{"value": one, "label": said} for one, said in TAKERS.items()],
         kinds=KINDS,
         today=now.astimezone(parts.zone).date(),
         names=names,
@@ -99,21 +119,21 @@ def answered(seen: Seen, facts: tuple[str, ...]) -> Iterator[dict[str, Any]]:
         yield {"ask": seen.program.spec.facts[name].ask, "answer": answer}
 
 
-def stations(look: Look) -> Iterator[dict[str, Any]]:
-    """The steps between the decision and the admission, with what was written in each."""
-    spec, episode = look.seen.program.spec, look.seen.episode
-    for name in STEPS:
-        step = spec.steps.get(name)
-        if step is None:
-            continue
-        record = episode.steps.get(name)
-        yield {
-            "name": name,
-            "title": step.title,
-            "purpose": step.purpose or "",
-            "done": look.at(record.at) if record is not None and record.status == "done" else "",
-            "answers": [one for one in answered(look.seen, (*step.form, *step.optional)) if one["answer"]],
-        }
+def stations(look: Look, typed: Mapping[str, Fields], rows: tuple[TrailRow, ...]) -> list[dict[str, Any]]:
+    """The steps between the decision and the admission, each with its form and what was written; the next one open."""
+    names = [name for name in STEPS if name in look.seen.program.spec.steps and name != places.STEP]
+    return rescue.stations(look, typed, rows, names=names)
+
+
+def chosen(kept: tuple[Kept, ...], kind: str, takes: str) -> tuple[Kept, ...]:
+    """Facilities of a kind that take whom the filter names; an unknown filter filters nothing."""
+    return tuple(
+        one
+        for one in kept
+        if (kind not in KINDS or one.facility.kind == kind)
+        and (takes != "dual" or one.facility.dual_diagnosis)
+        and (takes != "minors" or one.facility.minors)
+    )
 
 
 def _about(seen: Seen, kind: str) -> bool:

@@ -1,0 +1,86 @@
+"""The search for a place: which facilities were asked, what they answered, and the form to ask one more.
+
+The protocol reads so many askings as its step has places for; every asking stays in the trail.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from practice.facilities import Kept
+from protocol.trail import TrailRow
+from web.face import Look
+from web.forms import FACT, fact_field
+from web.rescue import answered, written
+
+STEP = "facility_search"
+"""The step in which facilities are asked, as our protocols name it."""
+NAME = re.compile(r"(\w+)_name")
+OFFERED = "place_offered"
+
+
+def slots(look: Look) -> list[list[str]]:
+    """The facts of each place of the step: name first, then when, whom, and the answer."""
+    step = look.seen.program.spec.steps.get(STEP)
+    asked = (*step.form, *step.optional) if step is not None else ()
+    prefixes = [found[1] for name in asked if (found := NAME.fullmatch(name)) is not None]
+    return [[name for name in asked if name.startswith(f"{prefix}_")] for prefix in prefixes]
+
+
+def slot_for(look: Look, facility: str) -> int | None:
+    """Where an asking of this facility goes: where it stood before, a free place, else the oldest without an offer."""
+    facts = look.seen.episode.facts
+    found = slots(look)
+    held = [facts.get(names[0]) for names in found]
+    for number, known in enumerate(held):
+        if known is not None and known.value == facility:
+            return number
+    for number, known in enumerate(held):
+        if known is None:
+            return number
+    full = [
+        (known.at, number)
+        for number, known in enumerate(held)
+        if known is not None and not any((one := facts.get(name)) and one.value == OFFERED for name in found[number])
+    ]
+    return min(full)[1] if full else None
+
+
+def asking(look: Look, kept: Kept) -> dict[str, Any] | None:
+    """The form to ask a facility; None where every place holds an offer, or the protocol has no such step."""
+    number = slot_for(look, kept.facility.name)
+    if number is None:
+        return None
+    program, episode, found = look.seen.program, look.seen.episode, slots(look)
+    now = look.now.astimezone(program.zone).strftime("%Y-%m-%dT%H:%M")
+    name, *rest = found[number]
+    fresh = {FACT + one: [now] if program.spec.facts[one].type == "moment" else [""] for one in rest}
+    return {
+        "hidden": {
+            **held_by(look, (one for other, names in enumerate(found) if other != number for one in names)),
+            FACT + name: kept.facility.name,
+        },
+        "fields": [fact_field(program, episode, one, fresh) for one in rest],
+    }
+
+
+def held_by(look: Look, names: Iterable[str]) -> Mapping[str, str]:
+    """What is recorded of these facts, as a form sends it: the step asks for all of them again."""
+    facts, program = look.seen.episode.facts, look.seen.program
+    found: dict[str, str] = {}
+    for name in names:
+        if name in facts:
+            value = fact_field(program, look.seen.episode, name, {})["value"]
+            found[FACT + name] = str(value)
+    return found
+
+
+def asked(look: Look, rows: Iterable[TrailRow]) -> list[dict[str, str]]:
+    """Every asking, the latest first, with what was said in it."""
+    found = [one for one in written(look, rows) if one["step"] == STEP]
+    record = look.seen.episode.steps.get(STEP)
+    if record is not None and record.at.isoformat() not in {one["iso"] for one in found}:  # the records lag a moment
+        found.append({"at": look.at(record.at), "text": answered(look, STEP), "by": ""})
+    return found[::-1]
