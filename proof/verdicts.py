@@ -20,7 +20,10 @@ class Doubt:
 
     finding: Finding
     scenario: Scenario | None = None
-    """A counterexample: fails on this protocol and passes once it is mended. None where only a proof is missing."""
+    """A counterexample: fails on this protocol and passes once it is mended. None where only a proof is missing,
+    or where the document itself shows the fault."""
+    certain: bool = False
+    """The fault is there, although no scenario shows it: it was read from the document, in every combination."""
 
 
 @dataclass(frozen=True)
@@ -129,8 +132,8 @@ def _claim(claim: Claim) -> dict[str, Any]:
 
 
 def settled(doubts: Iterable[Doubt]) -> Verdict:
-    """Proved without a doubt, refuted with a counterexample, else open."""
+    """Proved without a doubt, refuted with a counterexample or a fault that is certain, else open."""
     listed = list(doubts)
-    if any(doubt.scenario is not None for doubt in listed):
+    if any(doubt.scenario is not None or doubt.certain for doubt in listed):
         return "refuted"
     return "open" if listed else "proved"

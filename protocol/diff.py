@@ -293,10 +293,18 @@ ORDER: tuple[Effect, ...] = ("laxer", "stricter", "other")
 
 
 def compare(old: ProtocolSpec, new: ProtocolSpec) -> list[Change]:
-    """Every difference, laxer ones first; empty only for the same document."""
+    """Every difference: laxer ones first, and of these what concerns safety; empty only for the same document."""
     place = Place(Versions(Ground(old), Ground(new), RULES), (), new.title, (old, new))
     found = {(one.subject, one.text, one.effect): one for one in place.compare(old, new)}
-    return sorted(found.values(), key=lambda one: ORDER.index(one.effect))
+    return sorted(found.values(), key=lambda one: (ORDER.index(one.effect), not _safety(one, old, new)))
+
+
+def _safety(change: Change, *versions: ProtocolSpec) -> bool:
+    """Whether a change is about a safety duty, the risk, the emergency, or closing."""
+    section, name = (*change.path, "", "")[:2]
+    if section != "obligations":
+        return section in ("risk", "emergency", "closing")
+    return any(str(name) in one.obligations and one.obligations[str(name)].concern == "safety" for one in versions)
 
 
 def as_text(changes: Sequence[Change]) -> str:

@@ -46,7 +46,8 @@ def _addresses_nobody(spec: ProtocolSpec, ladder: str, names: list[str]) -> Doub
         return None
     message = f"the last rung of {ladder} pages an addressee, and {others[0]} has none: it ends in silence"
     path = ("ladders", ladder, "rungs", len(rungs) - 1, "page")
-    return Doubt(Finding(path, message, "let the last rung page a role that is always filled, such as a supervisor"))
+    remedy = "let the last rung page a role that is always filled, such as a supervisor"
+    return Doubt(Finding(path, message, remedy), certain=True)
 
 
 def _climbed(program: Program, ladder: str, name: str) -> Doubt | None:

@@ -21,7 +21,7 @@ def claims(ground: Ground) -> Iterator[Claim]:
 
 def total(spec: ProtocolSpec) -> Claim:
     """Each table has one answer in every case."""
-    doubts = [Doubt(finding) for finding in check_tables(Checked(spec))]
+    doubts = [Doubt(finding, certain=True) for finding in check_tables(Checked(spec))]
     cases = sum(found.cases for name in spec.tables if (found := explain(spec, name)) is not None)
     how = f"All {cases} combinations that the rows of {len(spec.tables)} tables can tell apart, unknown included."
     title = "Every table has exactly one answer in every case, and no row for nothing."
@@ -41,12 +41,13 @@ def loops(spec: ProtocolSpec) -> Claim:
         if not limits:
             message = f"one can go in a circle through {name} for ever, and no deadline of {name} stands against it"
             remedy = f"add an obligation with `opens: [{{entered: {name}}}]` and `met_by: [{{left: {name}}}]`"
-            doubts.append(Doubt(Finding(("stages", name), message, remedy, about_key=True)))
+            doubts.append(Doubt(Finding(("stages", name), message, remedy, about_key=True), certain=True))
     for key, one in spec.obligations.items():
         again = any(key in (trigger.met, trigger.missed) for trigger in one.opens) and one.at_most is None
         if again and any(duration.startswith("0") for duration in one.durations()):
             message = f"{key} opens itself anew each time, with no time until it is due"
-            doubts.append(Doubt(Finding(("obligations", key, "due"), message, "give it time, or `at_most`")))
+            finding = Finding(("obligations", key, "due"), message, "give it time, or `at_most`")
+            doubts.append(Doubt(finding, certain=True))
     how = f"Every circle of stages ({len(circles)} stages lie on one) and every obligation that opens itself anew."
     title = "No loop without a deadline."
     return Claim("loops", title, settled(doubts), how, len(circles), 0, tuple(doubts))

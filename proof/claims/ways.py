@@ -55,7 +55,7 @@ def _unreached(pilot: Pilot, stage: str) -> Doubt:
         if stage in written.next and (there := _way_to(pilot, before)) is not None:
             stuck = _stuck(pilot, there, stage)
             if stuck is not None:
-                message = f"{before} can't be left for {stage}, whatever is done there: {_asks(spec, before)}"
+                message = f"{before} can't be left for {stage} by anything that was tried: {_asks(spec, before)}"
                 return Doubt(Finding(("stages", before, "leave_when"), message, remedy, about_key=True), stuck)
     return Doubt(Finding(("stages", stage), message, remedy, about_key=True))
 
@@ -161,7 +161,7 @@ def _life(pilot: Pilot, name: str) -> tuple[Walk | None, Walk | None]:
 def asked_before(spec: ProtocolSpec) -> Claim:
     """What a stage reads was asked in it, before it, or may be asked anywhere."""
     doubts = [
-        Doubt(Finding((*path, fact), f"`{fact}` is read in {stage} and asked nowhere before", remedy))
+        Doubt(Finding((*path, fact), f"`{fact}` is read in {stage} and asked nowhere before", remedy), certain=True)
         for stage in spec.stages
         for path, fact in _read_in(spec, stage)
         if fact not in _asked_until(spec, stage)

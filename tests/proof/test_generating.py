@@ -58,6 +58,23 @@ def test_the_files_are_played_like_any_others(tmp_path: Path, capsys: pytest.Cap
     assert run(["protocol", "test", str(MINIMAL), *map(str, files[:5])]) == 0
 
 
+def test_a_protocol_with_errors_and_a_folder_with_scenarios_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, out = tmp_path / "p.yaml", tmp_path / "out"
+    file.write_text(MINIMAL.read_text(encoding="utf-8").replace("met_by: [{left: talk}]", "met_by: [{left: nowhere}]"))
+    assert run(["protocol", "generate", str(file), "--out", str(out)]) == 1
+    assert "`nowhere` is not a stage" in capsys.readouterr().out
+    assert not out.exists()
+    out.mkdir()
+    kept = out / "mine.yaml"
+    kept.write_text("mine")
+    assert run(["protocol", "generate", str(MINIMAL), "--out", str(out)]) == 2
+    assert "mine.yaml exists already" in capsys.readouterr().err
+    assert run(["protocol", "generate", str(MINIMAL), "--out", str(out), "--overwrite"]) == 0
+    assert kept.read_text() == "mine"
+
+
 @pytest.mark.full
 @pytest.mark.parametrize("name", ["caring_contacts", "virtual_iop_crisis", "withdrawal_monitoring"])
 def test_nothing_of_a_shipped_protocol_is_left_out(name: str) -> None:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from proof.claims import tables, ways
 from proof.prove import prove
 from proof.verdicts import Proof
 from protocol.spec import ProtocolSpec
 from protocol_specs.loader import load_protocol, read_yaml
 from rehearsal.rehearse import rehearse
+from tests.proof.starter import starter
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ["caring_contacts", "virtual_iop_crisis", "withdrawal_monitoring"]
@@ -73,3 +75,15 @@ def test_the_worst_case_until_somebody_is_paged() -> None:
     assert (paging["imminent"].paged, paging["imminent"].last_rung) == (0, 120)
     assert paging["high"].paged is None, "care is decided once, after the first rise of the peak"
     assert "low" not in paging, "no rule raises the risk to low"
+
+
+def test_what_the_document_itself_shows_is_refuted_without_a_story() -> None:
+    steps, ends = "    steps: [{step: make_plan}]", "met_by: [{left: planning}]"
+    circle = starter((steps, f"{steps}\n    next: [talking]"), (ends, "met_by: [{done: make_plan}]"))
+    asked = "steps: [{step: ask}]"
+    unasked = starter((asked, "steps: [{step: ask}]\n    leave_when: {later: yes, if_unknown: holds}"),
+                      ("facts:\n", "facts:\n  later: {ask: Later, type: yes_no}\n"))  # fmt: skip
+    assert tables.loops(starter()).verdict == ways.asked_before(starter()).verdict == "proved"
+    for claim in (tables.loops(circle), ways.asked_before(unasked)):
+        assert claim.verdict == "refuted"
+        assert all(doubt.scenario is None for doubt in claim.doubts)

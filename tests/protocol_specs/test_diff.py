@@ -389,3 +389,12 @@ def test_changes_are_told_to_people_and_to_machines() -> None:
     ]
     (told_to_machines,) = as_objects(changes)
     assert (told_to_machines["effect"], told_to_machines["path"]) == ("laxer", "ladders.minutes.lease")
+
+
+def test_of_what_is_laxer_safety_comes_first() -> None:
+    newer = read_yaml(re.sub(r"(?m)^    due: \d+[mh]$", "    due: 99h", TEXT)).validate(ProtocolSpec)
+    laxer = [str(one.path[1]) for one in compare(minimal(), newer) if one.effect == "laxer"]
+    safety = [newer.obligations[name].concern == "safety" for name in laxer]
+    assert safety == sorted(safety, reverse=True)
+    assert {True, False} <= set(safety)
+    assert laxer != [name for name in newer.obligations if name in laxer], "the file has them in another order"
