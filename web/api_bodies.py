@@ -104,10 +104,52 @@ class AccountBody(BaseModel):
     password: Annotated[str, Field(min_length=12, max_length=200)]
 
 
+class DraftBody(BaseModel):
+    """A draft of a protocol, as text."""
+
+    model_config = CLOSED
+
+    text: Annotated[str, Field(max_length=400_000)]
+    revision: Annotated[int, Field(ge=0)] = 0
+    """The one that the author saw; for a draft that is there already."""
+
+
+class TrialBody(BaseModel):
+    """What is to be found out about a draft."""
+
+    model_config = CLOSED
+
+    kinds: Annotated[tuple[Literal["proof", "tests", "scenarios"], ...], Field(min_length=1, max_length=3)]
+
+
+class SubmitBody(BaseModel):
+    """Ask for review."""
+
+    model_config = CLOSED
+
+    note: Text = ""
+    revision: Annotated[int, Field(ge=1)]
+
+
+class PublishBody(BaseModel):
+    """Approve a version."""
+
+    model_config = CLOSED
+
+    effective_at: AwareDatetime | None = None
+    """From when on new episodes take it; at once when left out."""
+    exception: Text = ""
+    """Why, though it was not found good; whoever publishes answers for it by name."""
+
+
 OPENING: TypeAdapter[OpeningBody] = TypeAdapter(OpeningBody)
 EMERGENCY: TypeAdapter[EmergencyBody] = TypeAdapter(EmergencyBody)
 REASON: TypeAdapter[ReasonBody] = TypeAdapter(ReasonBody)
 ACCOUNT: TypeAdapter[AccountBody] = TypeAdapter(AccountBody)
+DRAFT: TypeAdapter[DraftBody] = TypeAdapter(DraftBody)
+TRIAL: TypeAdapter[TrialBody] = TypeAdapter(TrialBody)
+SUBMIT: TypeAdapter[SubmitBody] = TypeAdapter(SubmitBody)
+PUBLISH: TypeAdapter[PublishBody] = TypeAdapter(PublishBody)
 
 _ADAPTERS: Mapping[str, TypeAdapter[Any]] = {
     "CommandBody": COMMAND_BODY,
@@ -115,6 +157,10 @@ _ADAPTERS: Mapping[str, TypeAdapter[Any]] = {
     "EmergencyBody": EMERGENCY,
     "ReasonBody": REASON,
     "AccountBody": ACCOUNT,
+    "DraftBody": DRAFT,
+    "TrialBody": TRIAL,
+    "SubmitBody": SUBMIT,
+    "PublishBody": PUBLISH,
 }
 
 

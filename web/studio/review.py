@@ -191,10 +191,14 @@ async def try_again(request: Request, visit: Study, content_hash: Hash) -> Respo
 async def send_back(request: Request, visit: Approving, content_hash: Hash) -> Response:
     """Give it back to its author with comments."""
     case, typed = await case_of(visit, content_hash), await typed_in(request)
-    reason = typed.get("reason", "").strip()
+    return await _answered(request, visit, case, await sent_back(visit, case, typed.get("reason", "").strip()), typed)
+
+
+async def sent_back(visit: Visit, case: Case, reason: str) -> Publication | Refused:
+    """Give a version back to its author."""
     actor = Actor(visit.actor.account_id, await _role(visit, case.spec), case.now)
     rule = partial(publishing.send_back, spec=case.spec, actor=actor, reason=reason)
-    return await _answered(request, visit, case, await added(visit, case.spec, rule, reason), typed)
+    return await added(visit, case.spec, rule, reason)
 
 
 @router.post("/protocols/{content_hash}/publish")
@@ -206,20 +210,24 @@ async def publish(request: Request, visit: Approving, content_hash: Hash) -> Res
 
 async def published(visit: Visit, case: Case, typed: Mapping[str, str]) -> Publication | Refused:
     """Publish a version as the form says."""
-    actor = await approver(visit, case)
-    if isinstance(actor, Refused):
-        return actor
-    if case.tried.proof is None or case.tried.tests is None:
-        return UNTRIED
-    if typed.get("tests", case.tried.tests.key) != case.tried.tests.key:
+    tests, effective_at = case.tried.tests, None
+    if tests is not None and typed.get("tests", tests.key) != tests.key:
         return Refused("changed", "It was tested anew with other scenarios meanwhile.", "Look at the results again.")
-    effective_at = None
     if written := typed.get("effective", "").strip():
         try:
             effective_at = to_utc(written.replace("T", " "), ZoneInfo(case.spec.time_zone))
         except (ValueError, OverflowError):
             return Refused("no_time", "The effective date can't be read.", "Write it as 2026-12-01 08:00.")
-    reason = typed.get("exception", "").strip()
+    return await approved(visit, case, effective_at, typed.get("exception", "").strip())
+
+
+async def approved(visit: Visit, case: Case, effective_at: datetime | None, reason: str) -> Publication | Refused:
+    """Publish a version from a date on (aware UTC; None: at once); `reason` is that of an exception."""
+    actor = await approver(visit, case)
+    if isinstance(actor, Refused):
+        return actor
+    if case.tried.proof is None or case.tried.tests is None:
+        return UNTRIED
     signed = SignOff(actor.by, actor.role, reason) if reason else None
     trial = trial_of(case.reading.looked, case.tried)
     rule = partial(
@@ -232,11 +240,16 @@ async def published(visit: Visit, case: Case, typed: Mapping[str, str]) -> Publi
 async def retire(request: Request, visit: Approving, content_hash: Hash) -> Response:
     """Let no new episode begin under it."""
     case, typed = await case_of(visit, content_hash), await typed_in(request)
-    reason, actor = typed.get("reason", "").strip(), await approver(visit, case)
+    return await _answered(request, visit, case, await retired(visit, case, typed.get("reason", "").strip()), typed)
+
+
+async def retired(visit: Visit, case: Case, reason: str) -> Publication | Refused:
+    """Let no new episode begin under a version."""
+    actor = await approver(visit, case)
     if isinstance(actor, Refused):
-        return await _answered(request, visit, case, actor, typed)
+        return actor
     rule = partial(publishing.retire, spec=case.spec, actor=actor, reason=reason)
-    return await _answered(request, visit, case, await added(visit, case.spec, rule, reason), typed)
+    return await added(visit, case.spec, rule, reason)
 
 
 async def approver(visit: Visit, case: Case) -> Actor | Refused:

@@ -1,0 +1,131 @@
+"""A protocol is changed and published in a real Chromium, by two people; every page of the way is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.web.browser import House, Visitor, house
+
+pytestmark = pytest.mark.full
+
+NAME = "Ambulatory withdrawal monitoring"
+LONG = 180_000
+"""Milliseconds for a proof on a machine that does other things too."""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with house(tmp_path_factory.mktemp("studio")) as made:
+        yield made
+
+
+def sound(visitor: Visitor, name: str) -> None:
+    visitor.picture(f"studio-{name}")
+    assert (name, visitor.violations(), visitor.overflow()) == (name, [], 0)
+
+
+def replaced(page: Page, before: str, after: str) -> None:
+    """Find in the editor and type over it, by the keyboard alone."""
+    page.locator(".cm-content").click()
+    page.keyboard.press("Control+Home")
+    page.keyboard.press("Control+f")
+    page.keyboard.type(before)
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    page.keyboard.type(after)
+
+
+def test_a_deadline_is_shortened_proved_reviewed_and_published(home: House):
+    with home.visitor("iris") as author:
+        page = author.goes_to("/protocols")
+        row = page.locator("section", has_text=NAME)
+        expect(row.get_by_text("in effect")).to_be_visible()
+        running = row.locator('td[data-label="Open episodes"]').inner_text()
+        page.get_by_role("link", name="Begin a draft").click()
+        page.get_by_label(f"Change “{NAME}”").check()
+        sound(author, "new")
+        page.get_by_role("button", name="Begin").click()
+        page.locator(".cm-editor").wait_for()
+        sound(author, "editor")
+        replaced(page, "due: 24h", "due: 12 hours")
+        wrong = page.locator("#finding-list li.error")
+        expect(wrong.first).to_contain_text("Line")
+        expect(wrong.first.locator(".remedy")).not_to_be_empty()
+        sound(author, "mistake")
+        wrong.first.get_by_role("link").click()
+        expect(page.locator(".cm-activeLine")).to_contain_text("due: 12 hours")
+        replaced(page, "due: 12 hours", "due: 12h")
+        expect(page.locator("#finding-list li.none")).to_be_visible()
+        expect(page.locator("#saved")).to_contain_text("Saved")
+        page.get_by_role("link", name="What changes").click()
+        expect(page.get_by_text("24 h → 12 h — SHORTER")).to_be_visible()
+        sound(author, "changes")
+        for side in ("Tables", "Sources", "Diagram"):
+            page.get_by_role("link", name=side, exact=True).click()
+            expect(page.locator(f'#beside[data-side="{side.lower()}"]')).to_be_visible()
+            sound(author, side.lower())
+        address = page.url.partition("?")[0].partition("#")[0]
+        page.get_by_role("link", name="Try by hand").click()
+        sound(author, "begin-by-hand")
+        page.get_by_role("button", name="Begin", exact=True).click()
+        page.get_by_role("button", name="Until the next deadline").click()
+        expect(page.locator(".duty.late").first).to_contain_text("overdue")
+        sound(author, "by-hand")
+        page.get_by_role("link", name="Scenarios").click()
+        sound(author, "scenarios")
+        page.locator("a[data-row]", has_text="nfinished").click()
+        sound(author, "scenario")
+        if page.get_by_text("▲ Not as expected").count():
+            area = page.get_by_label("scale", exact=False).first
+            text = area.input_value()
+            told = page.locator(".findings .what").first.inner_text()
+            assert "naloxone" in told, told
+            area.fill(text.replace("naloxone: Wed 9 Dec", "naloxone: Tue 8 Dec"))
+        page.goto(f"{address}/trials")
+        page.get_by_role("button", name="Prove and test").click()
+        expect(page.locator("#progress")).to_have_count(0, timeout=LONG)
+        expect(page.get_by_text("✓ proved").first).to_be_visible()
+        sound(author, "trials")
+        page.goto(f"{address}/history")
+        sound(author, "history")
+        page.goto(f"{address}/submit")
+        page.get_by_label("Why this change").fill("The night staff asked for it.")
+        sound(author, "submit")
+        page.get_by_role("button", name="Submit for review").click()
+        expect(page.get_by_text("A second person publishes")).to_be_visible()
+        review = page.url.removeprefix(home.address)
+    with home.visitor("ruth") as reviewer:
+        page = reviewer.goes_to(review)
+        expect(page.get_by_text("The night staff asked for it.")).to_be_visible()
+        sound(reviewer, "review")
+        if page.get_by_label("Why all the same").count():
+            page.get_by_label("Why all the same").fill("The scenario still expects the day before; agreed.")
+        page.get_by_role("button", name="ublish").last.click()
+        expect(page.get_by_text("is published. Open episodes keep")).to_be_visible()
+        page = reviewer.goes_to("/protocols")
+        rows = page.locator("section", has_text=NAME).locator("tbody tr")
+        expect(rows.nth(0)).to_contain_text("in effect")
+        expect(rows.nth(1)).to_contain_text("superseded")
+        expect(rows.nth(0).locator('td[data-label="Open episodes"]')).to_have_text("0")
+        expect(rows.nth(1).locator('td[data-label="Open episodes"]')).to_have_text(running)
+        sound(reviewer, "list")
+        page.goto(f"{home.address}/report?protocol=withdrawal_monitoring")
+    with home.visitor("ruth", "phone", "dark") as reading:
+        for place in (review, "/protocols", address.removeprefix(home.address)):
+            reading.goes_to(place)
+            sound(reading, f"phone-{place.strip('/').replace('/', '-')[:24]}")
+
+
+def test_without_scripts_a_draft_is_written_and_checked(home: House):
+    with home.visitor("iris", scripts=False) as author:
+        page = author.goes_to("/studio/new")
+        page.get_by_label("A small protocol that works").check()
+        page.get_by_label("Name of a new protocol").fill("quiet_line")
+        page.get_by_role("button", name="Begin").click()
+        area = page.locator("#f-text")
+        area.fill(area.input_value().replace("clock: safety", "clok: safety", 1))
+        page.get_by_role("button", name="Save and check").click()
+        expect(page.locator("#finding-list li.error").first).to_contain_text("did you mean `clock`")
