@@ -63,7 +63,7 @@ from web.pages import STATIC, page
 from web.parts import Clock, opened, utc_now
 from web.records_away import records_away
 from web.shield import Shield, TooLong
-from web.studio import drafts, review, scenarios, simulation, trials
+from web.studio import drafts, moving, review, scenarios, simulation, trials
 
 log = structlog.get_logger()
 
@@ -86,6 +86,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     scenarios.router,
     simulation.router,
     review.router,
+    moving.router,
     live.router,
     report.router,
     episodes.router,

@@ -34,6 +34,7 @@ PLACES = (
     ("trials", "Prove and test", "/trials"),
     ("scenarios", "Scenarios", "/scenarios"),
     ("simulation", "Try by hand", "/simulation"),
+    ("whatif", "What if", "/whatif"),
     ("history", "History", "/history"),
     ("submit", "Submit", "/submit"),
 )
