@@ -67,7 +67,8 @@ async def test_from_a_text_to_what_new_episodes_take(web: Desk):
 
 
 async def test_bodies_are_read_strictly_and_texts_are_bounded(web: Desk):
-    for body in ({"text": 1}, {"text": "x", "more": 1}, {"text": "x" * 400_001}, [], None):
+    wrong: tuple[Any, ...] = ({"text": 1}, {"text": "x", "more": 1}, {"text": "x" * 400_001}, [], None)
+    for body in wrong:
         assert (await calls(web, "iris", "POST", "/protocol-drafts/lint", body)).status_code == 422
     assert (await calls(web, "iris", "GET", "/protocol-drafts/none")).status_code == 404
     assert (await calls(web, "maya", "POST", "/protocol-drafts/lint", {"text": "x"})).status_code == 403

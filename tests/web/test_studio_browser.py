@@ -128,4 +128,4 @@ def test_without_scripts_a_draft_is_written_and_checked(home: House):
         area = page.locator("#f-text")
         area.fill(area.input_value().replace("clock: safety", "clok: safety", 1))
         page.get_by_role("button", name="Save and check").click()
-        expect(page.locator("#finding-list li.error").first).to_contain_text("did you mean `clock`")
+        expect(page.locator("#finding-list")).to_contain_text("did you mean `clock`")
