@@ -12,8 +12,8 @@ import shutil
 import sysconfig
 import tempfile
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, reduce
 from pathlib import Path
@@ -59,6 +59,8 @@ from workflows.runner import workflow_runner
 
 DRIFT = timedelta(seconds=5)
 """A deadline so little after a moment belongs to it: real time passes beside skipped time, and ladders add it up."""
+PAUSE_SECONDS = 0.05
+"""Between two questions to a workflow that has yet to hear that its rows were written."""
 ANSWER_SECONDS = 30.0
 """Real time after which a step that does not come about is a failure."""
 
@@ -72,11 +74,26 @@ def perform(spec: ProtocolSpec, scenario: Scenario, directory: Directory | None 
     return asyncio.run(perform_async(spec, scenario, directory))
 
 
-async def perform_async(spec: ProtocolSpec, scenario: Scenario, directory: Directory | None = None) -> Report:
-    """The same for callers that have an event loop."""
-    async with _theatre(spec, scenario) as (stage, years):
+@dataclass
+class Kept:
+    """Records that outlive the play, for who holds them against what the workflow had."""
+
+    url: str
+    keys: tuple[Key, ...]
+    """Those that wrap each client's data key."""
+    end: Episode | None = None
+    """The episode as the workflow itself had it at the end; None when its opening was refused."""
+
+
+async def perform_async(
+    spec: ProtocolSpec, scenario: Scenario, directory: Directory | None = None, kept: Kept | None = None
+) -> Report:
+    """The same for callers that have an event loop; when it returns, neither Temporal nor a worker is left."""
+    async with _theatre(spec, scenario, kept) as (stage, years):
         then = later(directory, years) if directory else None
         report = await play(program(stage.spec), stage.scenario, stage, then)
+        if kept is not None:
+            kept.end = await stage.remembered()
     return Report(program(spec), scenario, moved(report.entries, -years))
 
 
@@ -126,6 +143,20 @@ class DurableStage:
         """The episode as the trail tells it."""
         return self._episode
 
+    async def remembered(self) -> Episode | None:
+        """The episode as its workflow has it, once it knows that the records have all of it. Raises DurableError."""
+        if self._episode is None:
+            return None
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                while (view := await self._engine.view(self._episode_id)).unrecorded:
+                    self._written.clear()
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._written.wait(), PAUSE_SECONDS)
+        except TimeoutError:
+            raise DurableError(await self._what_hangs(0)) from None
+        return view.episode
+
     async def _send(self, command: HumanCommand) -> Receipt:
         if isinstance(command, OpenEpisode):
             self._episode_id = command.episode_id
@@ -172,13 +203,18 @@ class DurableStage:
 
 
 @asynccontextmanager
-async def _theatre(spec: ProtocolSpec, scenario: Scenario) -> AsyncGenerator[tuple[DurableStage, int]]:
-    """A server, a worker and records of their own for one scenario, gone afterwards."""
+async def _theatre(
+    spec: ProtocolSpec, scenario: Scenario, kept: Kept | None
+) -> AsyncGenerator[tuple[DurableStage, int]]:
+    """A server, a worker and records of their own for one scenario, gone afterwards but for records to be kept."""
     _hush()
     with tempfile.TemporaryDirectory(prefix="holdfast-", ignore_cleanup_errors=True) as folder:
         environment = await WorkflowEnvironment.start_time_skipping(test_server_existing_path=str(test_server()))
         async with environment:
             settings = _settings(Path(folder), environment)
+            if kept is not None:
+                its_own = {"database_url": SecretStr(kept.url), "record_keys": kept.keys}
+                settings = settings.model_copy(update=its_own)
             years = years_until_free(spec, scenario, await environment.get_current_time())
             its, played = (later(spec, years), later(scenario, years)) if years else (spec, scenario)
             starts = timeline(its, played)[0].at
