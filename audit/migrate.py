@@ -34,6 +34,7 @@ RIGHTS = {
     "sessions": "SELECT, INSERT, UPDATE, DELETE",
     "identities": "SELECT, INSERT, DELETE",
     "sign_ins": "SELECT, INSERT, DELETE",
+    "api_calls": "SELECT, INSERT, UPDATE, DELETE",
     "api_tokens": "SELECT, INSERT, UPDATE",
     "clients": "SELECT, INSERT, UPDATE",
     "caseloads": "SELECT, INSERT, DELETE",

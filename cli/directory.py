@@ -10,7 +10,7 @@ import typer
 
 from cli.configuration import settings
 from cli.output import FOUND, USAGE, AsJson, Trouble, heading, say, say_json, table
-from cli.shelf import read_directory
+from cli.shelf import numbers_in_use, read_directory
 from protocol.directory import Directory, Guidance, Listing, look_up, retired_mentions, unapproved_changes
 from protocol.findings import did_you_mean
 from protocol_specs.loader import load
@@ -30,7 +30,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Whom to call for a client who is in this county now, in the order to try."""
-    directory = read_directory(settings())
+    directory = numbers_in_use(settings())
     if county not in directory.counties:
         raise Trouble(f"there is no county {county}", did_you_mean(county, directory.counties), USAGE)
     guidance = look_up(directory, county, _day(on), life_in_danger=danger)

@@ -21,7 +21,7 @@ from cli.face import Face, drawn, face_of
 from cli.looks import Looks
 from cli.opening import spec_to_open
 from cli.output import FOUND, AsJson, console, say, say_json
-from cli.shelf import find_owner, find_person, read_directory, read_rota
+from cli.shelf import find_owner, find_person, numbers_in_use, read_rota
 from cli.verbs import As, At, CommandId, Facts, Order, Role, add_verbs, command_of, moment_of, split_facts
 from protocol.answers import read_answers
 from protocol.commands import OfferHandover, OpenEpisode
@@ -202,7 +202,7 @@ def _look(reference: str, looks: Looks) -> tuple[Words, Face, datetime]:
             raise EpisodeOverError(f"the opening of episode {episode_id} was refused")
         await looks.shows(desk, [(episode_id, episode.client_ref)], urgent=True)
         its = await desk.program_of(episode)
-        return Words(its.spec), face_of(its, episode, read_directory(settings()), now)
+        return Words(its.spec), face_of(its, episode, numbers_in_use(settings()), now)
 
     return *at_desk(work), now
 

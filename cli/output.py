@@ -60,6 +60,11 @@ def say_json(value: Any) -> None:
     typer.echo(_STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
+def warn(text: str) -> None:
+    """A line beside the answer, for whoever reads the terminal."""
+    typer.echo(visible(f"note:  {text}"), err=True)
+
+
 def complain(trouble: Trouble) -> None:
     """The one style of an error."""
     typer.echo(visible(f"error: {trouble.message}\nmend:  {trouble.mend}"), err=True)

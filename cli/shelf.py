@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cli.output import USAGE, Trouble
+from sqlalchemy import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from audit.database import connect_sync
+from cli.output import USAGE, Trouble, warn
+from practice.numbers import changes, overlaid
 from protocol.directory import Directory
 from protocol.findings import did_you_mean
 from protocol.rota import Person, Rota, able_to_own
@@ -75,6 +80,25 @@ def read_scenario(path: Path) -> tuple[Document, Scenario]:
 def read_directory(settings: Settings) -> Directory:
     """The emergency resources. Raises SpecErrors."""
     return load(settings.directory, Directory)
+
+
+def numbers_in_use(settings: Settings) -> Directory:
+    """The same with the changes that two people approved in the web application.
+
+    Where the records can't be asked it is the file alone, and a line says so. Raises SpecErrors.
+    """
+    directory, address = read_directory(settings), make_url(settings.database_url.get_secret_value())
+    if address.get_backend_name() == "sqlite" and not Path(address.database or "").exists():
+        return directory  # nothing was ever recorded here
+    engine = connect_sync(settings.database_url.get_secret_value())
+    try:
+        with engine.connect() as connection:
+            return overlaid(directory, changes(connection, approved=True))
+    except SQLAlchemyError:
+        warn("the records don't answer: a number that was changed there since is not shown")
+        return directory
+    finally:
+        engine.dispose()
 
 
 def read_rota(settings: Settings) -> Rota:

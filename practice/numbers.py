@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from audit.database import Database
 from practice.tables import number_changes
@@ -98,18 +98,20 @@ class Numbers:
         return self.last
 
     async def _listed(self, *, approved: bool | None) -> tuple[Proposal, ...]:
-        order = (number_changes.c.answered_at, number_changes.c.proposed_at, number_changes.c.change_id)
-        query = select(number_changes).where(number_changes.c.approved.is_(approved)).order_by(*order)
-        rows = await self._database.read(
-            lambda connection: connection.execute(query.limit(MOST_LISTED)).mappings().all()
-        )
-        return tuple(_proposal(dict(row)) for row in rows)
+        return await self._database.read(lambda connection: changes(connection, approved=approved))
 
 
-def overlaid(directory: Directory, changes: Iterable[Proposal]) -> Directory:
+def changes(connection: Connection, *, approved: bool | None) -> tuple[Proposal, ...]:
+    """Proposals that were approved, turned down, or (None) wait; in the order in which they were answered or made."""
+    order = (number_changes.c.answered_at, number_changes.c.proposed_at, number_changes.c.change_id)
+    query = select(number_changes).where(number_changes.c.approved.is_(approved)).order_by(*order)
+    return tuple(_proposal(dict(row)) for row in connection.execute(query.limit(MOST_LISTED)).mappings())
+
+
+def overlaid(directory: Directory, approved: Iterable[Proposal]) -> Directory:
     """The directory after these changes. One whose resource has other numbers by now changes nothing."""
     resources = dict(directory.resources)
-    for one in changes:
+    for one in approved:
         known = resources.get(one.resource)
         if known is None or known.ways != one.before or one.answered_by is None or one.answered_at is None:
             continue

@@ -60,6 +60,15 @@ sign_ins = Table(
     Column("expires_at", Moment, nullable=False),
 )
 
+api_calls = Table(
+    "api_calls",
+    metadata,
+    Column("call_hash", Text, primary_key=True),
+    Column("asked", Text, nullable=False),
+    Column("begun_at", Moment, nullable=False, index=True),
+    Column("sealed", LargeBinary),
+)
+
 api_tokens = Table(
     "api_tokens",
     metadata,

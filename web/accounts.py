@@ -20,7 +20,8 @@ Manager = Annotated[Visit, Depends(May("account.manage"))]
 
 
 Act = Literal["roles", "password", "single-sign-on", "second-factor", "sessions", "disable", "enable"]
-PLAIN: dict[Act, Callable[[Visit, str], Awaitable[None]]] = {
+PlainAct = Literal["single-sign-on", "second-factor", "sessions", "disable", "enable"]
+PLAIN: dict[PlainAct, Callable[[Visit, str], Awaitable[None]]] = {
     "single-sign-on": administration.use_single_sign_on,
     "second-factor": administration.reset_second_factor,
     "sessions": administration.end_sessions,

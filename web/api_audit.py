@@ -5,25 +5,25 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import JSONResponse
 
 from audit.access import Access, What, count, looked
 from audit.search import search
-from web.api import SECURE
 from web.api_commands import given
 from web.api_guard import call
+from web.api_routes import api_router
 from web.looked import LookedAsked
 from web.looks import SEARCHED, SHOWN, Visit, look, note, shows
 from web.search import SearchAsked
 
-router = APIRouter(prefix="/api/v1/audit", tags=["audit"])
+router = api_router("/audit")
 
 Searcher = Annotated[Visit, call("audit.read", SEARCHED)]
 ROWS = 200
 
 
-@router.get("/episodes", **SECURE)
+@router.get("/episodes")
 async def episodes(
     visit: Annotated[Visit, call("audit.read", SHOWN)], asked: Annotated[SearchAsked, Query()]
 ) -> JSONResponse:
@@ -38,13 +38,13 @@ async def episodes(
     )
 
 
-@router.get("/access", **SECURE)
+@router.get("/access")
 async def access(visit: Searcher, asked: Annotated[LookedAsked, Query()]) -> JSONResponse:
     """Who looked at whom, the latest first; 200 a page."""
     return await _looked(visit, asked, "looks")
 
 
-@router.get("/disclosures", **SECURE)
+@router.get("/disclosures")
 async def disclosures(visit: Searcher, asked: Annotated[LookedAsked, Query()]) -> JSONResponse:
     """What was handed out: recipient, purpose, hash, what was withheld; the latest first; 200 a page."""
     return await _looked(visit, asked, "disclosures", "exported")

@@ -10,7 +10,10 @@ from fastapi import FastAPI
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, create_model
 
 from practice.accounts import Role
+from practice.clients import ClientFile
+from practice.facilities import Facility
 from protocol.commands import Choices, Facts, HumanCommand, Identifier, Reason, Text, Word
+from protocol.directory import Way
 from web.acting import COMMANDS, COMMON
 
 CLOSED = ConfigDict(strict=True, extra="forbid", hide_input_in_errors=True)
@@ -101,6 +104,23 @@ class AccountBody(BaseModel):
     account_id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,47}$")]
     name: Annotated[str, Field(min_length=1, max_length=120)]
     roles: Annotated[tuple[Role, ...], Field(min_length=1, max_length=6)]
+    password: Annotated[str, Field(min_length=12, max_length=200)] | None = None
+    """None for single sign-on alone."""
+
+
+class RolesBody(BaseModel):
+    """Other roles for an account."""
+
+    model_config = CLOSED
+
+    roles: Annotated[tuple[Role, ...], Field(min_length=1, max_length=6)]
+
+
+class PasswordBody(BaseModel):
+    """Another password for an account."""
+
+    model_config = CLOSED
+
     password: Annotated[str, Field(min_length=12, max_length=200)]
 
 
@@ -142,6 +162,47 @@ class PublishBody(BaseModel):
     """Why, though it was not found good; whoever publishes answers for it by name."""
 
 
+class TypedBody(BaseModel):
+    """The fields of a form as they were typed."""
+
+    model_config = CLOSED
+
+    fields: Annotated[
+        dict[
+            Annotated[str, Field(max_length=80)],
+            Annotated[tuple[Annotated[str, Field(max_length=8_000)], ...], Field(max_length=60)],
+        ],
+        Field(max_length=200),
+    ]
+
+
+class CsvBody(BaseModel):
+    """Lines of CSV with a heading."""
+
+    model_config = CLOSED
+
+    csv: Annotated[str, Field(max_length=400_000)]
+
+
+class NumbersBody(BaseModel):
+    """Other numbers for an emergency resource."""
+
+    model_config = CLOSED
+
+    resource: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
+    ways: Annotated[tuple[Way, ...], Field(min_length=1, max_length=4)]
+    reason: Annotated[str, Field(min_length=1, max_length=600)]
+    """Where the new number was read."""
+
+
+class AnswerBody(BaseModel):
+    """The second person's answer."""
+
+    model_config = CLOSED
+
+    approve: bool
+
+
 OPENING: TypeAdapter[OpeningBody] = TypeAdapter(OpeningBody)
 EMERGENCY: TypeAdapter[EmergencyBody] = TypeAdapter(EmergencyBody)
 REASON: TypeAdapter[ReasonBody] = TypeAdapter(ReasonBody)
@@ -150,6 +211,14 @@ DRAFT: TypeAdapter[DraftBody] = TypeAdapter(DraftBody)
 TRIAL: TypeAdapter[TrialBody] = TypeAdapter(TrialBody)
 SUBMIT: TypeAdapter[SubmitBody] = TypeAdapter(SubmitBody)
 PUBLISH: TypeAdapter[PublishBody] = TypeAdapter(PublishBody)
+ROLES: TypeAdapter[RolesBody] = TypeAdapter(RolesBody)
+PASSWORD: TypeAdapter[PasswordBody] = TypeAdapter(PasswordBody)
+TYPED: TypeAdapter[TypedBody] = TypeAdapter(TypedBody)
+CSV: TypeAdapter[CsvBody] = TypeAdapter(CsvBody)
+NUMBERS: TypeAdapter[NumbersBody] = TypeAdapter(NumbersBody)
+ANSWER: TypeAdapter[AnswerBody] = TypeAdapter(AnswerBody)
+CLIENT: TypeAdapter[ClientFile] = TypeAdapter(ClientFile)
+FACILITY: TypeAdapter[Facility] = TypeAdapter(Facility)
 
 _ADAPTERS: Mapping[str, TypeAdapter[Any]] = {
     "CommandBody": COMMAND_BODY,
@@ -161,6 +230,14 @@ _ADAPTERS: Mapping[str, TypeAdapter[Any]] = {
     "TrialBody": TRIAL,
     "SubmitBody": SUBMIT,
     "PublishBody": PUBLISH,
+    "RolesBody": ROLES,
+    "PasswordBody": PASSWORD,
+    "TypedBody": TYPED,
+    "CsvBody": CSV,
+    "NumbersBody": NUMBERS,
+    "AnswerBody": ANSWER,
+    "ClientBody": CLIENT,
+    "FacilityBody": FACILITY,
 }
 
 

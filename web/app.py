@@ -22,8 +22,13 @@ from web import (
     account,
     accounts,
     api,
+    api_accounts,
     api_audit,
+    api_clients,
+    api_directory,
+    api_episodes,
     api_protocols,
+    api_records,
     board,
     caseload,
     clients,
@@ -107,6 +112,12 @@ ROUTERS: tuple[APIRouter, ...] = (
     api.router,
     api_audit.router,
     caseload.api,
+    api_episodes.router,
+    api_clients.router,
+    api_directory.router,
+    api_protocols.router,
+    api_records.router,
+    api_accounts.router,
 )
 """A noun each. A route says what it needs with `Depends(May(action))`; one that does not stops the start."""
 

@@ -10,14 +10,15 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from practice.reach import CARRIERS, ReachError
 from web.access import authorize
-from web.api_guard import SCHEME, Problem, call
+from web.api_guard import Problem, call
+from web.api_routes import Key, api_router
 from web.errors import Refused
 from web.guard import MOST_FIELDS, May, Visit
 from web.looks import ITS_CLIENT
 from web.parts import Parts
 
 router = APIRouter(include_in_schema=False)
-api = APIRouter(prefix="/api/v1/clients/{client_ref}/caseload", tags=["v1"], dependencies=[Depends(SCHEME)])
+api = api_router("/clients/{client_ref}/caseload")
 
 Ref = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$")]
 Account = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9._-]{0,47}$")]
@@ -74,7 +75,7 @@ async def on_caseload_of(visit: Annotated[Visit, call("client.read", ITS_CLIENT)
 
 @api.put("/{account_id}")
 async def assign(
-    visit: Annotated[Visit, call("caseload.write", ITS_CLIENT)], client_ref: Ref, account_id: Account
+    visit: Annotated[Visit, call("caseload.write", ITS_CLIENT)], client_ref: Ref, account_id: Account, key: Key
 ) -> JSONResponse:
     """Put a client on somebody's caseload; again, nothing changes."""
     try:
@@ -86,7 +87,7 @@ async def assign(
 
 @api.delete("/{account_id}")
 async def release(
-    visit: Annotated[Visit, call("caseload.write", ITS_CLIENT)], client_ref: Ref, account_id: Account
+    visit: Annotated[Visit, call("caseload.write", ITS_CLIENT)], client_ref: Ref, account_id: Account, key: Key
 ) -> JSONResponse:
     """Take a client off somebody's caseload; who is not on it stays off."""
     await changed(visit.parts, client_ref, account_id, "")

@@ -140,7 +140,7 @@ async def show(
     said: Annotated[str, Query(max_length=20)] = "",
 ) -> Response:
     """One client."""
-    client, now = await _known(visit, client_ref), visit.parts.clock()
+    client, now = await known_client(visit, client_ref), visit.parts.clock()
     return await page(
         request,
         "client.html",
@@ -159,7 +159,7 @@ async def show(
 @router.get("/clients/{client_ref}/change")
 async def change_form(request: Request, client_ref: Ref, visit: Changer) -> Response:
     """The form with what is kept."""
-    client = await _known(visit, client_ref)
+    client = await known_client(visit, client_ref)
     fields, told = await drafting.found(visit, f"client/{client_ref}")
     written = written_in(_as_form(fields)) if fields else client.file.model_dump(mode="json")
     return await _form(request, visit, client, written, {}, saved=told, seen_revision=first(fields, "revision"))
@@ -168,7 +168,7 @@ async def change_form(request: Request, client_ref: Ref, visit: Changer) -> Resp
 @router.post("/clients/{client_ref}/change")
 async def change(request: Request, client_ref: Ref, visit: Changer) -> Response:
     """Keep what was changed; when somebody was faster, show both."""
-    client, form = await _known(visit, client_ref), await request.form()
+    client, form = await known_client(visit, client_ref), await request.form()
     try:
         file = read_file(written_in(form))
     except Unreadable as error:
@@ -190,7 +190,8 @@ def reference(visit: Visit, key: str, file: ClientFile, number: int = 0) -> str:
     return f"client-{hashlib.sha256(sent.encode()).hexdigest()[:12]}"
 
 
-async def _known(visit: Visit, client_ref: str) -> Client:
+async def known_client(visit: Visit, client_ref: str) -> Client:
+    """A client. Raises NotThere."""
     client = await visit.parts.clients.get(client_ref)
     if client is None:
         raise NotThere

@@ -28,5 +28,7 @@ async def keep_house(parts: Parts) -> None:
 
 
 async def tidy(parts: Parts) -> None:
-    """Drop sessions that ended long ago."""
-    await parts.sessions.forget(parts.clock() - KEPT_FOR)
+    """Drop sessions that ended and calls that were answered long ago."""
+    before = parts.clock() - KEPT_FOR
+    await parts.sessions.forget(before)
+    await parts.calls.forget(before)

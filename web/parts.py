@@ -23,6 +23,7 @@ from audit.signatures import VerifyKeys, checking
 from audit.spool import FOLDER as SPOOLED
 from audit.spool import Spool
 from practice.accounts import Accounts
+from practice.calls import Calls
 from practice.clients import Clients
 from practice.drafts import Drafts
 from practice.facilities import Facilities
@@ -72,6 +73,7 @@ class Parts:
     tokens: Tokens
     identities: Identities
     sign_ins: SignIns
+    calls: Calls
     provider: Provider | None
     """Who signs people in besides us; None without single sign-on."""
     drafts: Drafts
@@ -131,6 +133,7 @@ async def opened(settings: Settings, clock: Clock = utc_now) -> AsyncGenerator[P
             tokens=Tokens(database),
             identities=Identities(database),
             sign_ins=SignIns(database, seal),
+            calls=Calls(database, seal),
             provider=_provider(settings),
             drafts=Drafts(database, seal),
             reach=Reach(database, seal),

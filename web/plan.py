@@ -57,7 +57,7 @@ class Version:
 @router.get("/episodes/{episode_id}/plan")
 async def plan(request: Request, visit: Reader, episode_id: str) -> Response:
     """The plan with its versions, for the staff."""
-    seen, versions = await _plan(visit, episode_id)
+    seen, versions = await plan_of(visit, episode_id)
     owed = [one for one in seen.episode.obligations.values() if "plan" in one.obligation]
     text = "\n".join(line for part in parts_of(seen) for line in part["lines"])
     return await page(
@@ -79,7 +79,7 @@ async def plan(request: Request, visit: Reader, episode_id: str) -> Response:
 @router.get("/episodes/{episode_id}/plan/shared")
 async def shared(request: Request, visit: Reader, episode_id: str) -> Response:
     """The plan alone, large, for a shared screen: no name, no number of the episode, a way out at once."""
-    seen, versions = await _plan(visit, episode_id)
+    seen, versions = await plan_of(visit, episode_id)
     if kept_back(seen):
         raise NotThere
     return await page(
@@ -92,9 +92,14 @@ async def shared(request: Request, visit: Reader, episode_id: str) -> Response:
 
 
 @router.get("/episodes/{episode_id}/plan.pdf")
-async def copy(request: Request, visit: Copier, episode_id: str) -> Response:
-    """The client's copy. That it was made is written down first."""
-    seen, versions = await _plan(visit, episode_id)
+async def copy(visit: Copier, episode_id: str) -> Response:
+    """The client's copy."""
+    return await client_copy(visit, episode_id)
+
+
+async def client_copy(visit: Visit, episode_id: str) -> Response:
+    """The client's copy as PDF. That it was made is written down first. Raises NotThere."""
+    seen, versions = await plan_of(visit, episode_id)
     if not versions or kept_back(seen):
         raise NotThere
     await note(visit, look(visit, episode_id, purpose="client's copy", to="the client", of="safety plan"))
@@ -103,7 +108,8 @@ async def copy(request: Request, visit: Copier, episode_id: str) -> Response:
     return Response(made, media_type="application/pdf", headers={"Content-Disposition": 'inline; filename="plan.pdf"'})
 
 
-async def _plan(visit: Visit, episode_id: str) -> tuple[Seen, list[Version]]:
+async def plan_of(visit: Visit, episode_id: str) -> tuple[Seen, list[Version]]:
+    """The episode and every version of its plan. Raises NotThere where the protocol has none."""
     seen = await see(visit.parts, episode_id)
     if WRITTEN_IN not in seen.program.spec.steps:
         raise NotThere

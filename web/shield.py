@@ -6,7 +6,7 @@ import secrets
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MOST_BYTES = 512 * 1024
@@ -43,16 +43,16 @@ class Shield:
             return
         await self._app(scope, _limited(receive), send_shielded)
 
-    def _refusal(self, scope: Scope, headers: Headers) -> PlainTextResponse | None:
+    def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         if headers.get("host", "") not in self._hosts:  # DNS rebinding
-            return PlainTextResponse("This address does not serve Holdfast. Use the one that was printed.\n", 421)
+            return _told(scope, 421, "This address does not serve Holdfast.", "Use the one that was printed.")
         if b"%00" in scope.get("raw_path", b"") or b"%00" in scope.get("query_string", b""):
-            return PlainTextResponse("There is no such address.\n", 400)  # no database takes it
+            return _told(scope, 400, "There is no such address.", "Leave the character out.")  # no database takes it
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > MOST_BYTES:
-            return PlainTextResponse("That is more than a form may hold. Shorten the text.\n", 413)
+            return _told(scope, 413, "That is more than a form may hold.", "Shorten the text.")
         if scope["method"] not in SAFE and self._foreign(headers):
-            return PlainTextResponse("Forms are taken from our own pages only.\n", 403)
+            return _told(scope, 403, "Forms are taken from our own pages only.", "Send it from there.")
         return None
 
     def _foreign(self, headers: Headers) -> bool:
@@ -77,6 +77,14 @@ class Shield:
             headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
         if not path.startswith("/static/"):
             headers["Cache-Control"] = "no-store"
+
+
+def _told(scope: Scope, status: int, title: str, remedy: str) -> Response:
+    """A refusal in words; for the API as a problem."""
+    if not scope["path"].startswith("/api/"):
+        return PlainTextResponse(f"{title} {remedy}\n", status)
+    told = {"type": "about:blank", "title": title, "status": status, "remedy": remedy}
+    return JSONResponse(told, status, media_type="application/problem+json")
 
 
 class TooLong(Exception):

@@ -95,6 +95,20 @@ async def step_up(
     )
 
 
+def told(seen: Seen) -> dict[str, Any]:
+    """The decision as data: options, rules, facts, what was decided. Raises NotThere where the protocol has none."""
+    decision = seen.program.spec.decisions.get(DECISION)
+    if decision is None:
+        raise NotThere
+    return {
+        "title": decision.title,
+        "options": {name: option.title for name, option in decision.options.items()},
+        "rules": list(rules(seen)),
+        "facts": list(answered(seen, decision.shows)),
+        "decided": seen.episode.decisions.get(DECISION),
+    }
+
+
 def rules(seen: Seen) -> Iterator[dict[str, Any]]:
     """The rows of the advising table in words; those that lead to what is advised now are marked."""
     spec = seen.program.spec

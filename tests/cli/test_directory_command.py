@@ -1,11 +1,19 @@
 """`holdfast directory …`: whom to call, and keeping the numbers right."""
 
+import asyncio
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from audit import migrate
+from audit.database import connect
 from cli.main import run
+from practice.numbers import Numbers
+from protocol.directory import Directory
+from protocol_specs.loader import load
+from settings import Settings
 
 SHIPPED = Path(__file__).parents[2] / "protocol_specs" / "directory.yaml"
 Out = pytest.CaptureFixture[str]
@@ -81,3 +89,31 @@ def test_an_old_plan_is_searched_and_not_repeated(tmp_path: Path, capsys: Out) -
     assert "Sam" not in said
     plan.write_text("Sam: call 988.", encoding="utf-8")
     assert run(["directory", "retired", str(plan)]) == 0
+
+
+async def test_a_number_that_two_people_changed_is_the_one_that_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    url = f"sqlite:///{tmp_path / 'records.db'}"
+    monkeypatch.setenv("HOLDFAST_DATABASE_URL", url)
+    migrate.upgrade(url)
+    records = connect(url)
+    numbers, now = Numbers(records), datetime(2026, 11, 30, tzinfo=UTC)
+    directory = load(Settings().directory, Directory)
+    ways = [{"by": "call", "number": "800-555-0100", "then": ""}]
+    change = await numbers.propose(directory, "orange_oc_links", ways, "read on their page", "ruth", now)
+    assert await asyncio.to_thread(run, ["directory", "show", "orange"]) == 0
+    assert "800-555-0100" not in capsys.readouterr().out
+    await numbers.answer(change, "iris", now, approve=True)
+    await records.dispose()
+    assert await asyncio.to_thread(run, ["directory", "show", "orange"]) == 0
+    assert "800-555-0100" in capsys.readouterr().out
+
+
+def test_without_the_records_the_file_is_shown_and_a_line_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    (tmp_path / "empty.db").touch()
+    monkeypatch.setenv("HOLDFAST_DATABASE_URL", f"sqlite:///{tmp_path / 'empty.db'}")
+    assert run(["directory", "show", "orange"]) == 0
+    assert "the records don't answer" in capsys.readouterr().err

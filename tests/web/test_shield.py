@@ -46,7 +46,9 @@ async def test_what_comes_from_elsewhere_stays_outside(web: Desk, headers: dict[
 @pytest.mark.parametrize("address", ["/episodes/%00", "/?risk=%00", "/api/v1/episodes?owner=a%00"])
 async def test_what_no_database_takes_is_refused_at_the_door(web: Desk, address: str):
     async with web.signed_in("maya") as browser:
-        assert (await browser.get(address)).status_code == 400
+        answer = await browser.get(address)
+        assert answer.status_code == 400
+        assert answer.headers["content-type"].startswith("application/problem" if "/api/" in address else "text/plain")
 
 
 async def test_a_name_with_a_nul_is_nobody(web: Desk):
