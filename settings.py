@@ -144,6 +144,10 @@ class Settings(BaseModel):
     webhook_inside: bool = False
     """Let webhooks go to private and loopback addresses, for a gateway inside your own network. Refused otherwise."""
 
+    webhook_targets: Words = ()
+    """Hosts, with spaces between, to which other systems may have events sent (*Webhooks* in the web application);
+    with its port where it has one, `events.example.org:8443`. None when absent."""
+
     web_address: HostAndPort = "127.0.0.1:8080"
     """Where the web application listens, `host:port`. In production put a proxy with TLS before it."""
 

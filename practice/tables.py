@@ -69,6 +69,40 @@ api_calls = Table(
     Column("sealed", LargeBinary),
 )
 
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("subscription_id", Text, primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("events", JSON, nullable=False),
+    Column("secrets", LargeBinary, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("ended_at", Moment),
+)
+
+subscription_heads = Table(
+    "subscription_heads",
+    metadata,
+    Column("episode_id", Text, primary_key=True),
+    Column("sequence", Integer, nullable=False),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("delivery_id", Text, primary_key=True),
+    Column("subscription_id", Text, ForeignKey("subscriptions.subscription_id"), nullable=False, index=True),
+    Column("event", Text, nullable=False),
+    Column("episode_id", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", Moment, index=True),
+    Column("delivered_at", Moment),
+    Column("answer", Text, nullable=False),
+)
+
 api_tokens = Table(
     "api_tokens",
     metadata,

@@ -38,6 +38,7 @@ Action = Literal[
     "access.break_glass",
     "access.review",
     "account.manage",
+    "webhook.manage",
 ]
 """`public` needs nobody signed in; `self` is one's own account; `protocol.study` is drafts, and trying them by hand;
 `protocol.approve` is what changes the protocols that episodes run under. The rest speaks for itself."""
@@ -103,7 +104,7 @@ _EVERYWHERE: dict[Role, frozenset[Action]] = {
     "auditor": _READING
     | _set("episode.read", "client.list", "client.read", "board.read", "insight.read", "access.review")
     | _set("audit.read", "audit.hold"),
-    "administrator": _READING | _set("account.manage"),
+    "administrator": _READING | _set("account.manage", "webhook.manage"),
 }
 """What a role may do whatever its relation."""
 

@@ -203,6 +203,15 @@ class AnswerBody(BaseModel):
     approve: bool
 
 
+class WebhookBody(BaseModel):
+    """Who is told what."""
+
+    model_config = CLOSED
+
+    url: Annotated[str, Field(min_length=1, max_length=400)]
+    events: Annotated[tuple[str, ...], Field(min_length=1, max_length=20)]
+
+
 OPENING: TypeAdapter[OpeningBody] = TypeAdapter(OpeningBody)
 EMERGENCY: TypeAdapter[EmergencyBody] = TypeAdapter(EmergencyBody)
 REASON: TypeAdapter[ReasonBody] = TypeAdapter(ReasonBody)
@@ -216,6 +225,7 @@ PASSWORD: TypeAdapter[PasswordBody] = TypeAdapter(PasswordBody)
 TYPED: TypeAdapter[TypedBody] = TypeAdapter(TypedBody)
 CSV: TypeAdapter[CsvBody] = TypeAdapter(CsvBody)
 NUMBERS: TypeAdapter[NumbersBody] = TypeAdapter(NumbersBody)
+WEBHOOK: TypeAdapter[WebhookBody] = TypeAdapter(WebhookBody)
 ANSWER: TypeAdapter[AnswerBody] = TypeAdapter(AnswerBody)
 CLIENT: TypeAdapter[ClientFile] = TypeAdapter(ClientFile)
 FACILITY: TypeAdapter[Facility] = TypeAdapter(Facility)
@@ -236,6 +246,7 @@ _ADAPTERS: Mapping[str, TypeAdapter[Any]] = {
     "CsvBody": CSV,
     "NumbersBody": NUMBERS,
     "AnswerBody": ANSWER,
+    "WebhookBody": WEBHOOK,
     "ClientBody": CLIENT,
     "FacilityBody": FACILITY,
 }

@@ -39,7 +39,7 @@ async def board(
     (rows, total), totals, loads, climbing = await asyncio.gather(
         records.page(watch, now, page, ROWS), records.totals(now), records.loads(now), records.climbing(now)
     )
-    waiting = await records.owed_of(signature_kinds(parts.shelf.open_now()))
+    waiting = await records.owed_of(await signature_kinds(parts))
     await shows(visit, ((one.episode_id, one.client_ref) for one in (*rows, *climbing, *waiting)))
     told = {
         "total": total,
@@ -47,7 +47,7 @@ async def board(
         "episodes": rows,
         "climbing": climbing,
         "signatures": waiting,
-        "load": [{**asdict(one), "flags": flags(one)} for one in loads],
+        "load": [{**asdict(one), "flags": flags(one, now)} for one in loads],
     }
     return given(told)
 

@@ -29,6 +29,7 @@ from web import (
     api_episodes,
     api_protocols,
     api_records,
+    api_webhooks,
     board,
     caseload,
     clients,
@@ -41,6 +42,7 @@ from web import (
     live,
     looked,
     openings,
+    outbox,
     plan,
     protocols,
     queue,
@@ -57,6 +59,7 @@ from web import (
     single_sign_on,
     spooling,
     step_up,
+    webhooks,
 )
 from web.access import Actor, authorize
 from web.api_guard import invalid, problem
@@ -107,6 +110,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     help.router,
     account.router,
     accounts.router,
+    webhooks.router,
     openings.router,
     api_protocols.router,
     api.router,
@@ -118,6 +122,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     api_protocols.router,
     api_records.router,
     api_accounts.router,
+    api_webhooks.router,
 )
 """A noun each. A route says what it needs with `Depends(May(action))`; one that does not stops the start."""
 
@@ -129,7 +134,10 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         async with opened(settings, clock) as parts:
             app.state.parts = parts
-            tasks = (parts.pulse.run(), parts.engine.listen(), keep_house(parts), spooling.run(parts))
+            tasks = (
+                *(parts.pulse.run(), parts.engine.listen(), keep_house(parts)),
+                *(outbox.run(parts), spooling.run(parts)),
+            )
             listening = [asyncio.create_task(one) for one in tasks]
             try:
                 yield

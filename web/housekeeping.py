@@ -13,6 +13,8 @@ from web.parts import Parts
 log = structlog.get_logger()
 
 EVERY_SECONDS = 3600.0
+MESSAGES_FOR = timedelta(days=30)
+"""What became of a message to another system is shown for so long."""
 KEPT_FOR = timedelta(days=1)
 """An ended session is known for so long, so that a form which outlived it goes back to the right person."""
 
@@ -32,3 +34,4 @@ async def tidy(parts: Parts) -> None:
     before = parts.clock() - KEPT_FOR
     await parts.sessions.forget(before)
     await parts.calls.forget(before)
+    await parts.subscriptions.forget(parts.clock() - MESSAGES_FOR)

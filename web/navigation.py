@@ -19,6 +19,7 @@ PLACES: tuple[tuple[str, str, Action], ...] = (
     ("Audit", "/audit", "audit.read"),
     ("Emergency openings", "/openings", "access.review"),
     ("Accounts", "/accounts", "account.manage"),
+    ("Webhooks", "/webhooks", "webhook.manage"),
 )
 """Label, address, and what one must be allowed to do there."""
 

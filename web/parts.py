@@ -35,6 +35,7 @@ from practice.reach import Reach
 from practice.rotas import Rotas
 from practice.sealing import Seal
 from practice.sessions import Sessions
+from practice.subscriptions import Subscriptions
 from practice.tokens import Tokens
 from protocol.directory import Directory
 from protocol_specs.loader import load
@@ -74,6 +75,7 @@ class Parts:
     identities: Identities
     sign_ins: SignIns
     calls: Calls
+    subscriptions: Subscriptions
     provider: Provider | None
     """Who signs people in besides us; None without single sign-on."""
     drafts: Drafts
@@ -134,6 +136,7 @@ async def opened(settings: Settings, clock: Clock = utc_now) -> AsyncGenerator[P
             identities=Identities(database),
             sign_ins=SignIns(database, seal),
             calls=Calls(database, seal),
+            subscriptions=Subscriptions(database, seal),
             provider=_provider(settings),
             drafts=Drafts(database, seal),
             reach=Reach(database, seal),

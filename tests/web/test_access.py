@@ -43,7 +43,7 @@ CHANGES: tuple[Action, ...] = (
     *("episode.contact", "episode.export", "caseload.write"),
     *("episode.open", "episode.act", "episode.emergency", "client.write", "directory.write", "protocol.write"),
     *("protocol.study", "protocol.approve"),
-    *("account.manage", "access.break_glass"),
+    *("account.manage", "webhook.manage", "access.break_glass"),
 )
 
 

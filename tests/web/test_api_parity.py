@@ -11,6 +11,7 @@ from web.guard import needs, routes_of
 A_PERSON = "proves who sits there; a token's holder did that when the token was made"
 A_FORM = "an empty form, or one with what GET of the same thing gives"
 A_VIEW = "another way to look at what a route of the API gives"
+MANY = "the same command for several episodes; a program makes a call for each"
 SAYS = "words for people, the same for everybody"
 
 PAGES: dict[str, str] = {
@@ -67,6 +68,8 @@ PAGES: dict[str, str] = {
     "GET /protocols": "GET /api/v1/versions",
     "GET /protocols/{content_hash}": "GET /api/v1/versions/{content_hash}",
     "GET /protocols/{content_hash}/compare/{other_hash}": "GET /api/v1/versions/{content_hash}/compare/{other_hash}",
+    "GET /reassign": A_FORM,
+    "POST /reassign": MANY,
     "GET /report": A_FORM,
     "POST /report": "POST /api/v1/episodes",
     "GET /resources": "GET /api/v1/resources",
@@ -74,6 +77,14 @@ PAGES: dict[str, str] = {
     "POST /resources/{name}/change": "POST /api/v1/resources/changes",
     "POST /resources/changes/{change_id}": "POST /api/v1/resources/changes/{change_id}",
     "GET /rota": "GET /api/v1/rota",
+    "GET /webhooks": "GET /api/v1/webhooks",
+    "POST /webhooks": "POST /api/v1/webhooks",
+    "GET /webhooks/{subscription_id}": "GET /api/v1/webhooks/{subscription_id}/messages",
+    "POST /webhooks/{subscription_id}/{act}": "POST /api/v1/webhooks/{subscription_id}/rotate",
+    "POST /webhooks/{subscription_id}/messages/{message_id}/again": (
+        "POST /api/v1/webhooks/{subscription_id}/messages/{message_id}/again"
+    ),
+    "GET /signatures": "GET /api/v1/board",
     "GET /sign-in": A_PERSON,
     "POST /sign-in": A_PERSON,
     "POST /sign-in/code": A_PERSON,
