@@ -10,7 +10,7 @@ from standardwebhooks import Webhook
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities import webhook
+from activities import signed_post
 from activities.mail import Mailer
 from activities.paging import Paging
 from activities.referring import Referring
@@ -208,7 +208,7 @@ async def test_addresses_inside_are_refused(host: str):
 
 
 async def test_a_webhook_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(webhook, "TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr(signed_post, "TIMEOUT_SECONDS", 0.1)
     async with web_server() as web:
         web.answers = ["hang"]
         report = await deliver(paging(settings(web=web)), order(channels=("webhook",)), attempt=PAGE_ATTEMPTS)

@@ -12,6 +12,7 @@ A_PERSON = "proves who sits there; a token's holder did that when the token was 
 A_FORM = "an empty form, or one with what GET of the same thing gives"
 A_VIEW = "another way to look at what a route of the API gives"
 MANY = "the same command for several episodes; a program makes a call for each"
+SHORTHAND = "a name for filters that a program keeps itself"
 SAYS = "words for people, the same for everybody"
 
 PAGES: dict[str, str] = {
@@ -28,6 +29,10 @@ PAGES: dict[str, str] = {
     "POST /accounts/{account_id}/{act}": "POST /api/v1/accounts/{account_id}/{act}",
     "GET /audit": "GET /api/v1/audit/episodes",
     "GET /audit/episodes/{episode_id}": "GET /api/v1/audit/episodes/{episode_id}",
+    "GET /audit/access": "GET /api/v1/audit/access",
+    "GET /audit/disclosures": "GET /api/v1/audit/disclosures",
+    "POST /audit/saved": SHORTHAND,
+    "POST /audit/saved/forget": SHORTHAND,
     "GET /board": "GET /api/v1/board",
     "GET /clients": "GET /api/v1/clients",
     "GET /clients/new": A_FORM,
@@ -35,6 +40,7 @@ PAGES: dict[str, str] = {
     "GET /clients/import": A_FORM,
     "POST /clients/import": "POST /api/v1/clients/import",
     "GET /clients/{client_ref}": "GET /api/v1/clients/{client_ref}",
+    "GET /clients/{client_ref}/access": A_VIEW,
     "GET /clients/{client_ref}/change": A_FORM,
     "POST /clients/{client_ref}/change": "PUT /api/v1/clients/{client_ref}",
     "GET /episodes/{episode_id}": "GET /api/v1/episodes/{episode_id}",
