@@ -5,7 +5,7 @@ from alembic import op
 
 from audit.tables import Moment
 
-<revision = "0012"
+revision = "0012"
 down_revision = "0011"
 
 
