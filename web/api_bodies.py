@@ -62,6 +62,9 @@ _KINDS: Any = _either(BODIES.values())
 COMMAND_BODY: TypeAdapter[Said] = cast("Any", TypeAdapter)(Annotated[_KINDS, Field(discriminator="kind")])
 
 
+CONTACT: TypeAdapter[Said] = TypeAdapter(BODIES["RecordContact"])
+
+
 class OpeningBody(BaseModel):
     """Report a crisis."""
 

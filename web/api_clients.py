@@ -30,10 +30,10 @@ async def clients(
 ) -> JSONResponse:
     """My clients by name; those of the whole practice for whoever may see them."""
     everybody = authorize(visit.actor, "client.read")
-    found = await visit.parts.clients.listed(None if everybody else visit.actor.account_id)
-    shown = [one for one in found if find.casefold() in one.file.name.casefold()][after : after + limit]
+    found = await visit.parts.clients.named(None if everybody else visit.actor.account_id, find)
+    shown = found[after : after + limit]
     await shows(visit, (("", one.client_ref) for one in shown))
-    return given([{"client_ref": one.client_ref, "name": one.file.name} for one in shown])
+    return given([{"client_ref": one.client_ref, "name": one.name} for one in shown])
 
 
 @router.post("/clients", status_code=201, openapi_extra=takes("ClientBody"))

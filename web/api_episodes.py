@@ -17,7 +17,7 @@ from protocol.words import Words
 from web import plan as plans
 from web import step_up as steps_up
 from web.acting import command_id_of, role_of
-from web.api_bodies import BODIES, COMMAND_BODY, EMERGENCY, OPENING, TYPED, takes
+from web.api_bodies import BODIES, COMMAND_BODY, CONTACT, EMERGENCY, OPENING, TYPED, takes
 from web.api_commands import answer, as_problem, command_from, given, sent
 from web.api_guard import Problem, body_of, call
 from web.api_routes import EpisodeId, Key, Revision, api_router
@@ -127,6 +127,20 @@ async def command(
     return await sent(visit, episode_id, meant)
 
 
+@router.post("/episodes/{episode_id}/contacts", openapi_extra=takes("RecordContact"))
+async def contact(
+    request: Request,
+    visit: Annotated[Visit, call("episode.contact", CRISIS)],
+    episode_id: EpisodeId,
+    key: Key,
+    if_match: Revision = None,
+) -> JSONResponse:
+    """Write down a contact or an attempt: whoever opened a client in an emergency may do that too."""
+    body = await body_of(request, CONTACT)
+    seen = await see(visit.parts, episode_id)
+    return await sent(visit, episode_id, await command_from(visit, seen, body, key, if_match))
+
+
 @router.post("/episodes/{episode_id}/preview", openapi_extra=takes("CommandBody"))
 async def preview(
     request: Request, visit: Annotated[Visit, call("episode.act", CRISIS)], episode_id: EpisodeId
@@ -181,7 +195,7 @@ async def plan(visit: Annotated[Visit, call("episode.read", ITS_EPISODE)], episo
 
 
 @router.get("/episodes/{episode_id}/plan.pdf", response_class=Response)
-async def plan_copy(visit: Annotated[Visit, call("episode.read", EXPORTED)], episode_id: EpisodeId) -> Response:
+async def plan_copy(visit: Annotated[Visit, call("episode.export", EXPORTED)], episode_id: EpisodeId) -> Response:
     """The client's copy. Not there while the plan is kept back."""
     return await plans.client_copy(visit, episode_id)
 

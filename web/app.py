@@ -29,6 +29,7 @@ from web import (
     api_episodes,
     api_protocols,
     api_records,
+    api_versions,
     api_webhooks,
     board,
     caseload,
@@ -112,7 +113,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     accounts.router,
     webhooks.router,
     openings.router,
-    api_protocols.router,
     api.router,
     api_audit.router,
     caseload.api,
@@ -121,6 +121,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     api_directory.router,
     api_protocols.router,
     api_records.router,
+    api_versions.router,
     api_accounts.router,
     api_webhooks.router,
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from fastapi.routing import APIRoute
 
 from web.api_guard import MayCall
@@ -13,6 +15,8 @@ A_FORM = "an empty form, or one with what GET of the same thing gives"
 A_VIEW = "another way to look at what a route of the API gives"
 MANY = "the same command for several episodes; a program makes a call for each"
 SHORTHAND = "a name for filters that a program keeps itself"
+STUDIO = re.compile(r"^(GET|POST) (/studio/|/protocols/{content_hash}/(review|publish|retire|send-back|trial)$)")
+"""Writing and reviewing is a person's work at an editor; programs use `holdfast protocol …` on a checkout."""
 SAYS = "words for people, the same for everybody"
 
 PAGES: dict[str, str] = {
@@ -41,10 +45,13 @@ PAGES: dict[str, str] = {
     "POST /clients/import": "POST /api/v1/clients/import",
     "GET /clients/{client_ref}": "GET /api/v1/clients/{client_ref}",
     "GET /clients/{client_ref}/access": A_VIEW,
+    "POST /clients/{client_ref}/caseload": "PUT /api/v1/clients/{client_ref}/caseload/{account_id}",
     "GET /clients/{client_ref}/change": A_FORM,
     "POST /clients/{client_ref}/change": "PUT /api/v1/clients/{client_ref}",
     "GET /episodes/{episode_id}": "GET /api/v1/episodes/{episode_id}",
     "POST /episodes/{episode_id}/acts/{act}": "POST /api/v1/episodes/{episode_id}/commands",
+    "POST /episodes/{episode_id}/acts/record-contact": "POST /api/v1/episodes/{episode_id}/contacts",
+    "POST /episodes/{episode_id}/preview/record-contact": A_VIEW,
     "POST /episodes/{episode_id}/draft": "PUT /api/v1/episodes/{episode_id}/drafts/{place:path}",
     "POST /episodes/{episode_id}/emergency": "POST /api/v1/episodes/{episode_id}/emergency",
     "POST /episodes/{episode_id}/preview/{act}": "POST /api/v1/episodes/{episode_id}/preview",
@@ -113,7 +120,9 @@ API = {name for route in ALL if route.path.startswith("/api/") for name in named
 
 def test_every_page_has_its_route_in_the_api_or_a_reason():
     pages = {name for route in ALL if not route.path.startswith("/api/") for name in named(route)}
-    assert pages - set(PAGES) == set(), "say which route of the API does the same, or why none does"
+    assert {one for one in pages if not STUDIO.match(one)} - set(PAGES) == set(), (
+        "say which route of the API does the same, or why none does"
+    )
     assert set(PAGES) - pages == set(), "no such page any more"
     promised = {told for told in PAGES.values() if "/api/" in told}
     assert promised - API == set()
