@@ -17,6 +17,8 @@ MANY = "the same command for several episodes; a program makes a call for each"
 SHORTHAND = "a name for filters that a program keeps itself"
 STUDIO = re.compile(r"^(GET|POST) (/studio/|/protocols/{content_hash}/(review|publish|retire|send-back|trial)$)")
 """Writing and reviewing is a person's work at an editor; programs use `holdfast protocol …` on a checkout."""
+BY_COMMAND = "`holdfast audit` does it for programs"
+BY_FILE = "programs write the rota's file"
 SAYS = "words for people, the same for everybody"
 
 PAGES: dict[str, str] = {
@@ -35,6 +37,9 @@ PAGES: dict[str, str] = {
     "GET /audit/episodes/{episode_id}": "GET /api/v1/audit/episodes/{episode_id}",
     "GET /audit/access": "GET /api/v1/audit/access",
     "GET /audit/disclosures": "GET /api/v1/audit/disclosures",
+    "GET /audit/retention": BY_COMMAND,
+    "POST /audit/holds": BY_COMMAND,
+    "POST /audit/holds/lift": BY_COMMAND,
     "POST /audit/saved": SHORTHAND,
     "POST /audit/saved/forget": SHORTHAND,
     "GET /board": "GET /api/v1/board",
@@ -98,6 +103,8 @@ PAGES: dict[str, str] = {
         "POST /api/v1/webhooks/{subscription_id}/messages/{message_id}/again"
     ),
     "GET /signatures": "GET /api/v1/board",
+    "POST /rota": BY_FILE,
+    "POST /rota/changes/{change_id}/undo": BY_FILE,
     "GET /sign-in": A_PERSON,
     "POST /sign-in": A_PERSON,
     "POST /sign-in/code": A_PERSON,
