@@ -8,7 +8,8 @@ from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from practice.clients import Client, ClientFile, StaleClient, Unreadable, read_csv
+from practice.client_lists import read_csv
+from practice.clients import Client, ClientFile, StaleClient, Unreadable
 from web.access import authorize
 from web.api_bodies import CLIENT, CSV, takes
 from web.api_commands import given
@@ -55,11 +56,9 @@ async def import_clients(
         files = read_csv((await body_of(request, CSV)).csv)
     except Unreadable as error:
         raise Problem(422, "Nothing was imported", "Mend the named lines.", errors=error.problems) from None
-    kept: list[str] = []
-    for number, file in enumerate(files):
-        ref = reference(visit, key, file, number)
-        kept.append(await visit.parts.clients.add(file, visit.parts.clock(), ref))
-    return JSONResponse({"client_refs": kept}, 201)
+    named = [(reference(visit, key, file, number), file) for number, file in enumerate(files)]
+    await visit.parts.clients.add_all(named, visit.parts.clock())
+    return JSONResponse({"client_refs": [ref for ref, _ in named]}, 201)
 
 
 @router.get("/clients/{client_ref}")

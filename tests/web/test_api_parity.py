@@ -19,6 +19,7 @@ STUDIO = re.compile(r"^(GET|POST) (/studio/|/protocols/{content_hash}/(review|pu
 """Writing and reviewing is a person's work at an editor; programs use `holdfast protocol …` on a checkout."""
 BY_COMMAND = "`holdfast audit` does it for programs"
 BY_FILE = "programs write the rota's file"
+TYPING = "what somebody types into a page outside an episode; a program has its own"
 SAYS = "words for people, the same for everybody"
 
 PAGES: dict[str, str] = {
@@ -58,6 +59,9 @@ PAGES: dict[str, str] = {
     "POST /episodes/{episode_id}/acts/record-contact": "POST /api/v1/episodes/{episode_id}/contacts",
     "POST /episodes/{episode_id}/preview/record-contact": A_VIEW,
     "POST /episodes/{episode_id}/draft": "PUT /api/v1/episodes/{episode_id}/drafts/{place:path}",
+    "POST /drafts": TYPING,
+    "POST /drafts/forget": TYPING,
+    "POST /report/onward/{episode_id}": MANY,
     "POST /episodes/{episode_id}/emergency": "POST /api/v1/episodes/{episode_id}/emergency",
     "POST /episodes/{episode_id}/preview/{act}": "POST /api/v1/episodes/{episode_id}/preview",
     "GET /episodes/{episode_id}/plan": "GET /api/v1/episodes/{episode_id}/plan",
