@@ -15,8 +15,8 @@ A_FORM = "an empty form, or one with what GET of the same thing gives"
 A_VIEW = "another way to look at what a route of the API gives"
 MANY = "the same command for several episodes; a program makes a call for each"
 SHORTHAND = "a name for filters that a program keeps itself"
-STUDIO = re.compile(r"^(GET|POST) (/studio/|/protocols/{content_hash}/(review|publish|retire|send-back|trial)$)")
-"""Writing and reviewing is a person's work at an editor; programs use `holdfast protocol …` on a checkout."""
+STUDIO = re.compile(r"^(GET|POST) (/studio/|/protocols/{content_hash}/(review|publish|retire|send-back|trial|moving)$)")
+"""A person's work at an editor; programs use /api/v1/protocol-drafts, /protocol-versions and `holdfast protocol …`."""
 BY_COMMAND = "`holdfast audit` does it for programs"
 BY_FILE = "programs write the rota's file"
 TYPING = "what somebody types into a page outside an episode; a program has its own"
@@ -117,7 +117,7 @@ PAGES: dict[str, str] = {
     "GET /sign-in/return": A_PERSON,
     "POST /sign-out": A_PERSON,
 }
-PREVIEWS = {"/api/v1/episodes/{episode_id}/preview"}
+PREVIEWS = {"/api/v1/episodes/{episode_id}/preview", "/api/v1/protocol-drafts/lint"}
 """Change nothing, although they are sent with POST: they need no key."""
 
 

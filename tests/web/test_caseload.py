@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import insert
@@ -14,6 +15,10 @@ from practice.clients import read_file
 from tests.web.desk import START, Browser, Desk, hidden
 from tests.web.recorded import recorded
 from tests.web.test_access import put_episode
+
+
+def once() -> dict[str, str]:
+    return {"Idempotency-Key": str(uuid4())}
 
 
 async def put_client(web: Desk, client_ref: str, name: str, **more: Any) -> None:
@@ -76,12 +81,12 @@ async def test_the_api_assigns_and_releases(web: Desk):
     address = "/api/v1/clients/client-1/caseload"
     async with web.browser() as browser:
         bearer = {"Authorization": f"Bearer {token}"}
-        assert (await browser.http.put(f"{address}/maya", headers=bearer)).status_code == 200
+        assert (await browser.http.put(f"{address}/maya", headers=bearer | once())).status_code == 200
         assert (await browser.http.get(address, headers=bearer)).json() == {"accounts": ["maya"]}
-        assert (await browser.http.put(f"{address}/abel", headers=bearer)).status_code == 422
-        assert (await browser.http.delete(f"{address}/maya", headers=bearer)).status_code == 200
+        assert (await browser.http.put(f"{address}/abel", headers=bearer | once())).status_code == 422
+        assert (await browser.http.delete(f"{address}/maya", headers=bearer | once())).status_code == 200
         assert (await browser.http.get(address, headers=bearer)).json() == {"accounts": []}
-        refused = await browser.http.put(f"{address}/maya", headers={"Authorization": f"Bearer {weak}"})
+        refused = await browser.http.put(f"{address}/maya", headers={"Authorization": f"Bearer {weak}"} | once())
         assert refused.status_code == 403
 
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -30,7 +31,10 @@ async def calls(web: Desk, person: str, method: str, path: str, body: Any = None
     )
     async with web.browser() as browser:
         return await browser.http.request(
-            method, f"/api/v1{path}", json=body, headers={"authorization": f"Bearer {token}"}
+            method,
+            f"/api/v1{path}",
+            json=body,
+            headers={"authorization": f"Bearer {token}", "idempotency-key": str(uuid4())},
         )
 
 
