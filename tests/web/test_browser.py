@@ -22,7 +22,7 @@ PAGES: dict[str, tuple[str, ...]] = {
         *(f"/episodes/{HIGH}/plan/shared", f"/episodes/{HIGH}/step-up", f"/episodes/{DRILL}", "/help", "/paper"),
         *("/gallery", "/account", "/openings", "/nothing-here"),
     ),
-    "abel": ("/accounts",),
+    "abel": ("/accounts", "/webhooks"),
 }
 LOOKS = [("desktop", "light"), ("phone", "dark")]
 OTHERWISE = ("/", "/board", f"/episodes/{DRILL}", "/gallery")
