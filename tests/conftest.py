@@ -1,4 +1,4 @@
-"""What the fast run leaves out: whole rooms that open databases or pages, and most examples of the property tests."""
+"""What the fast run leaves out: whole rooms of tests, and most examples of the property tests."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ import pytest
 from hypothesis import settings
 
 HERE = Path(__file__).parent
-#: Their tests open databases, start the web application or explore whole protocols. Not even imported by the fast run.
-SLOW_ROOMS = {"audit", "cli", "practice", "proof", "web"}
+#: Their tests open databases, start the web application, explore whole protocols or need Temporal's library, whose
+#: import alone costs more than a hundred tests of the core. Not even imported by the fast run.
+SLOW_ROOMS = {
+    *("activities", "audit", "cli", "demo", "practice", "proof", "web", "workflows"),
+    *("test_compose.py", "test_watchdog.py", "test_worker.py"),
+}
 
 settings.register_profile("fast", max_examples=20, deadline=None)
 settings.register_profile("thorough", deadline=None)
