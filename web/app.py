@@ -11,11 +11,11 @@ from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 from settings import Settings
 from web import (
@@ -128,6 +128,17 @@ ROUTERS: tuple[APIRouter, ...] = (
 """A noun each. A route says what it needs with `Depends(May(action))`; one that does not stops the start."""
 
 
+class Application(FastAPI):
+    """The shield stands around everything, the answer to an unexpected error too."""
+
+    listens_as: Settings
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Starlette answers unexpected errors outside its list of middleware."""
+        own = self.listens_as
+        return Shield(super().build_middleware_stack(), own.base_url, own.web_address)
+
+
 def create_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
     """The application. Its records must be migrated; Temporal may be away."""
 
@@ -147,15 +158,8 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
                     one.cancel()
                 await asyncio.gather(*listening, return_exceptions=True)
 
-    app = FastAPI(
-        title="Holdfast",
-        version="1",
-        lifespan=lifespan,
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=None,
-        middleware=[Middleware(Shield, base_url=settings.base_url, listens_at=settings.web_address)],
-    )
+    app = Application(title="Holdfast", version="1", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.listens_as = settings
     routes_of(ROUTERS)
     for router in ROUTERS:
         app.include_router(router)
@@ -175,7 +179,10 @@ async def explain(request: Request, error: Exception) -> Response:
     if request.url.path.startswith("/api/"):
         return problem(told)
     if isinstance(told, SignInNeeded):
-        return await signing_in.interrupted(request, told)
+        try:
+            return await signing_in.interrupted(request, told)
+        except TooLong:
+            told = TooMuch()
     if isinstance(told, RecordsAway):
         return await records_away(request)
     if isinstance(error, Denied) and request.url.path == "/" and (place := await _home(request)):

@@ -97,7 +97,10 @@ class TooMuch(WebError):
 
     status = 413
     title = "That is more than a form may hold"
-    remedy = "Shorten the text."
+    remedy = (
+        "Nothing was taken: 512 KB is the most. Go back in the browser: what you typed is still in the form, "
+        "and a form that saves as you type has kept it. Shorten the text, or send a list in parts."
+    )
 
 
 class RecordsAway(WebError):

@@ -8,9 +8,12 @@ from datetime import datetime, timedelta
 from web.access import Action
 
 CRISIS: frozenset[Action] = frozenset(
-    {"episode.open", "episode.read", "episode.act", "episode.emergency", "queue.read", "access.break_glass"}
+    {
+        *("episode.open", "episode.read", "episode.act", "episode.contact", "episode.emergency"),
+        *("queue.read", "access.break_glass"),
+    }
 )
-"""Reporting, reading and leading an episode, acknowledging, an emergency, and the list of what one owes."""
+"""Reporting, reading and leading an episode, acknowledging, a contact, an emergency, and the list of what one owes."""
 MINUTE = timedelta(minutes=1)
 MOST_KNOWN = 20_000
 

@@ -11,6 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MOST_BYTES = 512 * 1024
 """What a request may hold; the longest form stays far below."""
+MOST_DROPPED = 16 * MOST_BYTES
+"""How much of a body that is too long is taken off the wire, so that the browser gets to read the answer."""
 SAFE = ("GET", "HEAD", "OPTIONS")
 
 
@@ -41,16 +43,15 @@ class Shield:
         if refused is not None:
             await refused(scope, receive, send_shielded)
             return
-        await self._app(scope, _limited(receive), send_shielded)
+        await self._app(scope, _limited(receive, int(headers.get("content-length", "0"))), send_shielded)
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         if headers.get("host", "") not in self._hosts:  # DNS rebinding
             return _told(scope, 421, "This address does not serve Holdfast.", "Use the one that was printed.")
         if b"%00" in scope.get("raw_path", b"") or b"%00" in scope.get("query_string", b""):
             return _told(scope, 400, "There is no such address.", "Leave the character out.")  # no database takes it
-        length = headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > MOST_BYTES:
-            return _told(scope, 413, "That is more than a form may hold.", "Shorten the text.")
+        if not headers.get("content-length", "0").isdecimal():
+            return _told(scope, 400, "The length of the request can't be read.", "State it as a number.")
         if scope["method"] not in SAFE and self._foreign(headers):
             return _told(scope, 403, "Forms are taken from our own pages only.", "Send it from there.")
         return None
@@ -88,19 +89,22 @@ def _told(scope: Scope, status: int, title: str, remedy: str) -> Response:
 
 
 class TooLong(Exception):
-    """A body without a stated length went on too long."""
+    """A body is longer than it may be. It is answered with a page, so the person reads what to do."""
 
 
-def _limited(receive: Receive) -> Receive:
-    """The same, but a body that is longer than it may be ends the request."""
+def _limited(receive: Receive, stated: int) -> Receive:
+    """The same, but a body that is longer than it may be, or says that it will be, is not read by anybody."""
     taken = 0
 
     async def receive_some() -> Message:
         nonlocal taken
         message = await receive()
         taken += len(message.get("body", b""))
-        if taken > MOST_BYTES:
-            raise TooLong
-        return message
+        if max(taken, stated) <= MOST_BYTES or message["type"] != "http.request":
+            return message
+        while message.get("more_body") and taken <= MOST_DROPPED:  # else the browser shows a broken connection
+            message = await receive()
+            taken += len(message.get("body", b""))
+        raise TooLong
 
     return receive_some

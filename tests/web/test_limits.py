@@ -43,7 +43,8 @@ async def test_what_a_crisis_needs_is_answered_however_often_one_asked(web: Desk
         assert answers == [200, 200, 200, 429, 429]
         assert (await browser.get(address)).status_code != 429
         assert (await browser.post("/episodes/somebodys/emergency")).status_code != 429
-        assert (await browser.post("/episodes/somebodys/acts/acknowledge")).status_code != 429
+        for act in ("acknowledge", "record-contact"):
+            assert (await browser.post(f"/episodes/somebodys/acts/{act}")).status_code != 429
         token = await web.parts.tokens.add("maya", "t", ("client.list", "queue.read", "protocol.read"), 1, web.clock())
         browser.http.headers["authorization"] = f"Bearer {token}"
         refused = await browser.get("/api/v1/protocols")
@@ -53,4 +54,4 @@ async def test_what_a_crisis_needs_is_answered_however_often_one_asked(web: Desk
 
 
 def test_what_is_never_counted_are_the_acts_of_a_crisis():
-    assert {"episode.act", "episode.emergency", "episode.open", "queue.read"} <= CRISIS
+    assert {"episode.act", "episode.contact", "episode.emergency", "episode.open", "queue.read"} <= CRISIS

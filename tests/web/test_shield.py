@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from fastapi import APIRouter
 
@@ -22,6 +24,34 @@ async def test_every_answer_carries_the_headers_and_no_page_is_stored(web: Desk)
             assert headers["x-content-type-options"] == "nosniff"
             assert headers["cache-control"] == "no-store"
         assert len(nonces) == 3
+
+
+async def test_an_unexpected_error_carries_them_too(web: Desk, monkeypatch: pytest.MonkeyPatch):
+    async def breaks(*_: Any) -> None:
+        raise RuntimeError
+
+    async with web.signed_in("maya") as browser:
+        monkeypatch.setattr(web.parts.tokens, "of", breaks)
+        answer = await browser.get("/account")
+    assert answer.status_code == 500
+    assert "Something failed on our side" in answer.text
+    nonce = answer.headers["content-security-policy"].partition("nonce-")[2].partition("'")[0]
+    assert f'nonce="{nonce}"' in answer.text
+    assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("person", ["maya", ""])
+async def test_a_form_that_is_too_long_is_answered_with_a_page_that_says_where_the_words_are(web: Desk, person: str):
+    async with web.signed_in("maya") as browser:
+        if not person:
+            browser.http.cookies.clear()
+        await browser.post("/drafts", draft="report", said="the first words")
+        answer = await browser.post("/report", said="x" * (MOST_BYTES + 1))
+        assert answer.status_code == 413
+        assert "<h1>That is more than a form may hold</h1>" in answer.text
+        assert "still in the form" in answer.text
+        if person:
+            assert "the first words" in (await browser.get("/report")).text
 
 
 @pytest.mark.parametrize(
