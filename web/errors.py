@@ -49,6 +49,19 @@ class NotThere(WebError):
     remedy = "Go back to your queue."
 
 
+class NotTold(WebError):
+    """An episode can't be told from the records."""
+
+    status = 404
+    remedy = (
+        "Look for it under Audit, by the beginning of its id. `holdfast audit verify` says what became of a record."
+    )
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.title = f"{why[:1].upper()}{why[1:]}"
+
+
 class Unwritten(WebError):
     """The access trail takes nothing now, so nothing of a client is shown."""
 

@@ -18,7 +18,7 @@ from protocol import events as e
 from protocol.account import Entry
 from protocol.local_time import show_span, show_time
 from protocol.words import Words, person
-from web.errors import NotThere
+from web.errors import NotTold
 from web.guard import May, Visit
 from web.looks import REPLAYED
 from web.pages import page
@@ -48,8 +48,8 @@ async def replay(
     """One episode at one of its entries. Temporal is not asked."""
     try:
         told = await history(visit.parts.database, visit.parts.ring, episode_id, visit.parts.witness)
-    except HistoryError:
-        raise NotThere from None
+    except HistoryError as error:
+        raise NotTold(str(error)) from None
     if not told.entries:
         return await page(request, "replay_stopped.html", told=told)
     at = min(at, len(told.entries))

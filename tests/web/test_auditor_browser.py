@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from audit.database import connect
 from audit.sealing import Keyring
@@ -24,6 +24,7 @@ from tests.web.browser import House, house
 pytestmark = pytest.mark.full
 
 EPISODES, BREACHED = 200, 137
+MOST_CLICKS = 8
 LOOKED_AT = (
     "/audit",
     "/audit?breach=first_contact",
@@ -68,14 +69,40 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield made
 
 
-def test_the_one_breached_follow_up_is_found_among_two_hundred(home: House):
+def test_the_one_breached_follow_up_is_found_among_two_hundred_and_explained(home: House):
     with home.visitor("finn") as visitor:
-        page = visitor.goes_to("/audit")
+        page, clicks = visitor.goes_to("/"), 0
+
+        def click(link: Locator) -> None:
+            nonlocal clicks
+            clicks += 1
+            link.click()
+
+        main = page.get_by_role("navigation", name="Main")
+        click(main.locator("summary"))
+        click(main.get_by_role("link", name="Audit"))
+        clicks += 2  # the menu and the choice in it
         page.get_by_label("Missed deadline").select_option(label="Speak to the client")
         page.wait_for_url("**breach=first_contact**")
         rows = page.locator("tbody tr")
         expect(rows).to_have_count(1)
         expect(rows.first).to_contain_text(f"many-{BREACHED}")
+        click(rows.first.get_by_role("link").first)
+        page.wait_for_url(f"**/audit/episodes/many-{BREACHED}**")
+        click(page.get_by_role("link", name="First breach"))
+        page.wait_for_url("**at=*")
+        beside = page.locator("section", has=page.get_by_role("heading", name="Breaches in this episode"))
+        breach = beside.locator("li.duty", has=page.get_by_role("link", name="Speak to the client", exact=True))
+        click(breach.get_by_role("link", name="Speak to the client", exact=True))
+        rule = page.locator("dl.facts dd", has_text="first_contact")
+        expect(rule).to_contain_text("Speak to the client")
+        expect(rule).to_contain_text("[P]")  # where the rule comes from
+        click(breach.get_by_text("What led there"))
+        led = breach.locator("ol li")
+        expect(led.filter(has_text="reached Client")).to_be_visible()
+        expect(breach).to_contain_text("done in time, but written down only after the deadline")
+        visitor.picture("auditor-explained")
+        assert clicks <= MOST_CLICKS
 
 
 def test_slider_and_arrow_keys_step_through_the_episode(home: House):

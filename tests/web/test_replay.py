@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 
 from audit.checkpoints import Checkpointer, Witness
+from audit.keys import destroy
 from audit.signatures import VerifyKeys
 from audit.store import Store
 from tests.audit.bundles import KEYS
@@ -29,6 +30,30 @@ async def test_an_auditor_finds_the_breach_and_reads_what_led_there(web: Desk):
     assert "Speak to the client" in breach
     assert "done in time, but written down only after the deadline" in breach
     assert "overdue" in breach
+
+
+async def test_every_link_of_the_page_leads_on(web: Desk):
+    await with_a_breach(web)
+    async with web.signed_in("finn") as browser:
+        page = (await browser.get("/audit/episodes/ep-1?at=9")).text
+        beside = page[page.index("Breaches in this episode") :]
+        title = re.search(r'<a href="([^"]*)">Speak to the client</a>', beside)
+        assert title is not None
+        assert "the client" in (await browser.get(title[1])).text
+        for goal in set(re.findall(r'href="([^"]*)"', page[page.index("<main") :])):
+            assert (await browser.get(goal)).status_code == 200, goal
+
+
+async def test_an_episode_that_cant_be_told_says_why_and_what_to_do(web: Desk):
+    story = await with_a_breach(web)
+    async with web.signed_in("finn") as browser:
+        nobody = await browser.get("/audit/episodes/nobody")
+        assert nobody.status_code == 404
+        assert "The records have no episode nobody" in nobody.text
+        await destroy(web.parts.database, story.episode.client_ref, web.clock())
+        gone = (await browser.get("/audit/episodes/ep-1")).text
+    assert "the client&#39;s key was destroyed" in gone
+    assert "holdfast audit verify" in gone
 
 
 async def test_a_trail_that_was_cut_off_is_not_called_whole(web: Desk):
