@@ -38,8 +38,8 @@ def one_of_many(number: int) -> Story:
     """A quiet episode; every tenth missed another deadline, and a single one its follow-up contact."""
     story = Story(now=START - timedelta(days=30) + timedelta(minutes=number))
     story.engine = Engine(compact(), f"many-{number:03}", KEY)
-    opening = {"episode_id": f"many-{number:03}", "client_ref": f"client-{2000 + number}", "owner": "maya"}
-    story.do(c.OpenEpisode, **opening)
+    client_ref = f"client-{2000 + number}"
+    story.do(c.OpenEpisode, episode_id=f"many-{number:03}", client_ref=client_ref, owner="maya")
     story.in_follow_up()
     if number == BREACHED:
         story.later("73h").contact(ago="1h")
