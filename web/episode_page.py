@@ -90,8 +90,7 @@ async def shown(
         saved=saved,
         attempt=attempt,
         **_forms(attempt, drafts, add_to),
-        connection_lost="connection" in seen.program.spec.facts
-        and "lost" in seen.program.spec.facts["connection"].choices,
+        connections=seen.program.spec.facts["connection"].choices if "connection" in seen.program.spec.facts else (),
     )
 
 
