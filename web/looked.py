@@ -30,6 +30,7 @@ SAID: dict[What, str] = {
     "destroyed": "Destroyed the key",
     "held": "Placed a hold",
     "released": "Lifted a hold",
+    "administered": "Administered",
 }
 VIEWS = {
     "/": "My queue",
