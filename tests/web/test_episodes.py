@@ -74,7 +74,7 @@ async def test_a_form_sent_twice_is_one_entry_and_a_crisis_reported_twice_one_ep
         await recorded(live, place)
         again = await browser.post("/report", **{**sent, "key": "another-form"})
         assert again.status_code == 409
-        assert place in again.text, "the open episode is offered"
+        assert f"/report/onward/{place.rpartition('/')[2]}" in again.text, "the open episode is offered"
         assert 'value="client-twice"' in again.text
         hidden = form_of((await browser.get(place)).text, f"{place}/acts/add-addendum")
         for _ in range(2):

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tests.web.desk import Desk
+from tests.web.desk import Desk, form_of
 
 
 async def test_a_new_number_needs_two_people(web: Desk):
@@ -42,7 +42,9 @@ async def test_facilities_are_kept_and_marked_when_expired(web: Desk):
         again = await browser.post("/facilities/new", **fields)
         assert again.status_code == 422
         assert "already" in again.text
-        await browser.post("/facilities/harbor-house-php", **{**fields, "checked": "2026-11-01", "county": "Alameda"})
+        place = "/facilities/harbor-house-php"
+        seen = form_of((await browser.get(place)).text, place)
+        await browser.post(place, **{**seen, **fields, "checked": "2026-11-01", "county": "Alameda"})
         assert "Alameda" in (await browser.get("/facilities")).text
         wrong = await browser.post("/facilities/import", text="name,kind,checked\nX,spa,2026-01-01\n")
         assert "line 2: kind" in wrong.text
