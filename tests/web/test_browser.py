@@ -79,7 +79,7 @@ def test_a_crisis_is_reported_and_help_is_one_press_away(home: House, size: str)
             page.get_by_text("Open another episode all the same").click()
         page.get_by_role("button", name="Open the episode").click()
         if page.get_by_text("This client has an open episode").count():  # the other size was here before
-            page.get_by_role("link", name="Go to the open episode").first.click()
+            page.get_by_role("button", name="Go to the open episode").first.click()
         expect(page.get_by_role("heading", name="Renee Kimball")).to_be_visible()
         page.locator(".sos-act button").click()
         expect(page.get_by_role("heading", name="Emergency: call now")).to_be_visible()

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tests.web.desk import Desk, form_of
+from tests.web.desk import Desk, hidden
 
 
 async def test_a_new_number_needs_two_people(web: Desk):
@@ -43,8 +43,9 @@ async def test_facilities_are_kept_and_marked_when_expired(web: Desk):
         assert again.status_code == 422
         assert "already" in again.text
         place = "/facilities/harbor-house-php"
-        seen = form_of((await browser.get(place)).text, place)
-        await browser.post(place, **{**seen, **fields, "checked": "2026-11-01", "county": "Alameda"})
+        revision = hidden((await browser.get(place)).text, "revision")
+        changed = {**fields, "checked": "2026-11-01", "county": "Alameda", "revision": revision}
+        assert (await browser.post(place, **changed)).status_code == 303
         assert "Alameda" in (await browser.get("/facilities")).text
         wrong = await browser.post("/facilities/import", text="name,kind,checked\nX,spa,2026-01-01\n")
         assert "line 2: kind" in wrong.text
