@@ -36,12 +36,21 @@ _LONGEST = 300
 _DEEPEST = 8
 
 
-def configure(level: str, style: Literal["console", "json"], stream: TextIO = sys.stderr) -> None:
-    """Send our logs and those of the libraries through one line of processors to the stream.
+class StandardError(logging.StreamHandler[TextIO]):
+    """Writes to what standard error is at that moment: it may have been replaced, and the former one closed."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record."""
+        self.setStream(sys.stderr)
+        super().emit(record)
+
+
+def configure(level: str, style: Literal["console", "json"], stream: TextIO | None = None) -> None:
+    """Send our logs and those of the libraries through one line of processors to the stream, or to standard error.
 
     Times are UTC. Called once by each process; calling it again replaces the former set-up.
     """
-    colours = style == "console" and stream.isatty()
+    colours = style == "console" and (stream or sys.stderr).isatty()
     renderer = structlog.processors.JSONRenderer() if style == "json" else structlog.dev.ConsoleRenderer(colors=colours)
     shared: list[Processor] = [
         structlog.stdlib.add_log_level,
@@ -54,7 +63,7 @@ def configure(level: str, style: Literal["console", "json"], stream: TextIO = sy
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         use_get_message=False,
     )
-    handler = logging.StreamHandler(stream)
+    handler = logging.StreamHandler(stream) if stream is not None else StandardError()
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]

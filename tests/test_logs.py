@@ -164,3 +164,14 @@ def test_a_long_value_is_cut():
     stream = configured()
     structlog.get_logger().info("long", kind="x" * 10_000)
     assert len(lines(stream)[0]["kind"]) == 300
+
+
+def test_lines_go_to_what_standard_error_is_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test or a program may replace it and close the former one."""
+    former, present = io.StringIO(), io.StringIO()
+    monkeypatch.setattr(sys, "stderr", former)
+    logs.configure("info", "json")
+    former.close()
+    monkeypatch.setattr(sys, "stderr", present)
+    structlog.get_logger("house").warning("said")
+    assert '"said"' in present.getvalue()

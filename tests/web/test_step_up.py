@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.cli.test_up import until
 from tests.web.browser import SIZES, House, house
 
 pytestmark = pytest.mark.full
@@ -29,7 +30,7 @@ def test_no_facility_has_a_place_and_an_interim_plan_runs(home: House, size: str
         for number, answer in enumerate(("waitlist", "does_not_fit", "no_answer")):
             ask(page, number, f"Intake {number}", answer)
         ask(page, 0, "Intake again", "waitlist")
-        expect(page.locator("#asked li")).to_have_count(4, timeout=30_000)
+        until(lambda: page.reload() is not None and page.locator("#asked li").count() == 4, 30)
         plan = page.locator("#loop-interim_plan")
         if not plan.locator("form").is_visible():
             plan.locator("details > summary").first.click()
