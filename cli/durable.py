@@ -55,12 +55,13 @@ from settings import KEY_BYTES, Key, Settings
 from workflows.client import EpisodeClient, workflow_id
 from workflows.connection import connect as connect_engine
 from workflows.episode_workflow import EpisodeWorkflow
+from workflows.messages import EpisodeView
 from workflows.ports import APPEND_ROWS, Batch
 from workflows.runner import workflow_runner
 
 DRIFT = timedelta(seconds=5)
 """A deadline so little after a moment belongs to it: real time passes beside skipped time, and ladders add it up."""
-PAUSE_SECONDS = 0.05
+PAUSE_SECONDS = 0.005
 """Between two questions to a workflow that has yet to hear that its rows were written."""
 MOST_PLAYS = 2
 """Before the last, of a scenario whose server loses a task."""
@@ -170,13 +171,23 @@ class DurableStage:
             return None
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                while (view := await self._engine.view(self._episode_id)).unrecorded:
-                    self._written.clear()
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(self._written.wait(), PAUSE_SECONDS)
+                return (await self._at_rest()).episode
         except TimeoutError:
             raise await self._what_hangs(0) from None
-        return view.episode
+
+    async def _at_rest(self) -> EpisodeView:
+        """What the workflow has once all that it asked for has come back to it.
+
+        Time is skipped only then: a timer that rings while a task is under way is one that the task may take back,
+        and that task the server loses.
+        """
+        handle = self._environment.client.get_workflow_handle(workflow_id(self._episode_id))
+        while True:
+            if not (await handle.describe()).raw_description.pending_activities:
+                view = await self._engine.view(self._episode_id)
+                if not view.unrecorded and not view.pages:
+                    return view
+            await asyncio.sleep(PAUSE_SECONDS)
 
     async def _send(self, command: HumanCommand) -> Receipt:
         if isinstance(command, OpenEpisode):
@@ -199,6 +210,8 @@ class DurableStage:
             async with asyncio.timeout(ANSWER_SECONDS):
                 while not await self._is_quiet(found, revision):
                     await self._written.wait()
+                if self._episode is not None:
+                    await self._at_rest()
         except TimeoutError:
             raise await self._what_hangs(revision) from None
         return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import structlog
@@ -26,7 +25,7 @@ app = typer.Typer(no_args_is_help=True, help="Rotate and destroy the keys that s
 @app.callback()
 def started() -> None:
     """Rotate and destroy the keys that seal what is recorded of a client."""
-    logs.configure(settings().log_level, settings().log_format, sys.stderr)
+    logs.configure(settings().log_level, settings().log_format)
 
 
 @app.command()

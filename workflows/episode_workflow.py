@@ -37,8 +37,8 @@ from workflows.messages import Carried, EpisodeInput, EpisodeView, Submission
 from workflows.orders import page_order, referral_order, report_of
 from workflows.outbox import Outbox
 
-IDLE_SLEEP = timedelta(days=1)
-"""The one timer is always pending, even while nothing is due; see `_emit`."""
+TRACE_RINGS_AFTER = timedelta(days=1)
+"""That timer means nothing; it is long, so that it hardly ever rings. See `_leave_trace`."""
 LATE_ENTRIES = timedelta(days=30)
 """How long after its closing an episode takes addenda; then its workflow ends."""
 LARGEST_FACTS = 256 * 1024
@@ -85,6 +85,7 @@ class EpisodeWorkflow:
         self._referring: dict[str, ports.ReferralOrder] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._rings_at = workflow.now()
+        self._trace: asyncio.TimerHandle | None = None
         self._woken = False
         self._news = False
         """Something other than a command came in."""
@@ -201,19 +202,27 @@ class EpisodeWorkflow:
         """Ask Temporal for what is needed now.
 
         Whatever comes in must leave something in the history: an accepted Update does so itself, anything else
-        must leave a command, and where none is needed the timer is armed anew. A task that leaves nothing is
-        merged with the next one when a worker meets the episode for the first time, and taken apart again when
-        the next worker replays it: Updates would then change places with reports of pages.
+        must leave a command, or a trace where none is needed. A task that leaves nothing is merged with the next
+        one when a worker meets the episode for the first time, and taken apart again when the next worker replays
+        it: Updates would then change places with reports of pages.
         """
         needed = [self._arm_timer(now), self._start_pages(), self._start_referrals(), self._start_recording()]
         if news and not any(needed):
-            self._arm_timer(now, anew=True)
+            self._leave_trace()
 
-    def _arm_timer(self, now: datetime, *, anew: bool = False) -> bool:
+    def _leave_trace(self) -> None:
+        """Start a timer that means nothing. The one that rings at the next deadline is left alone."""
+        if self._trace is not None:
+            self._trace.cancel()
+        self._trace = asyncio.get_running_loop().call_later(TRACE_RINGS_AFTER.total_seconds(), _nothing)
+
+    def _arm_timer(self, now: datetime) -> bool:
         """A timer that rings too early only looks and is armed again: cheaper than moving it at every step."""
-        due = self._engine.next_deadline() or self._over_at() or now + IDLE_SLEEP
+        due = self._engine.next_deadline() or self._over_at()
+        if due is None:
+            return False
         if self._timer is not None:
-            if self._rings_at <= due and not anew:
+            if self._rings_at <= due:
                 return False
             self._timer.cancel()
         self._rings_at = due
@@ -366,3 +375,7 @@ class EpisodeWorkflow:
             earlier_protocols=tuple(self._earlier),
         )
         return EpisodeInput(self._told.episode_id, self._protocol, self._told.salt_key, carried)
+
+
+def _nothing() -> None:
+    """When the trace rings."""
