@@ -2,30 +2,29 @@
 
 Temporal's own replay compares the kinds of commands, not their content: a changed timer goes unnoticed.
 So the commands of the replay are caught and compared with the history: durations, limits, inputs.
-Write new ones with: python -m tests.workflows.kept
+Write new ones with: python -m tests.workflows.kept [what …]
 """
 
 from __future__ import annotations
 
 import asyncio
 import copy
+import gzip
 import json
+import re
 import sys
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from temporalio.api.common.v1 import Payload
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.bridge.proto.workflow_commands import WorkflowCommand
-from temporalio.client import WorkflowHistory
+from temporalio.client import Client, WorkflowHistory
 from temporalio.converter import DataConverter, WorkflowSerializationContext
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, WorkflowInstance, WorkflowInstanceDetails
 
-from protocol.commands import DeclareEmergency, RecordFacts
 from settings import Key
-from tests.workflows.stack import Stack, brisk, command, free_port, opening, stack, temporal_server
 from workflows.client import workflow_id
 from workflows.episode_workflow import EpisodeWorkflow
 from workflows.sealing import Keyring, sealing_data_converter
@@ -33,6 +32,12 @@ from workflows.sealing import Keyring, sealing_data_converter
 FOLDER = Path(__file__).with_name("histories")
 KEY = Key(id="kept", secret=b"a key for kept histories only!!!")
 VERSION = "0.1.0"
+"""Of the release that is next; the histories of every release before it stay as they were written."""
+KINDS = ("emergency", "crisis", "migration", "outage")
+"""What is kept of each release: an emergency over two runs; the flagship protocol from the report to the follow-up,
+with a ladder, a page that fails and a lease; a move to a newer version; an outage of the records."""
+LARGEST_PLAIN = 200 * 1024
+"""Bytes of JSON; what is larger is compressed."""
 
 Told = tuple[str, Any]
 """A command in words: its kind and what it asks."""
@@ -81,9 +86,10 @@ async def recorded(history: WorkflowHistory) -> list[Told]:
 
 def kept() -> Iterator[tuple[str, WorkflowHistory]]:
     """Every kept history with its name."""
-    for file in sorted(FOLDER.glob("*.json")):
-        found = json.loads(file.read_text())
-        yield file.stem, WorkflowHistory.from_json(found["workflow_id"], found["history"])
+    for file in sorted(FOLDER.glob("*.json*")):
+        text = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+        found = json.loads(text)
+        yield file.name.partition(".json")[0], WorkflowHistory.from_json(found["workflow_id"], found["history"])
 
 
 def _of_command(caught: WorkflowCommand) -> Told | None:
@@ -123,37 +129,33 @@ def _plain(payload: Payload) -> Any:
     return json.loads(payload.data)
 
 
-async def _write(shell: Stack, name: str) -> None:
-    """An episode with an emergency, over two runs."""
-    async with shell.worker(worker_sandbox=False):
-        told = opening()
-        await shell.episodes.open(brisk(), told)
-        await shell.episodes.submit(told.episode_id, command(DeclareEmergency))
-        for number in range(12):
-            await shell.episodes.submit(told.episode_id, command(RecordFacts, facts={"distress_1": number % 5}))
-            await asyncio.sleep(0.5)
-        await shell.recorded(told.episode_id)
-    runs = shell.client.list_workflows(f"WorkflowId = '{workflow_id(told.episode_id)}'")
-    found = [(run.start_time, run.run_id) async for run in runs]
-    for old in FOLDER.glob(f"{name}_run_*.json"):
+def missing(changelog: str, names: Iterable[str]) -> set[str]:
+    """What is not kept of the releases that a changelog names, each as `<version>_<what>`."""
+    released = re.findall(r"^## \[?v?(\d+\.\d+\.\d+)", changelog, re.MULTILINE)
+    there = {name.removesuffix("_run_1") for name in names}
+    return {f"{version}_{what}" for version in released for what in KINDS} - there
+
+
+async def keep(client: Client, episode_id: str, what: str) -> None:
+    """Write down every run of an episode, in place of what was kept of this kind for this version."""
+    histories, run_id = list[WorkflowHistory](), None
+    while run_id != "":  # from the latest run back to the first
+        history = await client.get_workflow_handle(workflow_id(episode_id), run_id=run_id).fetch_history()
+        histories.insert(0, history)
+        run_id = history.events[0].workflow_execution_started_event_attributes.continued_execution_run_id
+    for old in FOLDER.glob(f"{VERSION}_{what}_run_*"):
         old.unlink()
-    for number, (_, run_id) in enumerate(sorted(found), start=1):
-        handle = shell.client.get_workflow_handle(workflow_id(told.episode_id), run_id=run_id)
-        history = await handle.fetch_history()
+    for number, history in enumerate(histories, start=1):
         document = {"workflow_id": history.workflow_id, "history": history.to_json_dict()}
-        (FOLDER / f"{name}_run_{number}.json").write_text(json.dumps(document, separators=(",", ":")) + "\n")
-
-
-async def main() -> None:
-    port = free_port()
-    FOLDER.mkdir(exist_ok=True)
-    with (
-        temporal_server(port, None, "limit.historyCount.suggestContinueAsNew=80"),
-        tempfile.TemporaryDirectory() as folder,
-    ):
-        async with stack(Path(folder), port, payload_keys=(KEY,)) as shell:
-            await _write(shell, f"{VERSION}_emergency")
+        text = json.dumps(document, separators=(",", ":")).encode()
+        file = FOLDER / f"{VERSION}_{what}_run_{number}.json"
+        if len(text) <= LARGEST_PLAIN:
+            file.write_bytes(text + b"\n")
+        else:
+            file.with_suffix(".json.gz").write_bytes(gzip.compress(text, mtime=0))
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    from tests.workflows import keeping  # it needs this module
+
+    sys.exit(asyncio.run(keeping.main(sys.argv[1:])))
