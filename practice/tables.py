@@ -254,3 +254,11 @@ rota_changes = Table(
     Column("undone_at", Moment),
     Column("undone_by", Text),
 )
+
+reports = Table(
+    "reports",
+    metadata,
+    Column("client_ref", Text, primary_key=True),
+    Column("episode_id", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+)

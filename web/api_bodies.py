@@ -80,7 +80,10 @@ class OpeningBody(BaseModel):
     drill: bool = False
     another: bool = False
     """Open one although the client has an open episode."""
+    lead: Literal["therapist", "me"] = "therapist"
+    """Who leads it: the client's own therapist or their cover, where there is one, else the caller; or the caller."""
     occurred_at: AwareDatetime | None = None
+    """When it was reported; now when left out. An earlier time is a late entry."""
 
 
 class EmergencyBody(BaseModel):

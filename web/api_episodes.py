@@ -10,21 +10,20 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from audit.queries import Filter
-from protocol.commands import OpenEpisode
 from protocol.decide import decide
 from protocol.episode import EPISODE
 from protocol.words import Words
 from web import plan as plans
 from web import step_up as steps_up
-from web.acting import command_id_of, role_of
 from web.api_bodies import BODIES, COMMAND_BODY, CONTACT, EMERGENCY, OPENING, TYPED, takes
 from web.api_commands import answer, as_problem, command_from, given, sent
 from web.api_guard import Problem, body_of, call
 from web.api_routes import EpisodeId, Key, Revision, api_router
 from web.effective import usual
 from web.guard import Visit
+from web.leading import lead_of
 from web.looks import CRISIS, EXPORTED, ITS_EPISODE, NOTHING, REPORT, SHOWN, shows
-from web.report import episode_id_of
+from web.reporting import Report, reported
 from web.seen import see
 from workflows.client import EpisodeError
 
@@ -54,34 +53,18 @@ async def open_episode(
     spec = await usual(parts, body.protocol or "")
     if body.protocol is not None and spec.protocol != body.protocol:
         raise Problem(422, f"There is no protocol {body.protocol}", "GET /api/v1/protocols lists them.")
-    episode_id = episode_id_of(visit.actor, key)
-    there = [one for one in await parts.owing.open_of_client(body.client_ref) if one != episode_id]
-    if there and not body.another and not body.drill:
-        await shows(visit, ((one, body.client_ref) for one in there))
-        remedy = "Go on there, or send it again with another: true."
-        raise Problem(409, "The client has an open episode", remedy, code="open_episode", episodes=there)
-    role = role_of(visit.actor, await parts.rota.current(), spec)
-    command = OpenEpisode(
-        command_id=command_id_of(visit.actor, episode_id, "open"),
-        actor=visit.actor.account_id,
-        role=role,
-        occurred_at=body.occurred_at or now,
-        episode_id=episode_id,
-        client_ref=body.client_ref,
-        owner=visit.actor.account_id,
-        crisis_types=body.crisis_types,
-        facts=body.facts,
-        drill=body.drill,
-    )
+    lead = await lead_of(parts, visit.actor, spec, body.client_ref)
+    own = body.model_dump(include={"client_ref", "crisis_types", "facts", "said", "drill", "another"})
+    owner = visit.actor.account_id if body.lead == "me" else lead.account_id
     try:
-        receipt = await (await parts.engine.commands()).open(spec, command)
+        became = await reported(visit, spec, Report(key, owner=owner, received_at=body.occurred_at or now, **own))
     except EpisodeError as error:
         raise as_problem(error) from None
-    parts.fresh.note_opened(episode_id, visit.actor.account_id)
-    if receipt.refusal is None and body.said:
-        words = COMMAND_BODY.validate_python({"kind": "AddAddendum", "refers_to": 1, "text": body.said})
-        await sent(visit, episode_id, await command_from(visit, await see(parts, episode_id), words, "said", None))
-    return answer(receipt, 201)
+    if became.receipt is None:
+        await shows(visit, ((one, body.client_ref) for one in became.there))
+        remedy = "Go on there, or send it again with another: true."
+        raise Problem(409, "The client has an open episode", remedy, code="open_episode", episodes=became.there)
+    return answer(became.receipt, 201)
 
 
 @router.get("/episodes/{episode_id}")

@@ -30,8 +30,9 @@ async def keep_house(parts: Parts) -> None:
 
 
 async def tidy(parts: Parts) -> None:
-    """Drop sessions that ended and calls that were answered long ago."""
+    """Drop sessions that ended, calls that were answered and reports that the records took up long ago."""
     before = parts.clock() - KEPT_FOR
     await parts.sessions.forget(before)
     await parts.calls.forget(before)
+    await parts.reports.forget(before)
     await parts.subscriptions.forget(parts.clock() - MESSAGES_FOR)

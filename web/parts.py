@@ -32,6 +32,7 @@ from practice.numbers import Numbers
 from practice.protocol_drafts import ProtocolDrafts
 from practice.protocol_results import ProtocolResults, Simulations
 from practice.reach import Reach
+from practice.reports import Reports
 from practice.rotas import Rotas
 from practice.sealing import Seal
 from practice.sessions import Sessions
@@ -80,6 +81,7 @@ class Parts:
     """Who signs people in besides us; None without single sign-on."""
     drafts: Drafts
     reach: Reach
+    reports: Reports
     fresh: Fresh
     lately: Lately
     spool: Spool
@@ -140,6 +142,7 @@ async def opened(settings: Settings, clock: Clock = utc_now) -> AsyncGenerator[P
             provider=_provider(settings),
             drafts=Drafts(database, seal),
             reach=Reach(database, seal),
+            reports=Reports(database),
             fresh=Fresh(),
             lately=Lately(),
             spool=Spool(settings.var / SPOOLED, ring),

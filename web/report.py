@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import Annotated, Any
 
@@ -10,19 +9,21 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from protocol.commands import AddAddendum, OpenEpisode
-from protocol.engine import Receipt
+from protocol.program import program
 from protocol.spec import ProtocolSpec
 from web import drafting
-from web.access import Actor, authorize
-from web.acting import command_id_of, role_of
+from web.access import authorize
+from web.acting import Malformed, happened_at
 from web.attempt import first
 from web.effective import effective, usual
 from web.errors import Away
-from web.forms import fields_of
+from web.forms import FACT, answers_of, fact_field, fields_of
 from web.guard import MOST_FIELDS, May, Visit
+from web.leading import lead_of
 from web.looks import NOTHING, REPORT, shows
 from web.pages import fresh_key, page
+from web.people import names_of
+from web.reporting import Report, goes_on_seeing, opening_facts, reported
 from workflows.client import EpisodeError
 
 router = APIRouter(include_in_schema=False)
@@ -32,6 +33,8 @@ Goer = Annotated[Visit, Depends(May("episode.open", NOTHING))]
 REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 LONGEST_TEXT = 4_000
 MOST_SUGGESTED = 300
+ME = "me"
+"""The reporter leads the episode, whosever client it is."""
 
 
 @router.get("/report")
@@ -59,6 +62,18 @@ async def onward(request: Request, visit: Goer, episode_id: str) -> Response:
     return RedirectResponse(f"/episodes/{episode_id[:64]}{'?add=1#act-add-addendum' if said else ''}", 303)
 
 
+@router.post("/report/lead")
+async def lead(request: Request, visit: Reporter) -> Response:
+    """The part of the form that says who leads it, for the client that was typed."""
+    form = fields_of((await request.form(max_files=0, max_fields=MOST_FIELDS)).multi_items())
+    client = first(form, "client").strip()
+    spec = await usual(visit.parts, first(form, "protocol"))
+    if REFERENCE.fullmatch(client):
+        await shows(visit, [("", client)])
+    told = await leads(visit, spec, client)
+    return await page(request, "report_lead.html", **told, typed={"owner": first(form, "owner")})
+
+
 @router.post("/report")
 async def report(request: Request, visit: Reporter) -> Response:
     """Open an episode; or offer the one that is open already."""
@@ -68,50 +83,71 @@ async def report(request: Request, visit: Reporter) -> Response:
     errors = problems(spec, typed)
     if errors:
         return await shown(request, visit, typed, errors=errors, status=422)
-    mine = episode_id_of(visit.actor, typed.get("key", ""))
-    there = [one for one in await visit.parts.owing.open_of_client(typed["client"]) if one != mine]
-    if there and typed.get("another") != "yes" and typed.get("drill") != "yes":
-        return await shown(request, visit, typed, there=there, status=409)
+    meant, errors = await read(visit, spec, typed, form)
+    if errors or meant is None:
+        return await shown(request, visit, typed, errors=errors, status=422)
     try:
-        receipt = await opened(visit, spec, typed, mine)
+        became = await reported(visit, spec, meant)
     except EpisodeError:
         unsure = [{"field": "", "text": f"{Away.title}. {Away.remedy}"}]
         return await shown(request, visit, typed, errors=unsure, status=503, key=typed.get("key", ""))
-    if receipt.refusal is not None:
-        refused = [{"field": "", "text": f"{receipt.refusal.message} {receipt.refusal.remedy}"}]
+    if became.receipt is None:
+        return await shown(request, visit, typed, there=list(became.there), status=409)
+    if became.receipt.refusal is not None:
+        refusal = became.receipt.refusal
+        refused = [{"field": "", "text": f"{refusal.message} {refusal.remedy}"}]
         return await shown(request, visit, typed, errors=refused, status=422)
-    visit.parts.fresh.note_opened(mine, visit.actor.account_id)
     await drafting.sent(visit, "report")
-    return RedirectResponse(f"/episodes/{mine}", 303)
+    return RedirectResponse(await onward_to(visit, became.episode_id, meant.owner), 303)
 
 
-async def opened(visit: Visit, spec: ProtocolSpec, typed: dict[str, str], episode_id: str) -> Receipt:
-    """Send the opening, and what was said as an addendum to it."""
-    actor, parts = visit.actor, visit.parts
-    role = role_of(actor, await parts.rota.current(), spec)
-    common: dict[str, Any] = {"actor": actor.account_id, "role": role, "occurred_at": parts.clock()}
-    opening = OpenEpisode(
-        command_id=command_id_of(actor, episode_id, "open"),
-        episode_id=episode_id,
+async def onward_to(visit: Visit, episode_id: str, owner: str) -> str:
+    """The episode's page; for a reporter who is no further concerned, their own, which says who is."""
+    if owner == visit.actor.account_id or await goes_on_seeing(visit, episode_id):
+        return f"/episodes/{episode_id}"
+    if visit.session is not None:
+        names = await names_of(visit.parts)
+        visit.parts.fresh.say(visit.session.token_hash, ["The crisis is reported", f"{names(owner)} leads it"])
+    return "/"
+
+
+async def read(
+    visit: Visit, spec: ProtocolSpec, typed: dict[str, str], form: dict[str, list[str]]
+) -> tuple[Report | None, list[dict[str, str]]]:
+    """The report that a form means; or what is wrong with it."""
+    parts, made, now = visit.parts, program(spec), visit.parts.clock()
+    lead = await lead_of(parts, visit.actor, spec, typed["client"])
+    if typed.get("owner") != ME and typed.get("lead") not in (None, "", lead.account_id):
+        names = await names_of(parts)
+        return None, [
+            {"field": "owner", "text": f"Meanwhile it would be led by {names(lead.account_id)}. Send it again"}
+        ]
+    try:
+        received = happened_at(typed.get("received", ""), made, now)
+    except Malformed as error:
+        return None, [{"field": "received", "text": error.problems[0][1].capitalize()}]
+    asked = {FACT + name: form[FACT + name] for name in opening_facts(spec) if FACT + name in form}
+    return Report(
+        key=typed["key"],
         client_ref=typed["client"],
-        owner=actor.account_id,
+        owner=visit.actor.account_id if typed.get("owner") == ME else lead.account_id,
+        received_at=received,
         crisis_types=(typed["crisis"],) if typed.get("crisis") else (),
+        facts=answers_of(made, asked, now),
+        said=typed.get("said", ""),
         drill=typed.get("drill") == "yes",
-        **common,
-    )
-    engine = await parts.engine.commands()
-    receipt = await engine.open(spec, opening)
-    if receipt.refusal is None and typed.get("said"):
-        words = AddAddendum(
-            command_id=command_id_of(actor, episode_id, "said"), refers_to=1, text=typed["said"], **common
-        )
-        await engine.submit(episode_id, words)
-    return receipt
+        another=typed.get("another") == "yes",
+    ), []
 
 
-def episode_id_of(actor: Actor, key: str) -> str:
-    """The id of the episode that this form opens: sent twice, it opens one."""
-    return hashlib.sha256(f"{actor.account_id}\nopen\n{key}".encode()).hexdigest()[:24]
+async def leads(visit: Visit, spec: ProtocolSpec, client: str) -> dict[str, Any]:
+    """What the form says of who would lead it; nobody while no client is named."""
+    if not REFERENCE.fullmatch(client):
+        return {"lead": None}
+    names, found = await names_of(visit.parts), await lead_of(visit.parts, visit.actor, spec, client)
+    mine = found.account_id == visit.actor.account_id
+    return {"lead": {"id": found.account_id, "mine": mine, "name": names(found.account_id),
+                     "stands_for": names(found.stands_for) if found.stands_for else ""}}  # fmt: skip
 
 
 def problems(spec: ProtocolSpec, typed: dict[str, str]) -> list[dict[str, str]]:
@@ -146,6 +182,7 @@ async def shown(
     crises = [
         {"value": name, "label": one.title, "help": ", ".join(one.signals)} for name, one in spec.crisis_types.items()
     ]
+    made, fields = program(spec), {name: [value] for name, value in typed.items()}
     everybody = authorize(visit.actor, "client.read")
     known = await visit.parts.clients.named(None if everybody else visit.actor.account_id)
     meant = typed.get("client", "")
@@ -156,6 +193,8 @@ async def shown(
         request,
         "report.html",
         status=status,
+        **await leads(visit, spec, meant),
+        asked=[fact_field(made, None, name, fields) for name in opening_facts(spec)],
         clients=[{"value": one.client_ref, "label": one.name} for one in known[:MOST_SUGGESTED]],
         named=named.get(meant, ""),
         typed=typed,
