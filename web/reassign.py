@@ -11,11 +11,13 @@ from starlette.responses import RedirectResponse, Response
 from audit.board import MOST_ROWS, Board, Load, Watch
 from practice.wellbeing import rests_until
 from protocol.commands import OfferHandover
-from protocol.rota import present_for
+from protocol.rota import able_to_own, present_for
 from web.access import authorize
-from web.acting import Malformed, command_id_of, command_of, role_of
+from web.acting import Malformed, check_addressee, command_id_of, command_of, role_of
 from web.board import stage_titles
+from web.effective import effective
 from web.episodes import form_of
+from web.errors import WebError
 from web.guard import May
 from web.looks import SHOWN, Visit, shows
 from web.pages import fresh_key, page
@@ -65,17 +67,20 @@ async def offered(visit: Visit, episode_id: str, to: str, reason: str, key: str)
     if not authorize(visit.actor, "episode.act", await to_episode(parts, visit.actor, episode_id)):
         return "you may not act there"
     try:
-        seen = await see(parts, episode_id)
+        seen, rota = await see(parts, episode_id), await parts.rota.current()
+        check_addressee(rota, seen.program.spec, OfferHandover.__name__, {"to": to})
         common: dict[str, Any] = {
             "command_id": command_id_of(visit.actor, episode_id, f"{key}/reassign"),
             "actor": visit.actor.account_id,
-            "role": role_of(visit.actor, await parts.rota.current(), seen.program.spec, OfferHandover.__name__),
+            "role": role_of(visit.actor, rota, seen.program.spec, OfferHandover.__name__),
             "occurred_at": parts.clock(),
         }
         command = command_of(OfferHandover.__name__, common, {"to": to, "reason": reason})
         receipt = await parts.engine.submit(episode_id, command)
-    except (Malformed, EpisodeError) as error:
-        return str(error)
+    except Malformed as error:
+        return "; ".join(words for _, words in error.problems)
+    except (WebError, EpisodeError) as error:
+        return str(error) or "it can't be read now"
     return "" if receipt.refusal is None else f"{receipt.refusal.message} {receipt.refusal.remedy}"
 
 
@@ -86,7 +91,8 @@ async def shown(request: Request, visit: Visit, owner: str, typed: dict[str, str
     loads = {one.owner: one for one in await records.loads(now)}
     rows, total = await records.page(Watch(owner), now, 1, MOST_ROWS) if owner else ((), 0)
     await shows(visit, ((one.episode_id, one.client_ref) for one in rows))
-    people = [one for one in rota.people if one.id != owner and present_for(rota, one, now) == one]
+    roles = {role for spec in (await effective(parts)).values() for role in spec.owning_roles}
+    people = [one for one in able_to_own(rota, roles) if one.id != owner and present_for(rota, one, now) == one]
     return await page(
         request,
         "reassign.html",

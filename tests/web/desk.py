@@ -48,10 +48,12 @@ class Clock:
 
 
 class RealClock(Clock):
-    """The clock on the wall."""
+    """The clock on the wall, or that much behind it."""
+
+    behind = timedelta(0)
 
     def __call__(self) -> datetime:
-        return datetime.now(UTC)
+        return datetime.now(UTC) - self.behind
 
 
 @dataclass

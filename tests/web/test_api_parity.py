@@ -94,6 +94,7 @@ PAGES: dict[str, str] = {
     "POST /reassign": MANY,
     "GET /report": A_FORM,
     "POST /report": "POST /api/v1/episodes",
+    "POST /report/lead": A_FORM,
     "GET /resources": "GET /api/v1/resources",
     "GET /resources/{name}/change": A_FORM,
     "POST /resources/{name}/change": "POST /api/v1/resources/changes",
