@@ -22,7 +22,7 @@ from temporalio.client import Client
 
 from audit.migrate import upgrade
 from cli.health import temporal_serves
-from cli.parts import temporal_server, worker
+from cli.parts import temporal_server, web, worker
 from settings import Settings, load
 from workflows.client import EpisodeClient
 from workflows.connection import connect
@@ -98,6 +98,13 @@ class Embedded:
         more = {f"HOLDFAST_{name.upper()}": str(value) for name, value in settings.items()}
         child = worker(self.settings)
         return self.start(child.command, {**child.environment, **self._environment, **more})
+
+    async def start_web(self) -> Process:
+        """The web application, once it answers."""
+        child = web(self.settings)
+        process = self.start(child.command, {**child.environment, **self._environment})
+        await until(child.ready)
+        return process
 
     def start(self, command: Sequence[str], environment: Mapping[str, str]) -> Process:
         """Any process, ended with the stack."""

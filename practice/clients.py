@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from threading import Lock
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
@@ -121,6 +122,7 @@ class Clients:
         self._seal = seal
         self._known: dict[str, tuple[int, str]] = {}
         """Revision and name of each client that was listed."""
+        self._learning = Lock()
 
     async def add(self, file: ClientFile, now: datetime, client_ref: str = "") -> str:
         """Keep a new client; the opaque reference. One that is known already is left as it is."""
@@ -199,13 +201,21 @@ class Clients:
     def _names(self, connection: Connection, rows: Sequence[Any]) -> list[Named]:
         """The names of rows (reference, revision); read and unsealed where they changed. In a thread of the records."""
         known = self._known
-        new = [row.client_ref for row in rows if known.get(row.client_ref, (0, ""))[0] != row.revision]
-        for start in range(0, len(new), MOST_AT_ONCE):
-            some = select(clients).where(clients.c.client_ref.in_(new[start : start + MOST_AT_ONCE]))
+        if self._unknown(rows):
+            with self._learning:  # whoever asks at the same time waits for these names instead of unsealing them too
+                self._learn(connection, self._unknown(rows))
+        return [Named(row.client_ref, known[row.client_ref][1]) for row in rows if row.client_ref in known]
+
+    def _unknown(self, rows: Sequence[Any]) -> list[str]:
+        known = self._known
+        return [row.client_ref for row in rows if known.get(row.client_ref, (0, ""))[0] != row.revision]
+
+    def _learn(self, connection: Connection, refs: Sequence[str]) -> None:
+        for start in range(0, len(refs), MOST_AT_ONCE):
+            some = select(clients).where(clients.c.client_ref.in_(refs[start : start + MOST_AT_ONCE]))
             for row in connection.execute(some):
                 opened = self._seal.open(row.sealed, "client", row.client_ref)
-                known[row.client_ref] = (row.revision, str(opened["name"]))
-        return [Named(row.client_ref, known[row.client_ref][1]) for row in rows if row.client_ref in known]
+                self._known[row.client_ref] = (row.revision, str(opened["name"]))
 
     def _sealed(self, client_ref: str, file: ClientFile) -> bytes:
         return self._seal.close(file.model_dump(mode="json"), "client", client_ref)

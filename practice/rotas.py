@@ -29,6 +29,14 @@ Act = Literal["add", "remove"]
 MOST_CHANGES = 5_000
 MOST_LISTED = 100
 
+_COUNTING = (
+    select(rota_changes)
+    .where(rota_changes.c.undone_at.is_(None))
+    .order_by(rota_changes.c.at, rota_changes.c.change_id)
+    .limit(MOST_CHANGES)
+)
+"""Read for every page, so it is written once."""
+
 
 class RotaSource(Protocol):
     """Where a rota is read from."""
@@ -119,9 +127,7 @@ class Rotas:
         return tuple(Change(**row) for row in rows)
 
     async def _counting(self) -> tuple[Change, ...]:
-        order = (rota_changes.c.at, rota_changes.c.change_id)
-        query = select(rota_changes).where(rota_changes.c.undone_at.is_(None)).order_by(*order).limit(MOST_CHANGES)
-        rows = await self._database.read(lambda connection: connection.execute(query).mappings().all())
+        rows = await self._database.read(lambda connection: connection.execute(_COUNTING).mappings().all())
         return tuple(Change(**row) for row in rows)
 
 

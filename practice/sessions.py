@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from audit.database import Database
 from practice.accounts import PATIENCE, Account, account_in, digest, wait_after
@@ -20,6 +20,16 @@ IDLE = timedelta(minutes=15)
 """Without a request for so long, a session asks for the password again (program policy: needs sign-off)."""
 NOTED_EVERY = timedelta(seconds=30)
 """How exactly the last request of a session is remembered; each note is a write."""
+
+
+_COLUMNS = [column for column in accounts.c if column.name not in ("account_id", "created_at", "failures")]
+_LIVING = (
+    select(sessions, *_COLUMNS)
+    .join(accounts)
+    .where(sessions.c.revoked_at.is_(None), sessions.c.expires_at > bindparam("now"), accounts.c.disabled_at.is_(None))
+)
+_OF_TOKEN = _LIVING.where(sessions.c.token_hash == bindparam("token"))
+"""Asked for every page, so it is written once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +93,8 @@ class Sessions:
 
         Notes the visit, unless the page asks by itself, with nobody at it.
         """
-        query = _living(now).where(sessions.c.token_hash == digest(token))
-        row = await self._database.read(lambda connection: connection.execute(query).first())
+        told = {"token": digest(token), "now": now}
+        row = await self._database.read(lambda connection: connection.execute(_OF_TOKEN, told).first())
         if row is None:
             return None
         session = _session(row)
@@ -151,10 +161,9 @@ class Sessions:
 
     async def living(self, account_id: str, now: datetime) -> tuple[Session, ...]:
         """The sessions of an account that have not ended, latest first."""
-        query = _living(now).where(sessions.c.account_id == account_id).order_by(sessions.c.seen_at.desc()).limit(50)
-        return tuple(
-            _session(row) for row in await self._database.read(lambda connection: connection.execute(query).all())
-        )
+        query = _LIVING.where(sessions.c.account_id == account_id).order_by(sessions.c.seen_at.desc()).limit(50)
+        rows = await self._database.read(lambda connection: connection.execute(query, {"now": now}).all())
+        return tuple(_session(row) for row in rows)
 
     async def forget(self, before: datetime) -> None:
         """Drop sessions that expired before a moment."""
@@ -172,12 +181,6 @@ class Sessions:
     async def _change(self, session: Session, values: dict[str, Any]) -> None:
         change = update(sessions).where(sessions.c.token_hash == session.token_hash).values(**values)
         await self._database.write(lambda connection: connection.execute(change))
-
-
-def _living(now: datetime) -> Select[Any]:
-    columns = [column for column in accounts.c if column.name not in ("account_id", "created_at", "failures")]
-    query = select(sessions, *columns).join(accounts)
-    return query.where(sessions.c.revoked_at.is_(None), sessions.c.expires_at > now, accounts.c.disabled_at.is_(None))
 
 
 def _session(row: Any, locked_at: datetime | None = None) -> Session:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from jinja2 import Environment, FileSystemLoader
 from starlette.requests import Request
@@ -25,13 +25,27 @@ from web.navigation import navigation
 from web.parts import Parts, parts_of
 
 HERE = Path(__file__).parent
+METHODS = frozenset(dir(dict))
 STATIC = HERE / "static"
+
+
+class Templates(Environment):
+    """What templates mostly ask are keys of plain objects, and `jinja2` first tries each as an attribute."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """The value of that key, but never in place of a method."""
+        if type(obj) is not dict or attribute in METHODS:
+            return super().getattr(obj, attribute)
+        try:
+            return cast("dict[str, Any]", obj)[attribute]
+        except KeyError:
+            return self.undefined(obj=obj, name=attribute)
 
 
 @cache
 def environment() -> Environment:
     """The templates, read once."""
-    made = Environment(
+    made = Templates(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
         auto_reload=False,
