@@ -238,7 +238,7 @@ def _refuse(fault: Fault | None) -> None:
 
 def _clear(row: TrailRow | DisclosedRow) -> dict[str, Any]:
     """The columns that the chain needs, times as the hash has them."""
-    return asdict(link_of(row))
+    return link_of(row)._asdict()
 
 
 def _value(value: Shown | Withheld) -> dict[str, str]:

@@ -91,7 +91,7 @@ class Lists:
 
     async def compare(self, verdicts: Iterable[Verdict]) -> AsyncIterator[Comparison]:
         """One comparison for each verdict, in their order. Without a good chain there is nothing to compare with."""
-        for bundle in _bundles(verdicts):
+        for bundle in bundles(verdicts, ROWS_AT_ONCE):
             ids = [one.episode_id for one in bundle if one.fault is None]
             found = {one.episode_id: one for one in await self._database.read_moment(partial(self._work, ids=ids))}
             for one in bundle:
@@ -182,13 +182,14 @@ def _reported(page: PageSummary, at: datetime, event: PageReported) -> PageSumma
     return replace(page, reported_at=at, delivered=event.delivered, recipients=event.recipients, detail=event.detail)
 
 
-def _bundles(verdicts: Iterable[Verdict]) -> Iterator[list[Verdict]]:
+def bundles(verdicts: Iterable[Verdict], least: int) -> Iterator[list[Verdict]]:
+    """The verdicts in bundles of at least so many rows; the last may have fewer."""
     bundle: list[Verdict] = []
     rows = 0
     for one in verdicts:
         bundle.append(one)
         rows += one.rows
-        if rows >= ROWS_AT_ONCE:
+        if rows >= least:
             yield bundle
             bundle, rows = [], 0
     if bundle:

@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from protocol.canonical import canonical, quoted
-from protocol.values import value
 
 KEY_BYTES = 32
 _FORMAT = b"\x01"
@@ -65,8 +64,7 @@ class Keyring:
             raise SealingError(f"data key {key_id} was changed, or {kek_id!r} is another key than then") from None
 
 
-@value
-class Place:
+class Place(NamedTuple):
     """The row that a sealed payload belongs to. Times in RFC 3339."""
 
     episode_id: str
@@ -77,7 +75,8 @@ class Place:
 
     def bound(self) -> bytes:
         """What the seal covers besides the payload."""
-        return _bound(self.episode_id, str(self.sequence), self.hash, self.key_id, self.written_at)
+        episode_id, sequence, row_hash, key_id, written_at = self
+        return _bound(episode_id, str(sequence), row_hash, key_id, written_at)
 
 
 class ClientKey:
@@ -105,7 +104,7 @@ class ClientKey:
     def open(self, sealed: bytes, place: Place) -> tuple[dict[str, Any], str]:
         """Payload and salt of a row. Raises SealingError."""
         plain = self.unseal(sealed, place)
-        return json.loads(plain[_SALT_BYTES:]), plain[:_SALT_BYTES].hex()
+        return json.loads(plain[_SALT_BYTES:].decode()), plain[:_SALT_BYTES].hex()
 
 
 def new_data_key() -> bytes:

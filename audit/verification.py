@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from audit.checkpoints import NO_KEY, Signed, Vouched, check_pinned, vouched
+from audit.crew import Crew
 from audit.database import Database
 from audit.heads import Asked, Workflows, ask, ask_all, hold
-from audit.lists import Comparison, Lists
+from audit.lists import Comparison, Lists, bundles
 from audit.publications import PublicationError, Publications
 from audit.sealing import Keyring
 from audit.signatures import CheckpointError, VerifyKeys
-from audit.verify import Verdict, Verifier
+from audit.verify import Known, Piece, Verdict, Verifier, pieces
+
+SHARE = 40_000
+"""Rows that one process checks at a time; fewer are not worth starting another."""
 
 
 @dataclass(frozen=True)
@@ -110,9 +115,15 @@ class Findings:
 
 
 async def verification(
-    database: Database, ring: Keyring, keys: VerifyKeys | None, workflows: Workflows, wanted: Wanted
+    database: Database,
+    ring: Keyring,
+    keys: VerifyKeys | None,
+    workflows: Workflows,
+    wanted: Wanted,
+    crew: Crew | None = None,
 ) -> Findings:
-    """Verify the records. Without keys no signature is checked, which is said.
+    """Verify the records, by the processes of a crew where there are many rows. Without keys no signature is checked,
+    which is said.
 
     Raises UnknownKeyError when a key-encryption key is missing, ValueError when `pinned` can't be checked without keys.
     """
@@ -121,14 +132,55 @@ async def verification(
         asked = await ask(workflows, [wanted.episode_id])
     else:
         asked = await ask_all(workflows) if wanted.ask else Asked(why="`--all` asks them")
-    verifier = Verifier(database, ring, not wanted.quick, compared.found.marks, asked.heads)
-    if wanted.episode_id is None:
-        verdicts = [one async for one in verifier.all()]
+    known = Known(compared.found.marks, asked.heads)
+    if wanted.episode_id is not None:
+        verdicts = [await Verifier(database, ring, not wanted.quick, *known).episode(wanted.episode_id)]
     else:
-        verdicts = [await verifier.episode(wanted.episode_id)]
+        verdicts = await judge(database, ring, known, not wanted.quick, crew)
     verdicts = await hold(workflows, asked, verdicts)
-    lists = None if wanted.quick else [one async for one in Lists(database, ring).compare(verdicts)]
+    lists = None if wanted.quick else await compare_lists(database, ring, verdicts, crew)
     return Findings(verdicts, compared, lists, asked, await _publications(database, keys), wanted.quick)
+
+
+async def judge(
+    database: Database, ring: Keyring, known: Known, contents: bool, crew: Crew | None = None
+) -> list[Verdict]:
+    """The verdict on each episode: first those that lost their whole trail, then by episode id."""
+    verifier = Verifier(database, ring, contents, *known)
+    sizes = await verifier.sizes()
+    shares = pieces(sizes, SHARE)
+    if crew is None or len(shares) == 1:
+        return [one async for one in verifier.all(sizes)]
+    found = await verifier.lost(sizes)
+    jobs = (_Share(piece, contents, known.of(ids)) for piece, ids in shares)
+    async for some in crew.run(_judge, jobs):
+        found += some
+    return found
+
+
+class _Share(NamedTuple):
+    """What one process is to judge, with what is known from elsewhere of these episodes alone."""
+
+    piece: Piece
+    contents: bool
+    known: Known
+
+
+async def _judge(database: Database, ring: Keyring, share: _Share) -> list[Verdict]:
+    return [one async for one in Verifier(database, ring, share.contents, *share.known).between(share.piece)]
+
+
+async def compare_lists(
+    database: Database, ring: Keyring, verdicts: Sequence[Verdict], crew: Crew | None = None
+) -> list[Comparison]:
+    """One comparison for each verdict, in their order."""
+    if crew is None or sum(one.rows for one in verdicts) <= SHARE:
+        return await _compare_lists(database, ring, verdicts)
+    return [one async for some in crew.run(_compare_lists, bundles(verdicts, SHARE // 4)) for one in some]
+
+
+async def _compare_lists(database: Database, ring: Keyring, verdicts: Sequence[Verdict]) -> list[Comparison]:
+    return [one async for one in Lists(database, ring).compare(verdicts)]
 
 
 async def compare(database: Database, keys: VerifyKeys | None, pinned: Sequence[Signed]) -> Compared:

@@ -6,12 +6,13 @@ keys too. For that, give the head that the workflow, or a checkpoint kept elsewh
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import AsyncIterator, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Text, func, select, tuple_, type_coerce
+from sqlalchemy import ColumnElement, Connection, Select, Text, func, select, tuple_, type_coerce
 
 from audit.broken_text import as_stored, is_text, reading_anything, shown
 from audit.database import Database
@@ -22,9 +23,6 @@ from protocol.trail import Fault, Head, Link, Wrong, check_end, check_link, comm
 
 CHUNK = 2_000
 """Rows read in one transaction: on SQLite, writers wait no longer than that takes."""
-
-
-_LINK = len(fields(Link))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +48,58 @@ class FoundKey:
     problem: str | None = None
 
 
+class StoredRow(NamedTuple):
+    """A row as the database gives it: its link, times in RFC 3339, then what is sealed."""
+
+    previous_hash: str
+    episode_id: str
+    sequence: int
+    occurred_at: str
+    recorded_at: str
+    actor: str
+    role: str
+    command_id: str
+    kind: str
+    commitment: str
+    hash: str
+    sealed: bytes
+    key_id: str
+    written_at: str
+
+
 Marks = Mapping[str, Mapping[int, str]]
-_Chunk = tuple[Sequence[Row[Any]], dict[str, FoundKey]]
+_Chunk = tuple[Sequence[StoredRow], dict[str, FoundKey]]
 _NOTHING = Head(0, "")
 _NO_KEY = FoundKey("", problem="its key is not in the records")
+
+
+class Piece(NamedTuple):
+    """Whole episodes that stand one after another in the order of the database: one process's share."""
+
+    after: str | None
+    """The last episode before them; None when they are the first."""
+    last: str | None
+    """The last of them; None when nothing follows."""
+
+
+_EVERYTHING = Piece(None, None)
+
+
+class Known(NamedTuple):
+    """What is known of chains from elsewhere than the trail."""
+
+    marks: Marks = MappingProxyType({})
+    """What signed checkpoints say of each episode, sequence → hash; every chain must fit them."""
+    remembered: Mapping[str, Head] = MappingProxyType({})
+    """A row that each workflow knows the records to have; the chain may have grown since."""
+
+    def of(self, ids: Iterable[str]) -> Known:
+        """Of these episodes alone."""
+        there = [*ids]
+        return Known(
+            {one: self.marks[one] for one in there if one in self.marks},
+            {one: self.remembered[one] for one in there if one in self.remembered},
+        )
 
 
 class Verifier:
@@ -72,9 +118,7 @@ class Verifier:
         marks: Marks | None = None,
         remembered: Mapping[str, Head] | None = None,
     ) -> None:
-        """`marks`: what signed checkpoints say of each episode, sequence → hash; every chain must fit them.
-        `remembered`: a row that each workflow knows the records to have; the chain may have grown since.
-        """
+        """`marks` and `remembered` are those of `Known`."""
         self._database = database
         self._ring = ring
         self._contents = contents
@@ -84,18 +128,25 @@ class Verifier:
     async def episode(self, episode_id: str, expected_head: Head | None = None) -> Verdict:
         """The verdict on one episode."""
         check = self._check(episode_id)
-        async for rows, keys in self._chunks(episode_id):
+        async for rows, keys in self._chunks(_EVERYTHING, episode_id):
             for row in rows:
                 check.take(row, keys.get(row.key_id, _NO_KEY))
         return check.verdict(expected_head)
 
-    async def all(self) -> AsyncIterator[Verdict]:
-        """The verdict on each episode: first those that lost their whole trail, then by episode id."""
-        for episode_id in await self._without_trail():
-            lost = Fault(shown(episode_id), 1, Wrong.TRUNCATED, "the episode is known but has no trail")
-            yield Verdict(shown(episode_id), 0, 0, _beginning(episode_id), lost)
+    async def all(self, sizes: Container[str] | None = None) -> AsyncIterator[Verdict]:
+        """The verdict on each episode: first those that lost their whole trail, then by episode id.
+
+        `sizes` where they are known already.
+        """
+        for one in await self.lost(await self.sizes() if sizes is None else sizes):
+            yield one
+        async for one in self.between(_EVERYTHING):
+            yield one
+
+    async def between(self, piece: Piece) -> AsyncIterator[Verdict]:
+        """The verdict on each episode of a piece, by episode id."""
         check: ChainCheck | None = None
-        async for rows, keys in self._chunks():
+        async for rows, keys in self._chunks(piece):
             for row in rows:
                 if check is None or row.episode_id != check.episode_id:
                     if check is not None:
@@ -105,24 +156,41 @@ class Verifier:
         if check is not None:
             yield check.verdict()
 
+    async def sizes(self) -> dict[str, int]:
+        """How many rows each episode has, by episode id in the order of the database."""
+        query = select(trail.c.episode_id, func.count()).group_by(trail.c.episode_id).order_by(trail.c.episode_id)
+        rows = await self._database.read(
+            lambda connection: reading_anything(connection, lambda: connection.execute(query).all())
+        )
+        return {row[0]: row[1] for row in rows}
+
+    async def lost(self, known: Container[str]) -> list[Verdict]:
+        """The verdicts on episodes that are known to have been, and have no row any more."""
+        query = select(episodes.c.episode_id).order_by(episodes.c.episode_id)
+        listed = await self._database.read(
+            lambda connection: reading_anything(connection, lambda: connection.scalars(query).all())
+        )
+        gone = sorted(one for one in {*listed, *self._marks, *self._remembered} if one not in known)
+        return [Verdict(shown(one), 0, 0, _beginning(one), _lost(one)) for one in gone]
+
     def _check(self, episode_id: str) -> ChainCheck:
         return ChainCheck(
             episode_id, self._contents, self._marks.get(episode_id, {}), self._remembered.get(episode_id, _NOTHING)
         )
 
-    async def _chunks(self, only: str | None = None) -> AsyncIterator[tuple[Sequence[Row[Any]], dict[str, FoundKey]]]:
-        last = (only or "", 0)
+    async def _chunks(self, piece: Piece, only: str | None = None) -> AsyncIterator[_Chunk]:
+        last = None
         while True:
-            rows, keys = await self._database.read(partial(self._read, last=last, only=only))
+            rows, keys = await self._database.read(partial(self._read, piece=piece, last=last, only=only))
             if rows:
                 yield rows, keys
             if len(rows) < CHUNK:
                 return
             last = (rows[-1].episode_id, rows[-1].sequence)
 
-    def _read(self, connection: Connection, last: tuple[str, int], only: str | None) -> _Chunk:
-        query = _next_rows(connection, last, only)
-        rows = reading_anything(connection, lambda: connection.execute(query).all())
+    def _read(self, connection: Connection, piece: Piece, last: tuple[str, int] | None, only: str | None) -> _Chunk:
+        query = _next_rows(connection, piece, last, only)
+        rows = reading_anything(connection, lambda: [*map(StoredRow._make, connection.execute(query))])
         ids = {row.key_id for row in rows if is_text(row.key_id)}
         wrapped = reading_anything(connection, lambda: wrapped_keys(connection, ids))
         return rows, {name: self._key(one) for name, one in wrapped.items()}
@@ -137,17 +205,18 @@ class Verifier:
         except SealingError as error:
             return FoundKey(wrapped.client_ref, problem=str(error))
 
-    async def _without_trail(self) -> Sequence[str]:
-        query = select(episodes.c.episode_id).outerjoin(trail, trail.c.episode_id == episodes.c.episode_id)
-        query = query.where(trail.c.episode_id.is_(None)).order_by(episodes.c.episode_id)
-        listed = await self._database.read(
-            lambda connection: reading_anything(connection, lambda: connection.scalars(query).all())
-        )
-        there = select(trail.c.episode_id).distinct()
-        known = await self._database.read(
-            lambda connection: reading_anything(connection, lambda: set(connection.scalars(there)))
-        )
-        return sorted({*listed, *((self._marks.keys() | self._remembered.keys()) - known)})
+
+def pieces(sizes: Mapping[str, int], rows: int) -> list[tuple[Piece, list[str]]]:
+    """Pieces of about so many rows, each with its episodes; one at least, and together they leave nothing out."""
+    found = list[tuple[Piece, list[str]]]()
+    after, ids, count = None, list[str](), 0
+    for one, size in sizes.items():
+        if count >= rows:
+            found.append((Piece(after, ids[-1]), ids))
+            after, ids, count = ids[-1], [], 0
+        ids.append(one)
+        count += size
+    return [*found, (Piece(after, None), ids)]
 
 
 class ChainCheck:
@@ -165,16 +234,20 @@ class ChainCheck:
         if not is_text(episode_id):
             self._fault = Fault(shown(episode_id), 1, Wrong.EDITED, "the episode's id is no text")
 
-    def take(self, row: Row[Any], key: FoundKey) -> None:
+    def take(self, row: StoredRow, key: FoundKey) -> None:
         """Judge the next row, unless one before it was bad."""
         if self._fault is not None:
             return
-        link = Link(*row[:_LINK])
+        link = Link(*row[:11])
         self._fault = (
-            check_link(self._head, self.episode_id, link) or self._seal_fault(row, key) or self._mark_fault(link)
+            check_link(self._head, self.episode_id, link)
+            or self._key_fault(row, key)
+            or self._content_fault(row, key.key)
+            or self._mark_fault(link)
         )
         if self._fault is None:
             self._head = Head(link.sequence, link.hash)
+            self._client_ref = key.client_ref
             self._unreadable += key.key is None
 
     def verdict(self, expected_head: Head | None = None) -> Verdict:
@@ -199,18 +272,17 @@ class ChainCheck:
         detail = f"a signed checkpoint says otherwise: row {good + 1} or one from there up to this was rewritten"
         return Fault(self.episode_id, link.sequence, Wrong.REWRITTEN, detail)
 
-    def _seal_fault(self, row: Row[Any], key: FoundKey) -> Fault | None:
+    def _key_fault(self, row: StoredRow, key: FoundKey) -> Fault | None:
         problem = key.problem
-        if problem is None and key.client_ref != (self._client_ref or key.client_ref):
+        if problem is None and self._client_ref not in (None, key.client_ref):
             problem = "its key is of another client than the rows before"
         if problem is None and key.key is None and self._unreadable < self._head.sequence:
             problem = "its key was destroyed, but not that of the rows before"
-        if problem is None:
-            self._client_ref = key.client_ref
-            return None if key.key is None else self._content_fault(row, key.key)
-        return Fault(self.episode_id, row.sequence, Wrong.SEAL, problem)
+        return None if problem is None else Fault(self.episode_id, row.sequence, Wrong.SEAL, problem)
 
-    def _content_fault(self, row: Row[Any], key: ClientKey) -> Fault | None:
+    def _content_fault(self, row: StoredRow, key: ClientKey | None) -> Fault | None:
+        if key is None:
+            return None
         place = Place(row.episode_id, row.sequence, row.hash, row.key_id, row.written_at)
         try:
             if not is_text(row.written_at):
@@ -228,14 +300,24 @@ class ChainCheck:
         return Fault(self.episode_id, row.sequence, Wrong.CONTENT, detail)
 
 
-def _next_rows(connection: Connection, last: tuple[str, int], only: str | None) -> Select[Any]:
+def _next_rows(
+    connection: Connection, piece: Piece, last: tuple[str, int] | None, only: str | None
+) -> Select[tuple[Any, ...]]:
     """Rows in order of episode and sequence, times as the hash has them."""
-    names = [field.name for field in fields(Link)] + ["sealed", "key_id", "written_at"]
-    columns = [as_hashed(trail.c[name], name, connection.dialect.name) for name in names]
+    columns = [as_hashed(trail.c[name], name, connection.dialect.name) for name in StoredRow._fields]
     query = select(*columns).order_by(trail.c.episode_id, trail.c.sequence).limit(CHUNK)
     if only is not None:
-        return query.where(trail.c.episode_id == only, trail.c.sequence > last[1])
-    return query.where(tuple_(trail.c.episode_id, trail.c.sequence) > tuple_(as_stored(last[0]), last[1]))
+        query = query.where(trail.c.episode_id == only)
+        return query if last is None else query.where(trail.c.sequence > last[1])
+    if piece.last is not None:
+        query = query.where(trail.c.episode_id <= as_stored(piece.last))
+    if last is not None:
+        return query.where(tuple_(trail.c.episode_id, trail.c.sequence) > tuple_(as_stored(last[0]), last[1]))
+    return query if piece.after is None else query.where(trail.c.episode_id > as_stored(piece.after))
+
+
+def _lost(episode_id: str) -> Fault:
+    return Fault(shown(episode_id), 1, Wrong.TRUNCATED, "the episode is known but has no trail")
 
 
 def _beginning(episode_id: str) -> Head:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from activities.ends import Ends
+from audit.crew import Crew
 from audit.verification import Findings, Wanted, verification
 from cli.books import keys_to_check, verify_keys
 from cli.checkpoint import read_pinned
@@ -24,6 +26,10 @@ def verify(
         bool, typer.Option("--all", help="Also ask the workflow of every episode that Temporal still has.")
     ] = False,
     kept: Annotated[Path | None, typer.Option("--checkpoint", help="Checkpoints that were kept outside.")] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option("--processes", min=1, max=64, help="How many check at once; one for each processor otherwise."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Verify the chain of every episode, the signed checkpoints, and the lists that were made from the trail.
@@ -34,7 +40,8 @@ def verify(
     wanted = Wanted(pinned=() if kept is None else read_pinned(kept), quick=quick, ask=ask)
     if kept is not None:
         verify_keys()  # without a key it can't be held against anything
-    found = at_desk(lambda desk: _verify(desk, reference, wanted))
+    count = processes or os.cpu_count() or 1
+    found = at_desk(lambda desk: _verify(desk, reference, wanted, count))
     if as_json:
         say_json(_as_object(found))
     else:
@@ -43,10 +50,17 @@ def verify(
         raise typer.Exit(FOUND)
 
 
-async def _verify(desk: Desk, reference: str | None, wanted: Wanted) -> Findings:
+async def _verify(desk: Desk, reference: str | None, wanted: Wanted, count: int) -> Findings:
     if reference is not None:
         wanted = replace(wanted, episode_id=await desk.find(reference))
-    return await verification(desk.records, desk.ring, keys_to_check(desk.settings), Ends(ways_to(desk)), wanted)
+    keys, workflows = keys_to_check(desk.settings), Ends(ways_to(desk))
+    with Crew(desk.settings.database_url.get_secret_value(), _sealing_keys(desk), count) as crew:
+        side_by_side = crew if count > 1 else None
+        return await verification(desk.records, desk.ring, keys, workflows, wanted, side_by_side)
+
+
+def _sealing_keys(desk: Desk) -> list[tuple[str, bytes]]:
+    return [(key.id, key.secret) for key in desk.settings.record_keys]
 
 
 def ways_to(desk: Desk):

@@ -48,7 +48,10 @@ def leaves(document: dict[str, Any]) -> list[bytes]:
     found: list[tuple[str, str]] = []
     _walk(document, "", found)
     found.sort()
-    return [_utf8(f"{quoted(path)}:{text}") for path, text in found]
+    try:
+        return [f"{encode_basestring(path)}:{text}".encode() for path, text in found]
+    except UnicodeEncodeError:
+        raise NotCanonicalError("half a character (a lone surrogate)") from None
 
 
 def _walk(document: dict[str, Any], prefix: str, found: list[tuple[str, str]]) -> None:

@@ -21,7 +21,7 @@ from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256, shake_256
 from hmac import digest
-from typing import Any
+from typing import Any, NamedTuple
 
 from protocol.canonical import NotCanonicalError, leaves, quoted, rfc3339
 from protocol.values import value
@@ -196,14 +196,10 @@ def commit(payload: dict[str, Any], salt: str) -> str:
     """The salted commitment to every value of a payload. Raises NotCanonicalError."""
     values = leaves(payload)
     salts = _salts(salt, len(values))
-    return sha256(
-        b"".join(
-            [
-                sha256(salts[place : place + _SALT_BYTES] + leaf).digest()
-                for place, leaf in zip(range(0, len(salts), _SALT_BYTES), values, strict=True)
-            ]
-        )
-    ).hexdigest()
+    place, hashes = 0, list[bytes]()
+    for leaf in values:
+        hashes.append(sha256(salts[place : (place := place + _SALT_BYTES)] + leaf).digest())
+    return sha256(b"".join(hashes)).hexdigest()
 
 
 def row_hash(
@@ -271,9 +267,8 @@ def verify(
     return None if expected_head is None else check_end(head, episode_id, expected_head)
 
 
-@value
-class Link:
-    """What the chain needs of a row, times in RFC 3339."""
+class Link(NamedTuple):
+    """What the chain needs of a row, times in RFC 3339: what is hashed in its order, then the hash."""
 
     previous_hash: str
     episode_id: str
@@ -335,10 +330,7 @@ def check_end(head: Head, episode_id: str, expected: Head) -> Fault | None:
 
 def _hash_of(link: Link) -> str | None:
     try:
-        return row_hash(
-            *(link.previous_hash, link.episode_id, link.sequence, link.occurred_at, link.recorded_at),
-            *(link.actor, link.role, link.command_id, link.kind, link.commitment),
-        )
+        return row_hash(*link[:-1])
     except NotCanonicalError:
         return None
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, fields
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from audit.sealing import ClientKey, Place
-from audit.verify import ChainCheck, FoundKey
+from audit.verify import ChainCheck, FoundKey, StoredRow
 from protocol.canonical import rfc3339
 from protocol.trail import Fault, Head, Link, TrailRow, genesis, link_of, row_hash
 from tests.audit.records import rows
@@ -27,26 +26,7 @@ MARKED = (4, 8, ROWS)
 EPISODES = ("ep-1", "ep-2")
 
 
-class Stored(NamedTuple):
-    """A row as the database gives it: its link, then what is sealed."""
-
-    previous_hash: str
-    episode_id: str
-    sequence: int
-    occurred_at: str
-    recorded_at: str
-    actor: str
-    role: str
-    command_id: str
-    kind: str
-    commitment: str
-    hash: str
-    sealed: bytes
-    key_id: str
-    written_at: str
-
-
-Trail = dict[str, list[Stored]]
+Trail = dict[str, list[StoredRow]]
 KEYS = {"k-1": ("client-1", ClientKey("k-1", b"1" * 32)), "k-2": ("client-2", ClientKey("k-2", b"2" * 32))}
 FOUND = {name: FoundKey(client, key) for name, (client, key) in KEYS.items()}
 CLEAR = ("occurred_at", "recorded_at", "actor", "role", "command_id", "kind", "commitment")
@@ -55,16 +35,16 @@ Mutation = Callable[[Trail, random.Random], tuple[str, int]]
 """Changes a trail; the episode and the row that must be named."""
 
 
-def test_the_rows_in_memory_have_the_columns_of_the_check():
-    assert Stored._fields == (*(field.name for field in fields(Link)), "sealed", "key_id", "written_at")
+def test_a_stored_row_begins_with_its_link():
+    assert StoredRow._fields == (*Link._fields, "sealed", "key_id", "written_at")
 
 
-def stored(row: TrailRow, key_id: str) -> Stored:
+def stored(row: TrailRow, key_id: str) -> StoredRow:
     written = rfc3339(row.recorded_at)
     place = Place(row.episode_id, row.sequence, row.hash, key_id, written)
     assert row.payload is not None
     assert row.salt is not None
-    return Stored(*astuple(link_of(row)), KEYS[key_id][1].seal(row.payload, row.salt, place), key_id, written)
+    return StoredRow(*link_of(row), KEYS[key_id][1].seal(row.payload, row.salt, place), key_id, written)
 
 
 ORIGINAL: Trail = {
@@ -94,12 +74,12 @@ def pick(trail: Trail, chance: random.Random) -> tuple[str, int]:
     return chance.choice(EPISODES), chance.randint(1, ROWS)
 
 
-def put(trail: Trail, episode: str, place: int, **changes: Any) -> Stored:
+def put(trail: Trail, episode: str, place: int, **changes: Any) -> StoredRow:
     trail[episode][place - 1] = changed = trail[episode][place - 1]._replace(**changes)
     return changed
 
 
-def hash_of(row: Stored) -> str:
+def hash_of(row: StoredRow) -> str:
     return row_hash(*row[:10])
 
 

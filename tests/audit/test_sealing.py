@@ -39,11 +39,11 @@ def test_the_same_payload_is_never_sealed_the_same():
 @pytest.mark.parametrize(
     "elsewhere",
     [
-        replace(PLACE, episode_id="ep-2"),
-        replace(PLACE, sequence=2),
-        replace(PLACE, hash="ce" * 32),
-        replace(PLACE, key_id="key-2"),
-        replace(PLACE, written_at="2026-11-01T09:00:00.000001Z"),
+        PLACE._replace(episode_id="ep-2"),
+        PLACE._replace(sequence=2),
+        PLACE._replace(hash="ce" * 32),
+        PLACE._replace(key_id="key-2"),
+        PLACE._replace(written_at="2026-11-01T09:00:00.000001Z"),
     ],
 )
 def test_a_payload_does_not_open_in_another_row(elsewhere: Place):
