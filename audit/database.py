@@ -17,6 +17,9 @@ BUSY_SECONDS = 10
 STATEMENT_SECONDS = 30
 """How long PostgreSQL may work on one statement; a migration may take longer."""
 
+SILENT_SECONDS = 45.0
+"""How long PostgreSQL may say nothing at all: longer than any statement may take."""
+
 _DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 _WRITES = "holdfast_writes"
 
@@ -77,12 +80,30 @@ def connect_sync(url: str, pool_size: int = 1) -> Engine:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_pragmas)
         event.listen(engine, "begin", _begin)
+    else:
+        event.listen(engine, "do_connect", _impatient)
     return engine
+
+
+def _impatient(_dialect: Any, _record: Any, arguments: list[Any], named: dict[str, Any]) -> Any:
+    from audit.impatience import ImpatientConnection  # whoever keeps SQLite does without the driver
+
+    made = ImpatientConnection.connect(*arguments, **named)
+    made.patience = SILENT_SECONDS
+    return made
 
 
 def for_writing(engine: Engine) -> Engine:
     """The same connections; on SQLite a transaction takes the write lock at its start, never halfway."""
     return engine.execution_options(**{_WRITES: True})
+
+
+def without_limits(connection: Connection) -> None:
+    """Let a transaction on PostgreSQL take as long as it takes: a migration of large tables."""
+    connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+    connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
+    its_own: Any = connection.connection.driver_connection
+    its_own.patience = None
 
 
 def _address(url: str) -> URL:

@@ -10,7 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from audit.database import connect_sync, for_writing
+from audit.database import connect_sync, for_writing, without_limits
 
 _LOCK = 0x484F4C44  # any number, the same for every process that migrates
 
@@ -60,8 +60,7 @@ def upgrade(url: str, application_role: str | None = None) -> None:
     try:
         with for_writing(engine).begin() as connection:
             if connection.dialect.name == "postgresql":
-                connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
-                connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
+                without_limits(connection)
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
             command.upgrade(_config(connection), "head")
             if application_role is not None and connection.dialect.name == "postgresql":

@@ -11,8 +11,10 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from tests.activities.providers import mail_server
+from tests.postgresql import postgresql
 from tests.workflows.processes import PATIENT, ROOT, all_pages_reported, check, environment, traffic_until
 from tests.workflows.stack import Stack, brisk, free_port, stack, temporal_server
 from tests.workflows.traffic import Traffic
@@ -25,6 +27,8 @@ EPISODES = 4
 REPLACED = 3
 DRAIN_SECONDS = 5.0
 ALLOWED_SECONDS = DRAIN_SECONDS + 8.0
+BREAKS = 8
+"""Of the connection to the records, each at another place of a transaction."""
 CUTS = ((True, 3.0), (False, 3.0), (True, 12.0))
 """Silent or with a reset, and for how long: the last is longer than the time limit of a workflow task."""
 
@@ -133,5 +137,31 @@ async def test_a_worker_cut_off_from_its_server_goes_on_when_the_wire_is_mended(
                     await asyncio.sleep(seconds)
                     assert count(traffic) <= before + 3 * EPISODES, "nothing passes but what was under way"
                     between.mend()
+                await acknowledged(traffic, 2 * EPISODES)
+                assert running.process.returncode is None
+
+
+@pytest.mark.usefixtures("patient")
+async def test_records_that_are_slow_and_break_off_in_the_middle_have_everything_once(tmp_path: Path):
+    port = free_port()
+    with temporal_server(port), postgresql() as server:
+        records, socket = server.get_uri(), Path(server.pgdata) / ".s.PGSQL.5432"
+        async with (
+            mail_server() as mail,
+            stack(tmp_path, port, database_url=SecretStr(records)) as shell,
+            wire(socket) as (between, near),
+        ):
+            far = f"postgresql://postgres@127.0.0.1:{near}/postgres?sslmode=disable&gssencmode=disable"
+            variables = environment(shell.settings, mail) | {"HOLDFAST_DATABASE_URL": far}
+            async with child(variables, tmp_path / "worker.log") as running, driven(shell, "far") as traffic:
+                between.seconds = 0.03
+                for pieces in random.Random(7).sample(range(3, 60), BREAKS):
+                    between.break_after(pieces)
+                    async with asyncio.timeout(60):
+                        while between.has_yet_to_break:
+                            await acknowledged(traffic, 1)
+                between.cut(silently=True)
+                await acknowledged(traffic, 2 * EPISODES)
+                between.mend()
                 await acknowledged(traffic, 2 * EPISODES)
                 assert running.process.returncode is None
