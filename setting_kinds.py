@@ -12,6 +12,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from named_keys import KEY_BYTES, Key, parse_keys
 
 
+class SettingsError(Exception):
+    """The environment does not make a usable configuration; the message says what to change."""
+
+
 def _signing_secret(value: SecretStr) -> SecretStr:
     prefix, _, encoded = value.get_secret_value().partition("_")
     try:
@@ -77,7 +81,7 @@ Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 def key_kept_in(path: Path) -> Key:
     """The key in the file; made on first use, readable by its owner only, even when two processes race.
 
-    Raises ValueError when the file holds no key.
+    Raises SettingsError when the file holds no key.
     """
     if not path.exists():
         path.parent.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -94,4 +98,9 @@ def key_kept_in(path: Path) -> Key:
             pass
         finally:
             draft.unlink()
-    return parse_keys(path.read_text(encoding="utf-8").strip())[0]
+    try:
+        return parse_keys(path.read_text(encoding="utf-8").strip())[0]
+    except ValueError as error:
+        raise SettingsError(
+            f"{path}: {error}. What this key sealed is lost without it: restore the file from a backup."
+        ) from None

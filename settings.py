@@ -23,6 +23,7 @@ from setting_kinds import (
     Port,
     RoleGroups,
     Roles,
+    SettingsError,
     SigningSecret,
     Words,
     key_kept_in,
@@ -36,12 +37,9 @@ SECRETS = (
     *("database_url", "payload_keys", "record_keys", "signing_keys", "smtp_password", "webhook_secret"),
     "oidc_client_secret",
 )
+MADE = ("payload_keys", "record_keys", "signing_keys")  # by the embedded stack, for itself
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _HERE = Path(__file__).resolve().parent
-
-
-class SettingsError(Exception):
-    """The environment does not make a usable configuration; the message says what to change."""
 
 
 class Settings(BaseModel):
@@ -276,15 +274,25 @@ class Settings(BaseModel):
         return self.temporal_tls or self.temporal_tls_ca is not None or self.temporal_tls_cert is not None
 
 
+class _Embedded(Settings):
+    """Settings of a stack on one machine: a key that was not given is made when it is first asked for."""
+
+    def __getattribute__(self, name: str) -> Any:
+        found = super().__getattribute__(name)
+        if name in MADE and not found and name not in self.model_fields_set:
+            found = vars(self)[name] = (key_kept_in(self.var / "keys" / f"{name}.txt"),)
+        return found
+
+
 def variable(field: str) -> str:
     """The environment variable of a field."""
     return PREFIX + field.upper()
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
-    """Settings from the environment. In embedded mode missing keys are made once, under `var/keys`.
+    """Settings from the environment. In embedded mode a missing key is made when it is first asked for, in `var/keys`.
 
-    Raises SettingsError, which names each wrong variable and the remedy and repeats no secret.
+    Raises SettingsError, which names each wrong variable or broken key file and the remedy and repeats no secret.
     """
     given = _given(os.environ if environ is None else environ)
     try:
@@ -345,19 +353,10 @@ def _with_embedded_defaults(settings: Settings) -> Settings:
         defaults["database_url"] = SecretStr(f"sqlite:///{var / 'holdfast.db'}")
     if "base_url" not in settings.model_fields_set:
         defaults["base_url"] = f"http://{settings.web_address}"
-    for name in ("payload_keys", "record_keys", "signing_keys"):
-        if name not in settings.model_fields_set:
-            defaults[name] = (_kept_in(var / "keys" / f"{name}.txt"),)
-    return settings.model_copy(update=defaults)
-
-
-def _kept_in(path: Path) -> Key:
-    try:
-        return key_kept_in(path)
-    except ValueError as error:
-        raise SettingsError(
-            f"{path}: {error}. What this key sealed is lost without it: restore the file from a backup."
-        ) from None
+    for name in MADE:
+        if name not in settings.model_fields_set and (file := var / "keys" / f"{name}.txt").exists():
+            defaults[name] = (key_kept_in(file),)
+    return _Embedded.model_construct(settings.model_fields_set | defaults.keys(), **(dict(settings) | defaults))
 
 
 def reference() -> str:

@@ -19,7 +19,7 @@ from practice.sealing import Seal
 
 T = TypeVar("T")
 
-app = typer.Typer(no_args_is_help=True, help="Who may sign in to the web application.")
+app = typer.Typer()
 
 Name = Annotated[str, typer.Argument(help="The account's id; for clinicians the one in the rota.", show_default=False)]
 Roles = Annotated[list[str], typer.Option("--role", help=f"One of {', '.join(ROLES)}. Repeat it.", show_default=False)]

@@ -14,10 +14,7 @@ from cli.retention import hold, lift, retention
 from cli.search import search
 from cli.verify import verify
 
-app = typer.Typer(
-    no_args_is_help=True,
-    help="Check the audit trail, replay an episode from it, export what can be checked without us.",
-)
+app = typer.Typer()
 for command in (
     verify,
     reconcile,

@@ -18,7 +18,7 @@ from practice.sealing import Seal
 
 T = TypeVar("T")
 
-app = typer.Typer(no_args_is_help=True, help="Whose clients are whose.")
+app = typer.Typer()
 
 ClientRef = Annotated[str, typer.Argument(help="The client's reference.", show_default=False)]
 Account = Annotated[str, typer.Argument(help="The therapist's account.", show_default=False)]

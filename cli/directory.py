@@ -15,7 +15,7 @@ from protocol.directory import Directory, Guidance, Listing, look_up, retired_me
 from protocol.findings import did_you_mean
 from protocol_specs.loader import load
 
-app = typer.Typer(no_args_is_help=True, help="Look up emergency resources, and keep them right.")
+app = typer.Typer()
 
 On = Annotated[str | None, typer.Option("--on", help="The day to look at, as 2026-12-01; today when left out.")]
 

@@ -32,7 +32,7 @@ from protocol.rota import LICENSED_ACTS
 from protocol.words import Words
 from workflows.client import EpisodeOverError
 
-app = typer.Typer(no_args_is_help=True, help="Open, see and lead episodes.")
+app = typer.Typer()
 do_app = typer.Typer(no_args_is_help=True, help="Send a command to an episode.")
 app.add_typer(do_app, name="do")
 

@@ -19,7 +19,7 @@ from cli.who import ROLE, somebody
 
 log = structlog.get_logger()
 
-app = typer.Typer(no_args_is_help=True, help="Rotate and destroy the keys that seal what is recorded of a client.")
+app = typer.Typer()
 
 
 @app.callback()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -10,22 +9,28 @@ from datetime import UTC, datetime, timedelta
 import typer
 from typer.exceptions import TyperException
 
-from cli import account, audit, caseload, directory, episode, keys, protocol, roster
 from cli.configuration import settings
+from cli.lazily import group_in
 from cli.leaving import run_and_leave
 from cli.output import DONE, FOUND, UNEXPECTED, USAGE, AsJson, Trouble, complain, say, say_json
 from protocol_specs.located import SpecErrors
 from settings import SettingsError
 
+GROUPS = {
+    "episode": "Open, see and lead episodes.",
+    "protocol": "Write, check, try and publish protocols.",
+    "directory": "Look up emergency resources, and keep them right.",
+    "roster": "Hold the rota against the ladders of the protocols.",
+    "audit": "Check the audit trail, replay an episode from it, export what can be checked without us.",
+    "keys": "Rotate and destroy the keys that seal what is recorded of a client.",
+    "account": "Who may sign in to the web application.",
+    "caseload": "Whose clients are whose.",
+}
+"""Each is the `app` of its module, which is imported when somebody uses it."""
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-app.add_typer(episode.app, name="episode")
-app.add_typer(protocol.app, name="protocol")
-app.add_typer(directory.app, name="directory")
-app.add_typer(roster.app, name="roster")
-app.add_typer(audit.app, name="audit")
-app.add_typer(keys.app, name="keys")
-app.add_typer(account.app, name="account")
-app.add_typer(caseload.app, name="caseload")
+for _name, _words in GROUPS.items():
+    app.add_typer(group_in(f"cli.{_name}", _words), name=_name)
 
 
 @app.callback()
@@ -82,6 +87,8 @@ def migrate(as_json: AsJson = False) -> None:
 @app.command()
 def health(as_json: AsJson = False) -> None:
     """Exit with 0 when a worker of this host has asked Temporal for work within the last three minutes."""
+    import asyncio
+
     from cli.health import worker_polls
 
     since = datetime.now(UTC) - timedelta(minutes=3)

@@ -6,24 +6,30 @@ from typing import Annotated, Literal
 
 import typer
 
-from cli import migrating, publishing, whatif
-from cli.authoring import fmt, new
 from cli.configuration import settings
+from cli.lazily import with_places
 from cli.output import FOUND, USAGE, AsJson, Trouble, complain_of, say, say_json, table
-from cli.proving import generate, prove, tables
 from cli.shelf import find_protocol, protocol_files, read_directory, scenario_files
-from cli.simulate import simulate
 from protocol.spec import ProtocolSpec
 from protocol_specs.loader import load_protocol
 from protocol_specs.located import SpecErrors
 
-app = typer.Typer(no_args_is_help=True, help="Write, check, try and publish protocols.")
-app.command("new")(new)
-app.command("fmt")(fmt)
-app.command("simulate")(simulate)
-app.command("prove")(prove)
-app.command("tables")(tables)
-app.command("generate")(generate)
+ELSEWHERE = {
+    "new": "cli.authoring:new",
+    "fmt": "cli.authoring:fmt",
+    "simulate": "cli.simulate:simulate",
+    "prove": "cli.proving:prove",
+    "tables": "cli.proving:tables",
+    "generate": "cli.proving:generate",
+    "submit": "cli.publishing:submit_version",
+    "send-back": "cli.publishing:send_version_back",
+    "publish": "cli.publishing:publish_version",
+    "retire": "cli.publishing:retire_version",
+    "versions": "cli.publishing:list_versions",
+    "migrate": "cli.migrating:migrate_episodes",
+    "whatif": "cli.whatif:whatif",
+}
+app = typer.Typer(cls=with_places(ELSEWHERE))
 
 Spec = Annotated[str, typer.Argument(help="A protocol's name, or the path of its file.", show_default=False)]
 
@@ -169,12 +175,3 @@ def draw_diagram(
         say_json(chart(document))
         return
     say((draw_mermaid(document) if mermaid else draw_svg(document)).rstrip())
-
-
-app.command("submit")(publishing.submit_version)
-app.command("send-back")(publishing.send_version_back)
-app.command("publish")(publishing.publish_version)
-app.command("retire")(publishing.retire_version)
-app.command("versions")(publishing.list_versions)
-app.command("migrate")(migrating.migrate_episodes)
-app.command("whatif")(whatif.whatif)

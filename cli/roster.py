@@ -27,7 +27,7 @@ FIRST_YEAR, LAST_YEAR = 2000, 2200
 MOST_RUNGS = 3
 """Named in a row; JSON has all."""
 
-app = typer.Typer(no_args_is_help=True, help="Hold the rota against the ladders of the protocols.")
+app = typer.Typer()
 
 
 @app.callback()

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sqlalchemy import make_url
-from sqlalchemy.exc import SQLAlchemyError
-
-from audit.database import connect_sync
 from cli.output import USAGE, Trouble, warn
-from practice.numbers import changes, overlaid
-from protocol.directory import Directory
 from protocol.findings import did_you_mean
-from protocol.rota import Person, Rota, able_to_own
 from protocol.spec import ProtocolSpec
-from protocol_specs.loader import Document, load, load_protocol, read_file, read_yaml
-from protocol_specs.starting import NOT_PROTOCOLS
-from rehearsal.scenario import Scenario
+from protocol_specs.loader import NOT_PROTOCOLS, Document, load, load_protocol, read_file, read_yaml
 from settings import Settings, variable
+
+if TYPE_CHECKING:
+    from protocol.directory import Directory
+    from protocol.rota import Person, Rota
+    from rehearsal.scenario import Scenario
 
 PATHS_END_IN = (".yaml", ".yml", ".zip")
 
@@ -73,12 +70,16 @@ def _scenario(named: str, beside: dict[str, Path]) -> Path:
 
 def read_scenario(path: Path) -> tuple[Document, Scenario]:
     """A scenario with the places of its parts. Raises SpecErrors."""
+    from rehearsal.scenario import Scenario
+
     document = read_file(path)
     return document, document.validate(Scenario)
 
 
 def read_directory(settings: Settings) -> Directory:
     """The emergency resources. Raises SpecErrors."""
+    from protocol.directory import Directory
+
     return load(settings.directory, Directory)
 
 
@@ -87,6 +88,12 @@ def numbers_in_use(settings: Settings) -> Directory:
 
     Where the records can't be asked it is the file alone, and a line says so. Raises SpecErrors.
     """
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from audit.database import connect_sync
+    from practice.numbers import changes, overlaid
+
     directory, address = read_directory(settings), make_url(settings.database_url.get_secret_value())
     if address.get_backend_name() == "sqlite" and not Path(address.database or "").exists():
         return directory  # nothing was ever recorded here
@@ -103,6 +110,8 @@ def numbers_in_use(settings: Settings) -> Directory:
 
 def read_rota(settings: Settings) -> Rota:
     """Staff, shifts and leave. Raises SpecErrors."""
+    from protocol.rota import Rota
+
     return load(settings.rota, Rota)
 
 
@@ -138,6 +147,8 @@ def _licensed(rota: Rota, person: Person, role: str, spec: ProtocolSpec) -> str:
 
 def find_owner(rota: Rota, name: str, spec: ProtocolSpec) -> Person:
     """Somebody to whom an episode may be handed over. Raises Trouble for somebody unknown or without such a role."""
+    from protocol.rota import able_to_own
+
     person, _ = find_person(rota, name, None, spec)
     able = [one.id for one in able_to_own(rota, spec.owning_roles)]
     if person.id not in able:

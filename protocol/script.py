@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from protocol.episode import Known
 from protocol.spec import ProtocolSpec
-from protocol.words import Words
+
+if TYPE_CHECKING:
+    from protocol.episode import Known
 
 BLANK = re.compile(r"\{([^{}]*)\}")
 
@@ -19,6 +21,8 @@ def blanks(line: str) -> tuple[str, ...]:
 
 def spoken(spec: ProtocolSpec, facts: Mapping[str, Known]) -> tuple[str, ...]:
     """The lines with what is known filled in; what is not known stands there as what is to be asked."""
+    from protocol.words import Words  # brings every command along, which checking a script needs not
+
     words = Words(spec)
 
     def said(name: str) -> str:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from protocol.findings import Path
 
 T = TypeVar("T")
+NOT_PROTOCOLS = ("directory", "rota")
+"""Documents that lie beside the protocols."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from protocol.spec import ProtocolSpec
 from protocol_specs.layout import laid_out
-from protocol_specs.loader import read_yaml
+from protocol_specs.loader import NOT_PROTOCOLS, read_yaml
 from protocol_specs.located import SpecErrors
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -16,8 +16,6 @@ MODELINE = "# yaml-language-server: $schema="
 """An editor with the YAML language server completes and checks what follows this line."""
 FIRST_VERSION = "0.1.0"
 NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
-NOT_PROTOCOLS = ("directory", "rota")
-"""Documents that lie beside the protocols."""
 
 
 def may_be_named(name: str) -> bool:

@@ -23,6 +23,9 @@ PRODUCTION = {
 }
 
 
+KEYS = ("payload_keys", "record_keys", "signing_keys")
+
+
 def refusal(environ: dict[str, str]) -> str:
     with pytest.raises(SettingsError) as caught:
         load(environ)
@@ -40,7 +43,11 @@ def test_nothing_given_is_a_usable_embedded_configuration(tmp_path: Path):
 def test_embedded_keys_are_made_once_and_readable_by_their_owner_only(tmp_path: Path):
     var = tmp_path / "var"
     first, second = load({"HOLDFAST_VAR": str(var)}), load({"HOLDFAST_VAR": str(var)})
-    assert first == second
+    assert not var.exists(), "whoever asks for no key leaves no trace"
+    for name in KEYS:
+        assert getattr(first, name) == getattr(second, name) == getattr(first, name)
+    assert first == second == load({"HOLDFAST_VAR": str(var)})
+    assert sorted(file.name for file in (var / "keys").iterdir()) == [f"{name}.txt" for name in sorted(KEYS)]
     for file in (var / "keys").iterdir():
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
     for folder in (var, var / "keys"):
@@ -49,17 +56,13 @@ def test_embedded_keys_are_made_once_and_readable_by_their_owner_only(tmp_path: 
 
 def test_processes_that_race_for_the_first_key_agree_on_one(tmp_path: Path):
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda _: load({"HOLDFAST_VAR": str(tmp_path)}), range(16)))
-    assert len({one.payload_keys[0].secret for one in found}) == 1
-    assert sorted(file.name for file in (tmp_path / "keys").iterdir()) == [
-        "payload_keys.txt",
-        "record_keys.txt",
-        "signing_keys.txt",
-    ]
+        asked = [pool.submit(lambda: load({"HOLDFAST_VAR": str(tmp_path)}).payload_keys) for _ in range(16)]
+    assert len({one.result()[0].secret for one in asked}) == 1
+    assert [file.name for file in (tmp_path / "keys").iterdir()] == ["payload_keys.txt"]
 
 
 def test_a_damaged_key_file_refuses_the_start_and_is_not_replaced(tmp_path: Path):
-    load({"HOLDFAST_VAR": str(tmp_path)})
+    assert load({"HOLDFAST_VAR": str(tmp_path)}).payload_keys
     kept = tmp_path / "keys" / "payload_keys.txt"
     kept.write_text("embedded:AAAA\n")
     assert "payload_keys.txt" in refusal({"HOLDFAST_VAR": str(tmp_path)})

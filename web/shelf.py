@@ -10,9 +10,8 @@ from audit.queries import Queries
 from protocol.program import Program, program
 from protocol.spec import ProtocolSpec
 from protocol.words import plain
-from protocol_specs.loader import load_protocol
+from protocol_specs.loader import NOT_PROTOCOLS, load_protocol
 from protocol_specs.located import SpecErrors
-from protocol_specs.starting import NOT_PROTOCOLS
 
 log = structlog.get_logger()
 
