@@ -57,6 +57,8 @@ def upgrade(url: str, application_role: str | None = None) -> None:
     It is given `RIGHTS` and nothing else. Raises ValueError when the role is the owner itself.
     """
     engine = connect_sync(url)
+    if engine.dialect.name == "sqlite" and engine.url.database:
+        Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         with for_writing(engine).begin() as connection:
             if connection.dialect.name == "postgresql":

@@ -51,23 +51,32 @@ def with_places(places: dict[str, str]) -> type[TyperGroup]:
 
 
 def group_in(module: str, words: str) -> typer.Typer:
-    """The group `app` of a module, with the words that stand beside it in the help of what it belongs to."""
+    """The group `app` of a module, with the words that stand beside it in the help of what it belongs to.
+
+    What the group does before each of its commands, it does without options.
+    """
 
     class Lazy(TyperGroup):
         @property
         def commands(self) -> MutableMapping[str, Any]:  # pyright: ignore[reportIncompatibleVariableOverride]
-            return _commands_in(module)
+            return _group_at(module).commands
 
         @commands.setter
         def commands(self, given: MutableMapping[str, Any]) -> None:
             assert not given
 
+        def invoke(self, ctx: Any) -> Any:
+            begin = _group_at(module).callback
+            if begin is not None:
+                begin()
+            return super().invoke(ctx)
+
     return typer.Typer(no_args_is_help=True, help=words, cls=Lazy)
 
 
 @cache
-def _commands_in(module: str) -> MutableMapping[str, Any]:
-    return cast("TyperGroup", typer.main.get_command(import_module(module).app)).commands
+def _group_at(module: str) -> TyperGroup:
+    return cast("TyperGroup", typer.main.get_command(import_module(module).app))
 
 
 def _command_at(place: str, name: str) -> Any:

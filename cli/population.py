@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 from cli.output import USAGE, Trouble, heading, say, say_json, table
+from cli.progress import Progress
 from protocol.spec import RANK, ProtocolSpec
 from protocol.words import Words, plain
 from protocol_specs.loader import read_file
 from protocol_specs.located import SpecErrors
 from rehearsal.life import MOST_ACTS
 from rehearsal.load_chart import draw_load, missed_kinds
-from rehearsal.population import HOURS, MOST_EPISODES, Load, Progress, as_object, populate, spread
+from rehearsal.population import HOURS, MOST_EPISODES, Load, as_object, populate, spread
 from rehearsal.rates import Rates, misnamed
 
-STEPS = 20
-"""How often the progress is said."""
+STEPS = 200
+"""How often it is said how far it is."""
 
 
 def run(
@@ -27,7 +27,14 @@ def run(
     """Play, tell, and write `population.json` and `population.svg` into `out`. Raises Trouble and SpecErrors."""
     if not 1 <= episodes <= MOST_EPISODES:
         raise Trouble(f"{episodes} episodes can't be played", f"play 1 to {MOST_EPISODES}", USAGE)
-    load = populate(spec, read_rates(spec, rates or _beside(file)), episodes, seed, _progress(episodes))
+    assumed = read_rates(spec, rates or _beside(file))
+    with Progress(wanted=not as_json) as progress:
+
+        def played(done: int) -> None:
+            if done % max(1, episodes // STEPS) == 0:
+                progress.now(f"  {done} of {episodes} episodes")
+
+        load = populate(spec, assumed, episodes, seed, played)
     told = as_object(load)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
@@ -56,20 +63,6 @@ def read_rates(spec: ProtocolSpec, path: Path | None) -> Rates:
     if wrong := misnamed(spec, rates):
         raise SpecErrors(document.locate(wrong))
     return rates
-
-
-def _progress(episodes: int) -> Progress:
-    """Says on the error stream how far the run is; on a terminal in one line."""
-    step, watched = max(1, episodes // STEPS), sys.stderr.isatty()
-    begin = "\r" if watched else ""
-
-    def told(done: int) -> None:
-        if done % step == 0 or done == episodes:
-            end = "" if watched and done < episodes else "\n"
-            sys.stderr.write(f"{begin}{done} of {episodes} episodes{end}")
-            sys.stderr.flush()
-
-    return told
 
 
 def _tell(load: Load, told: dict[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ import typer
 
 from cli.configuration import settings
 from cli.output import FOUND, USAGE, AsJson, Trouble, say, say_json
+from cli.progress import Progress
 from cli.shelf import find_protocol
 from protocol.findings import did_you_mean
 from protocol.spec import ProtocolSpec
@@ -19,8 +19,9 @@ from protocol_specs.loader import Document, read_file
 from protocol_specs.located import SpecErrors
 
 if TYPE_CHECKING:
-    from proof.verdicts import Claim, Proof
+    from proof.verdicts import Proof
     from protocol.explain import Explanation
+    from rehearsal.coverage import Spot
     from rehearsal.scenario import Scenario
 
 Spec = Annotated[str, typer.Argument(help="A protocol's name, or the path of its file.", show_default=False)]
@@ -42,7 +43,13 @@ def prove(
     document = read_file(find_protocol(spec, settings().protocols))
     protocol = document.validate(ProtocolSpec)
     began = time.monotonic()
-    proof = prove_spec(protocol, _progress if sys.stderr.isatty() else None, datetime.now(UTC).date())
+    with Progress(wanted=not as_json) as progress:
+        proof = prove_spec(
+            protocol,
+            lambda claim: progress.done(f"  {MARKS[claim.verdict]} {claim.title}"),
+            datetime.now(UTC).date(),
+            lambda visited: progress.now(f"  {visited:,} configurations, {time.monotonic() - began:.0f} s"),
+        )
     seconds = time.monotonic() - began
     saved = save(proof.counterexamples, out) if out is not None else []
     if as_json:
@@ -53,10 +60,6 @@ def prove(
             say(f"saved {file}: fails until the protocol is mended")
     if not proof.proved:
         raise typer.Exit(FOUND)
-
-
-def _progress(claim: Claim) -> None:
-    typer.echo(f"  {MARKS[claim.verdict]} {claim.title}", err=True)
 
 
 def save(scenarios: tuple[Scenario, ...], folder: Path) -> list[Path]:
@@ -166,7 +169,7 @@ def generate(
     from proof.generating import generate as generate_all
     from protocol.check import check
     from protocol.findings import dotted
-    from rehearsal.coverage import as_text
+    from rehearsal.coverage import as_text, spots_of
 
     document = read_file(find_protocol(spec, settings().protocols))
     protocol = document.validate(ProtocolSpec)
@@ -175,7 +178,15 @@ def generate(
     taken = sorted(out.glob("*.yaml"))
     if taken and not overwrite:
         raise Trouble(f"{taken[0]} exists already", "choose an empty folder, or add --overwrite", USAGE)
-    generated = generate_all(protocol)
+    tried, places = 0, len(spots_of(protocol))
+    with Progress(wanted=not as_json) as progress:
+
+        def told(spot: Spot, _reached: bool) -> None:
+            nonlocal tried
+            tried += 1
+            progress.now(f"  {tried} of {places} places: {spot.text}")
+
+        generated = generate_all(protocol, told)
     saved = save(generated.scenarios, out)
     left = [{"path": dotted(one.spot.path), "text": one.spot.text, "why": one.why} for one in generated.missed]
     if as_json:

@@ -20,11 +20,19 @@ MOST_CONFIGURATIONS = 30_000
 """Of one slice. Beyond it the answer is: not proved."""
 MOST_STEPS = 40_000
 """Macro steps of one slice."""
+TELL_EVERY = 250
+"""Configurations between two words about how far it is."""
 START = datetime.fromisoformat("2026-12-01T18:00:00+00:00")
 INSTANT = timedelta(seconds=1)
 
 Watch = Callable[[Episode | None, MacroStep], bool]
 """Whether a macro step breaks a property; the episode before it is None at the opening."""
+Going = Callable[[int], None]
+"""Is told how many configurations were visited so far, while it goes on."""
+
+
+def in_silence(_configurations: int) -> None:
+    """Nobody wants to know how far it is."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +53,16 @@ class Explored:
 class Explorer:
     """One exploration."""
 
-    def __init__(self, cut: Slice, watch: Watch, with_times: bool = False, most_steps: int = MOST_STEPS) -> None:
+    def __init__(
+        self,
+        cut: Slice,
+        watch: Watch,
+        with_times: bool = False,
+        most_steps: int = MOST_STEPS,
+        going: Going = in_silence,
+    ) -> None:
         self.most_steps = min(most_steps, MOST_STEPS)
+        self._going = going
         self.slice, self.watch, self.with_times = cut, watch, with_times
         self.spec: ProtocolSpec = cut.spec
         self.program = program(cut.spec)
@@ -87,6 +103,8 @@ class Explorer:
                 if key not in seen:
                     seen[key] = (here, move)
                     ahead.append((key, after, later))
+                    if len(seen) % TELL_EVERY == 0:
+                        self._going(len(seen))
         return Explored(len(seen), self.steps, True, 0, None)
 
     def _open(self, move: Move) -> tuple[Episode, bool]:

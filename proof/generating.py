@@ -18,7 +18,7 @@ from rehearsal.rehearse import rehearse
 from rehearsal.scenario import Scenario
 
 Told = Callable[[Spot, bool], None]
-"""Is told of each spot that was tried, and whether a scenario goes through it."""
+"""Is told of each spot in turn, and whether a scenario goes through it."""
 
 
 @dataclass(frozen=True)
@@ -46,15 +46,14 @@ def generate(spec: ProtocolSpec, told: Told | None = None) -> Generated:
     covered: set[Spot] = set()
     missed: list[Missed] = []
     for number, spot in enumerate(spots_of(spec)):
-        if spot in covered:
-            continue
-        report = _report(spec, aiming, spot, f"{_name(spot)}_{number}")
-        gained = _gained(report) if report is not None else set[Spot]()
-        if report is not None and spot in gained:
-            reports.append(report)
-            covered |= gained
-        else:
-            missed.append(Missed(spot, aiming.why_not(spot)))
+        if spot not in covered:
+            report = _report(spec, aiming, spot, f"{_name(spot)}_{number}")
+            gained = _gained(report) if report is not None else set[Spot]()
+            if report is not None and spot in gained:
+                reports.append(report)
+                covered |= gained
+            else:
+                missed.append(Missed(spot, aiming.why_not(spot)))
         if told is not None:
             told(spot, spot in covered)
     left = tuple(one for one in missed if one.spot not in covered)

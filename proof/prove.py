@@ -8,6 +8,7 @@ from datetime import date
 from proof.claims import authored, ladders, owed, tables, ways
 from proof.claims.common import Ground
 from proof.claims.paging import paging
+from proof.explore import Going, in_silence
 from proof.verdicts import Claim, Doubt, Paging, Proof
 from protocol.check import check
 from protocol.program import program
@@ -22,17 +23,20 @@ KINDS = (tables.claims, ways.claims, ladders.claims, owed.claims, authored.claim
 FIRST_DAY = date(2026, 1, 1)
 
 
-def prove(spec: ProtocolSpec, told: Told | None = None, first_day: date = FIRST_DAY) -> Proof:
+def prove(
+    spec: ProtocolSpec, told: Told | None = None, first_day: date = FIRST_DAY, going: Going = in_silence
+) -> Proof:
     """Prove a protocol. What can't be used at all is not explored: then the only claim is that it can, refuted.
 
-    Times until a page are the worst of the two years from `first_day` (local) on.
+    Times until a page are the worst of the two years from `first_day` (local) on. `going` hears, between two claims,
+    how many configurations were visited.
     """
     found: list[Claim] = []
     first = usable(spec)
     _tell(first, found, told)
     times: tuple[Paging, ...] = ()
     if first.verdict == "proved":
-        ground = Ground(program(spec))
+        ground = Ground(program(spec), going)
         for kind in KINDS:
             for claim in kind(ground):
                 _tell(claim, found, told)

@@ -28,7 +28,7 @@ from protocol_specs.loader import load
 from protocol_specs.suite import Result, covered, try_text
 from protocol_specs.trial import in_short
 from protocol_specs.writing import yaml_text
-from rehearsal.coverage import Spot
+from rehearsal.coverage import Spot, spots_of
 from rehearsal.rehearse import rehearse
 from rehearsal.scenario import Scenario
 from rehearsal.transcript import transcript
@@ -65,14 +65,19 @@ def work(job: Job, say: Say) -> dict[Kind, dict[str, Any]]:
 
 def proof(spec: ProtocolSpec, _job: Job, say: Say) -> dict[str, Any]:
     """What is claimed of the protocol, with the story and the scenario of whatever speaks against it."""
-    began, done = time.monotonic(), list[Claim]()
+    began, done, visited = time.monotonic(), list[Claim](), 0
+
+    def going(configurations: int) -> None:
+        nonlocal visited
+        visited = configurations
+        last = done[-1].title if done else ""
+        say({"doing": "Proving", "done": f"{len(done)} claims, {visited:,} configurations", "last": last})
 
     def told(claim: Claim) -> None:
         done.append(claim)
-        explored = sum(one.configurations for one in done)
-        say({"doing": "Proving", "done": f"{len(done)} claims, {explored:,} configurations", "last": claim.title})
+        going(visited)
 
-    found = prove(spec, told)
+    found = prove(spec, told, going=going)
     short = in_short(found)
     return {
         **found.as_object(),
@@ -126,11 +131,12 @@ def tests(spec: ProtocolSpec, job: Job, say: Say) -> dict[str, Any]:
 
 def scenarios(spec: ProtocolSpec, _job: Job, say: Say) -> dict[str, Any]:
     """Scenarios made for everything that a scenario can go through, and what none reaches."""
-    tried: list[Spot] = []
+    tried, places = 0, len(spots_of(spec))
 
     def told(spot: Spot, _reached: bool) -> None:
-        tried.append(spot)
-        say({"doing": "Making scenarios", "done": f"{len(tried)} places tried", "last": spot.text})
+        nonlocal tried
+        tried += 1
+        say({"doing": "Making scenarios", "done": f"{tried} of {places} places", "last": spot.text})
 
     made = generate(spec, told)
     missed = [{"path": dotted(one.spot.path), "text": one.spot.text, "why": one.why} for one in made.missed]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from proof.explore import Explored, Explorer, Watch
+from proof.explore import Explored, Explorer, Going, Watch, in_silence
 from proof.pilot import Pilot
 from proof.refining import refined
 from proof.retelling import Broken, retell
@@ -53,12 +53,24 @@ class Ground:
     """What every claim starts from."""
 
     program: Program
+    going: Going = in_silence
+    """Is told of the configurations of all explorations together."""
     pilot: Pilot = field(init=False)
     steps_left: int = field(init=False)
+    visited: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         self.pilot = Pilot(self.program)
         self.steps_left = STEPS + STEPS_FOR_A_DUTY * len(self.program.spec.obligations)
+
+    def explore(self, effort: Effort, slice_: Slice, watch: Watch, with_times: bool) -> Explored:
+        """Explore a slice with the steps that are left."""
+        before = self.visited
+        explored = Explorer(slice_, watch, with_times, self.steps_left, lambda here: self.going(before + here)).run()
+        effort.add(explored)
+        self.steps_left -= explored.steps
+        self.visited = before + explored.configurations
+        return explored
 
 
 @dataclass(frozen=True)
@@ -75,10 +87,7 @@ def settle(
     """Explore ever larger slices until one is free of the fault, or the protocol itself shows it."""
     for _ in range(MOST_WIDENINGS):
         slice_ = cut(ground.program, interest)
-        watch = watching(slice_, program(slice_.spec))
-        explored = Explorer(slice_, watch, with_times, ground.steps_left).run()
-        effort.add(explored)
-        ground.steps_left -= explored.steps
+        explored = ground.explore(effort, slice_, watching(slice_, program(slice_.spec)), with_times)
         if explored.story is None:
             return Answer(explored.complete)
         walk = retell(ground.pilot, slice_, explored.story, broken)
@@ -94,9 +103,7 @@ def settle(
 def free_of(ground: Ground, effort: Effort, interest: Interest, watching: Watching, with_times: bool = False) -> bool:
     """Whether the slice for this interest, explored in full, is free of the fault: no story is looked for."""
     slice_ = cut(ground.program, interest)
-    explored = Explorer(slice_, watching(slice_, program(slice_.spec)), with_times, ground.steps_left).run()
-    effort.add(explored)
-    ground.steps_left -= explored.steps
+    explored = ground.explore(effort, slice_, watching(slice_, program(slice_.spec)), with_times)
     return explored.complete and explored.story is None
 
 

@@ -10,12 +10,12 @@ import pytest
 
 from proof.claims import owed
 from proof.claims.common import Ground
-from proof.explore import Explorer
+from proof.explore import TELL_EVERY, Explorer
 from proof.prove import prove
 from proof.slices import Interest, cut
 from protocol.program import program
 from protocol.spec import ProtocolSpec
-from protocol_specs.loader import read_yaml
+from protocol_specs.loader import load_protocol, read_yaml
 from tests.proof.hostile import SOUND, WEARING
 from tests.protocol_specs.test_hostile_protocol import HOSTILE
 
@@ -36,6 +36,15 @@ def test_an_exhausted_budget_is_not_proved() -> None:
     assert "Explored" in claim.how
     assert "not proved" in claim.how
     assert all(doubt.scenario is None for doubt in claim.doubts)
+
+
+def test_it_is_told_how_far_a_proof_is() -> None:
+    """By the configurations of all explorations so far, so that the number never goes back."""
+    heard: list[int] = []
+    proof = prove(load_protocol(ROOT / "protocol_specs/caring_contacts.yaml"), going=heard.append)
+    assert heard, "a slice has more configurations than go by in silence"
+    assert heard == sorted(heard)
+    assert heard[-1] >= proof.explored - TELL_EVERY * len(proof.claims)
 
 
 def test_too_many_answers_at_once_are_not_explored_in_part() -> None:
@@ -98,7 +107,7 @@ ALONE = """
 import sys, time
 from proof.prove import prove
 from protocol.spec import ProtocolSpec
-from protocol_specs.loader import read_yaml
+from protocol_specs.loader import load_protocol, read_yaml
 from tests.memory import peak_kilobytes
 from tests.proof.hostile import WEARING
 from tests.protocol_specs.test_hostile_protocol import HOSTILE
