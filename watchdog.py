@@ -6,7 +6,8 @@
 3. Page again while it lasts, and say when it is over.
 
 It needs neither Temporal nor the worker. Records that can't be read are an alarm too: the watchdog is blind then.
-Beside that it signs checkpoints of the trail: the workers, who write it, don't need that key.
+Beside that it signs checkpoints of the trail: the workers, who write it, don't need that key. And it holds the rota
+against the ladders, each day and whenever one of the two has changed: `practice/roster_watch.py`.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Protocol
 
 import structlog
@@ -31,16 +33,22 @@ from audit import database, queries, sealing
 from audit.checkpoints import Checkpointer
 from audit.outside import KeptFile, NotKeptError
 from audit.queries import Unattended
+from audit.relied_on import ReliedOn
 from audit.signatures import CheckpointError, SigningKeys
+from practice.roster_gaps import RosterGaps
+from practice.roster_watch import RosterWatch
 from practice.rotas import Rotas
+from practice.rotas import RotaSource as LivingRota
 from protocol.rota import Person, Rota, resolve
-from protocol_specs.loader import SpecErrors
+from protocol.spec import ProtocolSpec
+from protocol_specs.loader import NOT_PROTOCOLS, SpecErrors, load_protocol
 from protocol_specs.rota_file import RotaFile
 from settings import Settings, SettingsError, load
 
 log = structlog.get_logger()
 
 LOOK_EVERY_SECONDS = 5.0
+ROSTER_EVERY_SECONDS = 60.0
 PAGE_AGAIN = timedelta(minutes=15)
 MOST_PEOPLE = 50
 SIGN_EVERY = timedelta(seconds=60)
@@ -84,9 +92,7 @@ class Watchdog:
         self, records: Records, rota: RotaSource, channels: Mapping[str, Notifier], role: str, grace: timedelta
     ) -> None:
         self._records = records
-        self._rota = rota
-        self._channels = channels
-        self._role = role
+        self._caller = Caller(rota, channels, role)
         self._grace = grace
         self._trouble_since: datetime | None = None
         self._paged_at: datetime | None = None
@@ -125,6 +131,18 @@ class Watchdog:
             self._trouble_since = self._paged_at = None
 
     async def _page(self, trouble: Trouble, now: datetime) -> bool:
+        return await self._caller.call(trouble, now)
+
+
+class Caller:
+    """Reaches the people of the watchdog's role."""
+
+    def __init__(self, rota: RotaSource, channels: Mapping[str, Notifier], role: str) -> None:
+        self._rota = rota
+        self._channels = channels
+        self._role = role
+
+    async def call(self, trouble: Trouble, now: datetime) -> bool:
         """Tell everybody by every channel; true when somebody was told."""
         people = _people(await self._rota.current(), self._role, now)
         key = f"{trouble.type}.{now:%Y%m%dT%H%M%S}"
@@ -175,6 +193,17 @@ async def watch(dog: Watchdog, stop: asyncio.Event) -> None:
             await asyncio.wait_for(stop.wait(), LOOK_EVERY_SECONDS)
 
 
+async def watch_roster(roster: RosterWatch, stop: asyncio.Event, every: float = ROSTER_EVERY_SECONDS) -> None:
+    """Look at the rota again and again until told to stop. Whatever fails is tried again."""
+    while not stop.is_set():
+        try:
+            await roster.look(datetime.now(UTC))
+        except Exception as error:  # the alarm beside this must never stop with it
+            log.warning("the rota is not held against the ladders; trying again", error_type=type(error).__name__)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), every)
+
+
 async def sign(
     checkpointer: Checkpointer, stop: asyncio.Event, every: timedelta = SIGN_EVERY, kept: KeptFile | None = None
 ) -> None:
@@ -215,21 +244,44 @@ async def _sign_if_possible(settings: Settings, engine: database.Database, stop:
     await sign(Checkpointer(engine, keys, lambda: datetime.now(UTC)), stop, kept=kept)
 
 
+def roster_watch(settings: Settings, records: database.Database, rota: LivingRota, caller: Caller) -> RosterWatch:
+    """The watch over the roster, as the settings have it."""
+    versions = ReliedOn(records)
+
+    async def relied_on(begins: datetime, ends: datetime) -> Sequence[ProtocolSpec]:
+        found = {spec.content_hash: spec for spec in await versions.between(begins, ends)}
+        if settings.mode == "embedded":  # on one's own machine a file counts that nobody ever published
+            published = await versions.published()
+            files = [spec for spec in _files(settings.protocols) if spec.protocol not in published]
+            found |= {spec.content_hash: spec for spec in files}
+        return tuple(found.values())
+
+    async def tell(subject: str, text: str) -> bool:
+        log.warning("people are told of gaps in the rota")
+        return await caller.call(Trouble("watchdog.roster", subject, text), datetime.now(UTC))
+
+    return RosterWatch(rota, relied_on, RosterGaps(records), tell)
+
+
+def _files(folder: Path) -> Iterator[ProtocolSpec]:
+    for file in sorted(folder.glob("*.yaml")):
+        if file.stem not in NOT_PROTOCOLS:
+            with suppress(SpecErrors):
+                yield load_protocol(file)
+
+
 async def _watch_until_signalled(settings: Settings) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     engine = database.connect(settings.database_url.get_secret_value(), pool_size=2)
     ring = sealing.Keyring((key.id, key.secret) for key in settings.record_keys)
-    dog = Watchdog(
-        queries.Queries(engine, ring),
-        Rotas(RotaFile(settings.rota), engine),
-        notifiers(settings),
-        settings.watchdog_role,
-        timedelta(seconds=settings.watchdog_seconds),
-    )
+    rota, channels = Rotas(RotaFile(settings.rota), engine), notifiers(settings)
+    grace = timedelta(seconds=settings.watchdog_seconds)
+    dog = Watchdog(queries.Queries(engine, ring), rota, channels, settings.watchdog_role, grace)
+    roster = roster_watch(settings, engine, rota, Caller(rota, channels, settings.watchdog_role))
     log.info("watchdog ready")
-    await asyncio.gather(watch(dog, stop), _sign_if_possible(settings, engine, stop))
+    await asyncio.gather(watch(dog, stop), watch_roster(roster, stop), _sign_if_possible(settings, engine, stop))
     await engine.dispose()
 
 

@@ -46,6 +46,7 @@ RIGHTS = {
     "facilities": "SELECT, INSERT, UPDATE",
     "number_changes": "SELECT, INSERT, UPDATE",
     "rota_changes": "SELECT, INSERT, UPDATE",
+    "roster_gaps": "SELECT, INSERT, UPDATE, DELETE",
     "alembic_version": "SELECT",
 }
 

@@ -29,11 +29,13 @@ from cli.parts import NoTemporal, host_and_port, is_loopback, mailbox, temporal_
 from cli.processes import Child, ChildFailed, Keeper, Say
 from cli.shipped import publish_shipped
 from settings import Settings, variable
+from workflows.client import EngineUnavailableError, HeldUpError
 
 __all__ = ["CannotStart", "ChildFailed", "NoTemporal", "Stack", "Voice", "as_lines", "as_text", "run"]
 
 ELSEWHERE = ("var", "temporal_address", "temporal_namespace", "temporal_task_queue", "protocols", "rota", "directory")
 """Settings without which a command in another terminal would look at another Holdfast than this one."""
+SEED_AGAIN_SECONDS = 1.0
 
 
 class CannotStart(Exception):
@@ -149,9 +151,12 @@ class Stack:
         from cli.demo_seed import seed  # heavy, and needed at the first start only
 
         done = self._settings.var / "seeded"
-        if not done.exists():
-            await seed(self._settings, self._say)
-            done.touch()
+        while not done.exists():
+            try:
+                await seed(self._settings, self._say)
+                done.touch()
+            except (EngineUnavailableError, HeldUpError, RuntimeError):  # Temporal died and is being started again
+                await asyncio.sleep(SEED_AGAIN_SECONDS)
 
 
 def refuse_unless_embedded(settings: Settings) -> None:

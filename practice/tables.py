@@ -242,6 +242,22 @@ protocol_results = Table(
     Column("at", Moment, nullable=False),
 )
 
+roster_gaps = Table(
+    "roster_gaps",
+    metadata,
+    Column("gap_id", Text, primary_key=True),
+    Column("role", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("begins", Moment, nullable=False),
+    Column("ends", Moment, nullable=False, index=True),
+    Column("why", Text, nullable=False),
+    Column("remedy", Text, nullable=False),
+    Column("rungs", JSON, nullable=False),
+    Column("searched_until", Moment, nullable=False),
+    Column("found_at", Moment, nullable=False),
+    Column("told_at", Moment),
+)
+
 rota_changes = Table(
     "rota_changes",
     metadata,

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -18,12 +20,14 @@ from audit.outside import KeptFile, read_kept
 from audit.queries import Queries, Unattended
 from audit.signatures import CheckpointError, SigningKeys
 from audit.store import Store
+from practice.roster_gaps import RosterGaps
+from practice.roster_watch import RosterWatch
 from protocol.rota import Person, Rota, parse_rota
 from protocol.trail import genesis
 from settings import load
 from tests.activities.providers import mail_server
 from tests.audit.records import RING, event_row, owed, rows, sqlite_url, summary
-from watchdog import BLIND, PAGE_AGAIN, SIGN_ROWS, Watchdog, sign
+from watchdog import BLIND, PAGE_AGAIN, SIGN_ROWS, Caller, Watchdog, roster_watch, sign, watch_roster
 
 GRACE = timedelta(seconds=60)
 DUE = datetime(2026, 12, 5, 3, 0, tzinfo=UTC)
@@ -214,6 +218,61 @@ async def test_the_call_is_a_real_mail_and_names_no_client(records: Database, tm
     assert "silent" in mail["Subject"]
     assert "client-1" not in mail.as_string()
     assert "ep-1" not in mail.as_string()
+
+
+class Living:
+    """The rota with nobody of a role that the shipped protocols page."""
+
+    def __init__(self) -> None:
+        self.zone = ZoneInfo(ROTA.time_zone)
+
+    async def current(self) -> Rota:
+        return ROTA
+
+
+async def test_gaps_of_the_rota_are_mailed_once_and_name_no_client(records: Database, tmp_path: Path):
+    """With nothing published, on one's own machine, the files count."""
+    await keep(records, 1, due_at=DUE, next_page_at=DUE)
+    noon = datetime(2026, 12, 5, 20, 0, tzinfo=UTC)
+    async with mail_server() as server:
+        settings = load({"HOLDFAST_SMTP_PORT": str(server.port), "HOLDFAST_VAR": str(tmp_path)})
+        caller = Caller(Living(), {"email": Mailer(settings)}, "supervisor")
+        for _ in range(2):
+            await roster_watch(settings, records, Living(), caller).look(noon)
+    (mail,) = server.received
+    assert mail["To"] == "ruth@example.test"
+    assert "Nobody would answer" in mail["Subject"]
+    text = mail.get_content()
+    assert "a page to supervisor reaches nobody: no shift of supervisor covers this" in text
+    for word in ("client-1", "ep-1"):
+        assert word not in text
+
+
+async def test_in_production_only_what_is_published_or_open_counts(records: Database, tmp_path: Path):
+    settings = load({"HOLDFAST_VAR": str(tmp_path)}).model_copy(update={"mode": "production"})
+    pager = Pager()
+    noon = datetime(2026, 12, 5, 20, 0, tzinfo=UTC)
+    caller = Caller(Living(), {"pager": pager}, "supervisor")
+    await roster_watch(settings, records, Living(), caller).look(noon)
+    assert pager.told == []
+
+
+async def test_the_watch_over_the_rota_goes_on_whatever_happens(records: Database):
+    stop, looks = asyncio.Event(), list[int]()
+
+    class Broken(RosterWatch):
+        async def look(self, now: datetime) -> None:
+            looks.append(1)
+            if len(looks) == 2:
+                stop.set()
+            raise OperationalError("select", {}, Exception("away"))
+
+    async def nothing(*_: object) -> Any:
+        raise AssertionError
+
+    broken = Broken(Living(), nothing, RosterGaps(records), nothing)
+    await asyncio.wait_for(watch_roster(broken, stop, every=0.0), 10)
+    assert len(looks) == 2
 
 
 async def test_checkpoints_are_signed_at_once_and_at_the_end(records: Database):

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse
 from audit.board import Board
 from audit.history import HistoryError, history
 from audit.trends import trends
+from practice.roster_gaps import RosterGaps
 from practice.wellbeing import flags
 from web.api_commands import given
 from web.api_guard import call
@@ -33,13 +34,14 @@ async def board(
     drills: bool = True,
     page: Annotated[int, Query(ge=1, le=10_000)] = 1,
 ) -> JSONResponse:
-    """Open episodes by risk and lateness, ladders that climb, signatures that wait, load for each person."""
+    """Open episodes by risk and lateness, ladders that climb, waiting signatures, gaps of the rota, load."""
     parts, now, records = visit.parts, visit.parts.clock(), Board(visit.parts.database)
     watch = Asked(owner, level, "1" if late else "", "" if drills else "0", page).watch
     (rows, total), totals, loads, climbing = await asyncio.gather(
         records.page(watch, now, page, ROWS), records.totals(now), records.loads(now), records.climbing(now)
     )
     waiting = await records.owed_of(await signature_kinds(parts))
+    silent = await RosterGaps(parts.database).ahead(now)
     await shows(visit, ((one.episode_id, one.client_ref) for one in (*rows, *climbing, *waiting)))
     told = {
         "total": total,
@@ -47,6 +49,7 @@ async def board(
         "episodes": rows,
         "climbing": climbing,
         "signatures": waiting,
+        "gaps": silent,
         "load": [{**asdict(one), "flags": flags(one, now)} for one in loads],
     }
     return given(told)

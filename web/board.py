@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from audit.board import Board, Load, Watch, Watched
 from audit.versions import running
+from practice.roster_gaps import RosterGaps
 from practice.wellbeing import DUTIES, flags
 from protocol.conditions import Guard, tests_in
 from protocol.spec import LEVELS, ProtocolSpec
@@ -78,8 +79,11 @@ async def board(
         records.climbing(now),
         names_of(parts),
     )
-    waiting, support, openings = await asyncio.gather(
-        records.owed_of(await signature_kinds(parts)), records.owed_of(DUTIES), parts.reach.openings(unreviewed=True)
+    waiting, support, openings, silent = await asyncio.gather(
+        records.owed_of(await signature_kinds(parts)),
+        records.owed_of(DUTIES),
+        parts.reach.openings(unreviewed=True),
+        RosterGaps(parts.database).ahead(now),
     )
     named = (*rows, *climbing, *waiting, *support)
     await shows(visit, ((one.episode_id, one.client_ref) for one in named))
@@ -100,6 +104,7 @@ async def board(
         openings=len(openings) if authorize(visit.actor, "access.review") else 0,
         stages=await stage_titles(parts, rows),
         waiting=waiting,
+        silent=silent,
         owners=[{"value": load.owner, "label": names(load.owner)} for load in loads],
         known=known,
         may_act=authorize(visit.actor, "episode.act"),

@@ -5,11 +5,16 @@ from datetime import UTC, datetime, timedelta
 
 from audit.board import Load
 from audit.projections import project
+from practice.roster_gaps import RosterGaps
 from practice.wellbeing import REST, flags, rests_until
+from protocol.roster import Gap
 from protocol.summary import EpisodeSummary
 from tests.audit.records import owed, summary
 from tests.web.desk import Desk
 from tests.web.recorded import recorded
+from tests.web.test_api_nouns import caller
+
+HOUR = timedelta(hours=1)
 
 
 async def known(web: Desk, *summaries: EpisodeSummary) -> None:
@@ -42,6 +47,30 @@ async def test_filters_live_in_the_address_and_refuse_what_is_no_filter(web: Des
         assert "/episodes/a" not in text
         assert "/episodes/c" not in text
         assert (await browser.get("/board?level=dire")).status_code == 422
+
+
+async def test_hours_in_which_nobody_would_answer_are_shown(web: Desk):
+    now = web.clock()
+    rungs, no_shift = ("x: y, rung 2",), ("no shift of on_call covers this", "add a shift: `sam`")
+    hours = (
+        Gap("on_call", "", now - HOUR, now + HOUR, *no_shift, rungs),
+        Gap("therapist", "maya", now + 30 * HOUR, now + 60 * HOUR, "maya is on leave", "name a cover", rungs),
+        Gap("peer", "", now - 2 * HOUR, now - HOUR, "over", "nothing", rungs),
+    )
+    await RosterGaps(web.parts.database).keep(hours, now + 60 * HOUR, now - 3 * HOUR, web.parts.rota.zone)
+    async with web.signed_in("ruth") as browser:
+        text = (await browser.get("/board")).text
+        assert 'Nobody would answer <span class="count">2</span>' in text
+        assert 'On call</b><span class="chip sos">now</span>' in text
+        assert "No shift of on_call covers this: add a shift: sam." in text
+        assert "Maya Ortiz as owner" in text
+        assert "and on</p>" in text, "the search ended before the gap did"
+        assert "Over: nothing" not in text
+        async with caller(web, "ruth") as http:
+            told = (await http.get("/board")).json()["gaps"]
+        assert [(one["role"], one["owner"]) for one in told] == [("on_call", ""), ("therapist", "maya")]
+        await RosterGaps(web.parts.database).keep((), now, now, web.parts.rota.zone)
+        assert "Nobody would answer" not in (await browser.get("/board")).text
 
 
 async def test_a_therapist_has_no_board(web: Desk):
