@@ -48,6 +48,46 @@ def providers_away(sim: Simulation) -> None:
         sim.sweep()
 
 
+def report_twice(sim: Simulation) -> None:
+    """The same page is reported again under another id: the first word stands, nothing moves."""
+    if not sim.pages:
+        return
+    page_id = sim.pages.pop(sim.random.randrange(len(sim.pages)))
+    told = {**sim.identity(), "actor": c.SYSTEM_ACTOR, "role": c.SYSTEM_ROLE, "occurred_at": sim.now}
+    sim.submit(c.ReportPage(**told, page_id=page_id, delivered=sim.random.random() < 0.5))
+    before = sim.engine.episode
+    again = {**told, "command_id": f"{told['command_id']}-again", "expected_revision": None}
+    receipt = sim.submit(c.ReportPage(**again, page_id=page_id, delivered=sim.random.random() < 0.5))
+    assert receipt.refusal is not None
+    after = sim.engine.episode
+    assert before is not None
+    assert after is not None
+    assert after.obligations == before.obligations
+    sim.faults["page reported twice"] += 1
+
+
+def move_in_the_middle(sim: Simulation) -> None:
+    """Somebody moves the episode while pages are under way; the engine crashes, and then the pages are reported."""
+    if not sim.newer or sim.engine.episode is None or sim.engine.episode.closed_at is not None:
+        return
+    sim.submit(c.DeclareEmergency(**{**sim.identity(), "occurred_at": sim.now, "expected_revision": None}))
+    onto, under_way = sim.newer[0], sim.engine.episode.pages_open
+    signed = {"sign_off_by": "dora", "sign_off_role": "supervisor", "sign_off_reason": "r"}
+    fields = {**sim.identity(), **signed, "role": sim.menu.roles[0], "occurred_at": sim.now, "expected_revision": None}
+    moving = c.Migrate(**fields, protocol_hash=onto.content_hash)
+    receipt = sim.submit(moving, onto)
+    crash(sim)
+    assert sim.engine.submit(moving, sim.now, onto) == receipt, "sent again by who had no answer"
+    assert not sim.engine.rows
+    assert not sim.engine.effects
+    for page_id in [one for one in sim.pages if one in under_way]:
+        sim.pages.remove(page_id)
+        told = {**sim.identity(), "actor": c.SYSTEM_ACTOR, "role": c.SYSTEM_ROLE, "occurred_at": sim.now}
+        sim.submit(c.ReportPage(**told, page_id=page_id, delivered=sim.random.random() < 0.5))
+    if receipt.refusal is None:
+        sim.faults["moved in the middle"] += 1
+
+
 def send_again(sim: Simulation) -> None:
     """The same command arrives twice; the answer is the same and nothing happens."""
     sim.faults["duplicate command"] += 1

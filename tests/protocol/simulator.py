@@ -2,7 +2,8 @@
 
 The people in it do the right thing often enough to get through a protocol, and every wrong thing as well:
 wrong roles, names, answers, times and revisions. Around them things break: commands arrive twice, timers fire
-late or not at all for days, pages are lost, clocks jump, the engine crashes and is rebuilt from its state.
+late or not at all for days, pages are lost or reported twice, clocks jump, the engine crashes and is rebuilt from its
+state, and the episode is moved to another version in the middle of all that.
 """
 
 from __future__ import annotations
@@ -18,7 +19,15 @@ from protocol.effects import Effect, Page
 from protocol.engine import Engine, Receipt
 from protocol.spec import LEVELS, ProtocolSpec
 from protocol.trail import TrailRow
-from tests.protocol.breakage import crash, providers_away, report_page, reuse_id, send_again
+from tests.protocol.breakage import (
+    crash,
+    move_in_the_middle,
+    providers_away,
+    report_page,
+    report_twice,
+    reuse_id,
+    send_again,
+)
 from tests.protocol.invariants import Step, check
 from tests.protocol.menu import Menu
 from tests.protocol.story import KEY
@@ -347,8 +356,10 @@ ODDS: dict[Callable[[Simulation], None], int] = {
     close: 5,
     reopen: 1,
     migrate: 3,
-    report_page: 6,
+    report_page: 8,
     providers_away: 2,
+    report_twice: 2,
+    move_in_the_middle: 5,
     send_again: 4,
     reuse_id: 1,
     crash: 1,

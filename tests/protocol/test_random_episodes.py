@@ -28,6 +28,8 @@ FAULTS = {
     "lost page report",
     "undeliverable page",
     "providers away",
+    "page reported twice",
+    "moved in the middle",
     "duplicate command",
     "reused command id",
     "crash",
