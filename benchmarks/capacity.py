@@ -18,6 +18,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.embedded import Embedded, Process, at_once, embedded, run_async
+from benchmarks.keeping import show
 from benchmarks.led import flagship, opening
 from benchmarks.tables import Row
 from protocol.commands import RecordFacts
@@ -118,6 +119,7 @@ def _named(what: str, milliseconds: list[float]) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    chosen = (FULL_EPISODES, FULL_CACHE) if "--full" in sys.argv[1:] else (EPISODES, CACHE)
-    for line in run(*chosen):
-        print(line)
+    if "--full" in sys.argv[1:]:
+        show("capacity_full", partial(run, FULL_EPISODES, FULL_CACHE))
+    else:
+        show("capacity", run)

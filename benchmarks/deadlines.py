@@ -17,6 +17,7 @@ from temporalio.client import Client
 
 from benchmarks.bare import BARE_QUEUE, BareTimer
 from benchmarks.embedded import Embedded, at_once, embedded, free_port, run_async
+from benchmarks.keeping import show
 from benchmarks.led import flagship, opening
 from benchmarks.sink import Sink, sink
 from benchmarks.tables import Row
@@ -107,5 +108,4 @@ def _figures(seconds: list[float]) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    for line in run():
-        print(line)
+    show("deadlines", run)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Iterator
 
 from benchmarks.embedded import Process, embedded, run_async
+from benchmarks.keeping import show
 from benchmarks.led import back_and_forth, flagship, led
 from benchmarks.tables import Row, spread
 from protocol.commands import HumanCommand
@@ -54,5 +55,4 @@ async def _seconds_away(
 
 
 if __name__ == "__main__":
-    for line in run():
-        print(line)
+    show("recovery", run)

@@ -12,12 +12,15 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from temporalio.client import Client
 
 from tests.cli.test_processes import alive
+from tests.web.desk import hidden
 
 ROOT = Path(__file__).parents[2]
+CLIENT = re.compile(r'href="(/clients/[^"]+)"')
 pytestmark = pytest.mark.full
 
 
@@ -146,6 +149,28 @@ async def test_the_stack_survives_the_death_of_each_part_and_resumes(up: Up):
     assert (await client.get_workflow_handle(workflow).describe()).id == workflow
     assert len(list((up.folder / "var" / "mail").glob("*.eml"))) >= 1
     assert up.stop(signal.SIGTERM) == 0
+
+
+def test_the_web_and_the_watchdog_come_back_and_nobody_has_to_sign_in_again(up: Up):
+    up.start()
+    until(lambda: (up.folder / "var" / "seeded").exists(), 90)
+    with httpx.Client(base_url=f"http://127.0.0.1:{up.web}", follow_redirects=True, timeout=30) as browser:
+        token = hidden(browser.get("/sign-in").text, "form_token")
+        password = (up.folder / "var" / "keys" / "demo_password.txt").read_text().strip()
+        browser.post("/sign-in", data={"form_token": token, "account": "maya", "password": password})
+        page = browser.get("/clients")
+        assert page.url.path == "/clients", page.text
+        for word in ("web.serve", "watchdog.py"):
+            former = up.child(word)
+            assert former is not None
+            os.kill(former, signal.SIGKILL)
+            until(lambda word=word, former=former: up.replaced(word, former), 30)
+        until(lambda: listens(up.web), 30)
+        again = browser.get("/clients")
+    assert again.url.path == "/clients", "the session is in the records"
+    assert set(CLIENT.findall(again.text)) == set(CLIENT.findall(page.text)) != set()
+    assert len(re.findall("was ended by SIGKILL; it is started again", up.said())) == 2
+    assert up.stop() == 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
