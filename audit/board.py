@@ -138,15 +138,15 @@ class Board:
         return await self._database.read(work)
 
     async def climbing(self, now: datetime, limit: int = 50) -> tuple[Climbing, ...]:
-        """Ladders on which somebody was paged and nobody has acknowledged, the next page first."""
+        """Ladders on which somebody was paged and nobody has acknowledged, the next page first; drills come last."""
         query = _owed().where(_climbing(now), episodes.c.closed_at.is_(None))
-        order = (obligations.c.next_page_at, obligations.c.episode_id, obligations.c.obligation_id)
+        order = (episodes.c.drill, obligations.c.next_page_at, obligations.c.episode_id, obligations.c.obligation_id)
         return await self._climbing(query.order_by(*order).limit(min(limit, MOST_ROWS)))
 
     async def owed_of(self, kinds: Sequence[str], limit: int = 50) -> tuple[Climbing, ...]:
-        """Open obligations of these kinds, by due time."""
+        """Open obligations of these kinds, by due time; those of drills come last."""
         query = _owed().where(obligations.c.kind.in_(kinds) if kinds else false(), episodes.c.closed_at.is_(None))
-        order = (obligations.c.due_at, obligations.c.episode_id, obligations.c.obligation_id)
+        order = (episodes.c.drill, obligations.c.due_at, obligations.c.episode_id, obligations.c.obligation_id)
         return await self._climbing(query.order_by(*order).limit(min(limit, MOST_ROWS)))
 
     async def loads(self, now: datetime) -> tuple[Load, ...]:

@@ -67,8 +67,15 @@ async def test_a_ladder_climbs_until_somebody_is_on_it(records: Database):
     paged = owed("paged", rung=0, next_page_at=NOW + timedelta(minutes=5))
     taken = owed("taken", rung=1, lease_until=NOW + timedelta(minutes=5))
     lapsed = owed("lapsed", rung=1, lease_until=NOW - timedelta(minutes=5), next_page_at=NOW)
-    board = await known(records, episode("a", obligations=(paged, taken, lapsed, owed("fresh"))))
-    assert [one.obligation_id for one in await board.climbing(NOW)] == ["lapsed", "paged"]
+    rehearsed = owed("rehearsed", rung=2, next_page_at=NOW - timedelta(minutes=5))
+    board = await known(
+        records,
+        episode("a", obligations=(paged, taken, lapsed, owed("fresh"))),
+        episode("exercise", drill=True, obligations=(rehearsed,)),
+    )
+    assert [one.obligation_id for one in await board.climbing(NOW)] == ["lapsed", "paged", "rehearsed"]
+    assert [one.obligation_id for one in await board.climbing(NOW, limit=2)] == ["lapsed", "paged"]
+    assert [one.obligation_id for one in await board.owed_of(["follow_up"])][-1] == "rehearsed"
     assert (await board.totals(NOW)).climbing == 2
     assert (await board.page(Watch(), NOW))[0][0].climbing
 

@@ -73,6 +73,23 @@ async def test_hours_in_which_nobody_would_answer_are_shown(web: Desk):
         assert "Nobody would answer" not in (await browser.get("/board")).text
 
 
+async def test_ladders_of_drills_stand_apart_after_the_real_ones(web: Desk):
+    soon, later = web.clock() + timedelta(minutes=1), web.clock() + timedelta(minutes=9)
+    exercise = tuple(owed(f"d-{number}", rung=0, next_page_at=soon) for number in range(60))
+    await known(
+        web,
+        summary(1, "exercise", drill=True, obligations=exercise),
+        summary(1, "real", obligations=(owed("r", title="Call her back", rung=0, next_page_at=later),)),
+    )
+    async with web.signed_in("ruth") as browser:
+        text = (await browser.get("/board")).text
+    ladders = text.partition("Ladders under way")[2].partition("</section>")[0]
+    real, _, drills = ladders.partition("In drills")
+    assert 'class="count">1<' in real
+    assert ("Call her back" in real, "DRILL" in real) == (True, False)
+    assert drills.count("chip drill") == 12
+
+
 async def test_a_therapist_has_no_board(web: Desk):
     async with web.signed_in("maya") as browser:
         assert (await browser.get("/board")).status_code == 403
