@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Path
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from audit.access import Access, record
 from practice.reach import CARRIERS, ReachError
 from web.access import authorize
 from web.api_guard import Problem, call
@@ -48,22 +49,26 @@ async def change(request: Request, client_ref: Ref, visit: Keeper) -> Response:
     form = await request.form(max_files=0, max_fields=MOST_FIELDS)
     leaving, taking = str(form.get("from", ""))[:48], str(form.get("to", ""))[:48]
     try:
-        await changed(visit.parts, client_ref, leaving, taking)
+        await changed(visit, client_ref, leaving, taking)
     except ReachError as error:
         raise Refused(str(error), "Go back to the client and choose again.") from None
     return RedirectResponse(f"/clients/{client_ref}?said=caseload", 303)
 
 
-async def changed(parts: Parts, client_ref: str, leaving: str, taking: str) -> None:
-    """Change the caseload. Raises ReachError."""
+async def changed(visit: Visit, client_ref: str, leaving: str, taking: str) -> None:
+    """Change the caseload, and write down who did. Raises ReachError."""
+    parts, actor, now = visit.parts, visit.actor, visit.parts.clock()
     if leaving and taking:
-        await parts.reach.transfer(client_ref, leaving, taking, parts.clock())
+        await parts.reach.transfer(client_ref, leaving, taking, now)
     elif taking:
-        await parts.reach.assign(client_ref, taking, parts.clock())
+        await parts.reach.assign(client_ref, taking, now)
     elif leaving:
         await parts.reach.release(client_ref, leaving)
     else:
         raise ReachError("choose a person")
+    detail = {name: one for name, one in (("off", leaving), ("on", taking)) if one}
+    row = Access(now, actor.account_id, actor.roles[0], "administered", "caseload", "", client_ref, detail)
+    await record(parts.database, row)
 
 
 @api.get("")
@@ -79,7 +84,7 @@ async def assign(
 ) -> JSONResponse:
     """Put a client on somebody's caseload; again, nothing changes."""
     try:
-        await changed(visit.parts, client_ref, "", account_id)
+        await changed(visit, client_ref, "", account_id)
     except ReachError as error:
         raise Problem(422, "The caseload was not changed", str(error)) from None
     return JSONResponse({"client": client_ref, "account": account_id})
@@ -90,5 +95,5 @@ async def release(
     visit: Annotated[Visit, call("caseload.write", ITS_CLIENT)], client_ref: Ref, account_id: Account, key: Key
 ) -> JSONResponse:
     """Take a client off somebody's caseload; who is not on it stays off."""
-    await changed(visit.parts, client_ref, account_id, "")
+    await changed(visit, client_ref, account_id, "")
     return JSONResponse({"client": client_ref, "account": account_id})

@@ -43,6 +43,8 @@ VIEWS = {
     "/audit/disclosures": "Disclosures",
     "/clients/{client_ref}/access": "Who looked",
 }
+DONE = ("act", "account", "off", "on")
+"""What of an administrative act is shown: what was done with whose account, who lost or got a client."""
 ANYWHERE = (("/clients/", "Client's page"), ("/audit/episodes/", "Replay"), ("/api/", "API"), ("/episodes/", "Episode"))
 
 
@@ -137,6 +139,7 @@ def told(one: Access) -> dict[str, Any]:
         "episode_id": one.episode_id,
         "purpose": one.purpose,
         "to": one.detail.get("to", ""),
+        "did": ", ".join(f"{name} {value}" for name in DONE if (value := one.detail.get(name))),
         "hash": one.detail.get("bundle") or one.detail.get("sha256", ""),
         "of": one.detail.get("of", "bundle" if "bundle" in one.detail else ""),
         "withheld": one.detail.get("withheld", ""),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -10,6 +11,7 @@ import pytest
 from sqlalchemy import insert
 
 from activities.notices import Notice
+from audit.access import Sought, looked
 from audit.tables import episodes
 from practice.clients import read_file
 from tests.web.desk import START, Browser, Desk, hidden
@@ -44,12 +46,22 @@ async def test_a_supervisor_assigns_hands_over_and_takes_off_and_it_counts_at_on
         assert await changes(ruth, "client-1", to="maya") == 303
         assert (await maya.get("/clients/client-1")).status_code == 200
         assert "Dana R." in (await maya.get("/clients")).text
+        web.clock.goes_on(timedelta(minutes=1))
         assert await changes(ruth, "client-1", **{"from": "maya", "to": "sam"}) == 303
+        web.clock.goes_on(timedelta(minutes=1))
         assert (await maya.get("/clients/client-1")).status_code == 403
         assert (await sam.get("/clients/client-1")).status_code == 200
         assert await changes(ruth, "client-1", **{"from": "sam"}) == 303
         assert (await sam.get("/clients/client-1")).status_code == 403
         assert "Dana R." not in (await sam.get("/clients")).text
+        told = (await ruth.get("/audit/access?what=administered")).text
+        assert told.index("off sam") < told.index("off maya, on sam") < told.rindex("on maya")
+    rows = await looked(web.parts.database, Sought(client_ref="client-1", what="administered"))
+    assert [(one.who, one.purpose, dict(one.detail)) for one in rows] == [
+        ("ruth", "caseload", {"off": "sam"}),
+        ("ruth", "caseload", {"off": "maya", "on": "sam"}),
+        ("ruth", "caseload", {"on": "maya"}),
+    ]
 
 
 async def test_only_supervisors_and_only_to_who_may_carry_clients(web: Desk):
