@@ -56,7 +56,9 @@ async def shown(
     drafts = await parts.drafts.under(visit.actor.account_id, episode.episode_id)
     asked = (attempt.step if attempt else "") or step
     typed, wrong = _typed_steps(attempt, drafts), _wrong_answers(attempt)
-    stations = rescue.stations(look, typed, rows, asked, wrong) if look.in_danger else []
+    danger = rescue.danger(look, rows)
+    led = danger.now or episode.stage == seen.program.spec.emergency.stage
+    stations = rescue.stations(look, typed, rows, asked, wrong) if led else []
     form, saved = _current(look, asked, {one["step"] for one in stations}, attempt, drafts)
     return await page(
         request,
@@ -75,6 +77,7 @@ async def shown(
         zone_said=face.zone_said(look, await _own_zone(visit)),
         stages=face.stepper(look),
         duties=face.duties(look),
+        danger=danger,
         emergency=rescue.emergency(look),
         stations=stations,
         to_do=face.to_do(look),

@@ -111,8 +111,8 @@ class TooMuch(WebError):
     status = 413
     title = "That is more than a form may hold"
     remedy = (
-        "Nothing was taken: 512 KB is the most. Go back in the browser: what you typed is still in the form, "
-        "and a form that saves as you type has kept it. Shorten the text, or send a list in parts."
+        "Nothing was taken: 512 KB is the most. Go back in the browser: a form that saves what you type "
+        "shows what it has saved. Shorten the text, or send a list in parts."
     )
 
 

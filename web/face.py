@@ -13,7 +13,6 @@ from protocol.directory import Directory, Guidance, Listing, look_up
 from protocol.episode import OpenObligation, StepRecord
 from protocol.local_time import show_clock, show_span, show_time
 from protocol.readers import waits_for_signature
-from protocol.spec import RANK
 from protocol.words import cited
 from web.seen import Seen
 
@@ -43,13 +42,6 @@ class Look:
     def at(self, moment: datetime) -> str:
         """A moment as one says it, local to the protocol."""
         return show_time(moment.replace(second=0, microsecond=0), self.seen.words.zone, self.now)
-
-    @property
-    def in_danger(self) -> bool:
-        """The emergency stage is open, or the risk is where it would be."""
-        spec, episode = self.seen.program.spec, self.seen.episode
-        emergency = spec.stages[episode.stage].kind == "emergency"
-        return emergency or RANK[episode.risk] >= RANK[spec.emergency.at]
 
 
 def banner(look: Look) -> list[dict[str, Any]]:

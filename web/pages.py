@@ -23,6 +23,7 @@ from web.guard import FORM_TOKEN, records_are_away, session_of
 from web.masking import answer, masked
 from web.navigation import navigation
 from web.parts import Parts, parts_of
+from web.shield import MOST_BYTES
 
 HERE = Path(__file__).parent
 METHODS = frozenset(dir(dict))
@@ -53,7 +54,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     shared: dict[str, Any] = {"asset": asset, "form_token_field": FORM_TOKEN, "fresh_key": fresh_key}
-    shared |= {"idle_seconds": int(IDLE.total_seconds()), "cases": saying.cases, "span": span}
+    shared |= {"most_bytes": MOST_BYTES, "idle_seconds": int(IDLE.total_seconds()), "cases": saying.cases, "span": span}
     made.globals.update(shared)
     made.filters["plain"] = plain
     return made
@@ -62,6 +63,10 @@ def environment() -> Environment:
 def span(seconds: int) -> str:
     """`2 h 30 min`."""
     return show_span(timedelta(seconds=seconds))
+
+
+SHOWN = 2
+"""Parts of such a note that stand open: on a phone, whom to call stands below it."""
 
 
 def fresh_key() -> str:
@@ -109,10 +114,10 @@ def bare(request: Request, template: str, context: Mapping[str, Any]) -> str:
     return environment().get_template(template).render(shown)
 
 
-def said(parts: Parts, session: Session | None) -> str | None:
-    """What the last act of this session brought about, once."""
+def said(parts: Parts, session: Session | None) -> dict[str, Any] | None:
+    """What the last act of this session brought about, once: the first of it, and the rest to unfold."""
     lines = parts.fresh.said(session.token_hash) if session is not None and session.usable else []
-    return " · ".join(lines) or None
+    return {"kind": "good", "text": " · ".join(lines[:SHOWN]), "more": lines[SHOWN:]} if lines else None
 
 
 def when(parts: Parts, now: datetime, moment: datetime) -> str:

@@ -7,17 +7,75 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from protocol.chronicle import event_of
 from protocol.commands import COMMAND, CompleteStep
+from protocol.conditions import tests_in
+from protocol.episode import Episode
+from protocol.events import StageEntered
 from protocol.script import spoken
+from protocol.spec import RANK
 from protocol.trail import TrailRow
 from web.face import Look, duty, listed, resources
 from web.forms import FACT, Fields, StepForm, step_form
 
+STEP = "step."
 GIVEN = {"responder_number": "number", "responder_address_given": "address"}
 """Answers that stand on the panel already, until somebody writes something else."""
 POLLED = ("yes_no",)
+
+
+@dataclass(frozen=True)
+class Danger:
+    """How it stands with the emergency of an episode."""
+
+    here: bool
+    """The episode is in the emergency stage, or the risk is where it belongs there."""
+    ended: str = ""
+    """What ended it by the protocol, and when: a hand-over, a response called off. Empty while it goes on."""
+
+    @property
+    def now(self) -> bool:
+        """Somebody is to be called."""
+        return self.here and not self.ended
+
+
+def danger(look: Look, rows: Sequence[TrailRow]) -> Danger:
+    """Whether there is an emergency, and whether what the protocol asks for to leave it was written down since.
+
+    When the rows do not tell since when, it goes on.
+    """
+    program, episode = look.seen.program, look.seen.episode
+    stage = program.spec.emergency.stage
+    inside = episode.stage == stage
+    if episode.closed_at is not None or (not inside and RANK[episode.risk] < program.emergency_rank):
+        return Danger(here=False)
+    guard = program.spec.stages[stage].leave_when
+    began = episode.stage_entered.sequence if inside else _entered(episode, rows, stage)
+    if guard is None or began is None or not program.may_leave[stage](episode):
+        return Danger(here=True)
+    asked = [test.name.removeprefix(STEP) for test in tests_in(guard.condition) if test.name.startswith(STEP)]
+    done = {name: one for name in asked if (one := episode.steps.get(name)) is not None and one.sequence > began}
+    last = max(done, key=lambda name: done[name].sequence, default="")
+    return Danger(here=True, ended=f"{look.seen.words.step(last)}, {look.at(done[last].at)}" if last else "")
+
+
+def _entered(episode: Episode, rows: Sequence[TrailRow], stage: str) -> int | None:
+    """The entry with which the episode last came into a stage that it has left; None where it can't be told.
+
+    Who comes into it leaves another: the state tells so until that one is left again, and by then the rows do.
+    """
+    gone = episode.left.get(stage)
+    told = [row.sequence for row in rows if row.kind == "StageEntered" and _into(row, stage)]
+    others = [one.sequence for name, one in episode.left.items() if name != stage]
+    return max([*told, *(one for one in others if gone is not None and one < gone.sequence)], default=None)
+
+
+def _into(row: TrailRow, stage: str) -> bool:
+    event = event_of(row) if row.payload is not None else None
+    return isinstance(event, StageEntered) and event.stage == stage
 
 
 def emergency(look: Look) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def test_a_disconnect_at_imminent_risk_is_led_from_one_place(home: House, size: 
         completed(page, place, "rapid_assessment", DANGER)
         expect(page.get_by_role("heading", name="Emergency: call now")).to_be_visible()
         page.get_by_role("button", name="Client dropped off").click()
-        expect(page.get_by_text("First call-back").first).to_be_visible()
+        expect(page.locator("#duties").get_by_text("First call-back").first).to_be_visible()
         the_call(page)
         until_somebody_is_there(page)
         page.evaluate("window.scrollTo(0, 0)")
@@ -115,3 +115,46 @@ def until_somebody_is_there(page: Page) -> None:
     expect(arrival.get_by_text("Somebody confirms contact with the client (T22)")).to_have_count(0)
     expect(arrival.locator(".said-so")).to_have_count(2, timeout=20_000)
     expect(page.locator("#loop-disclosure_record").get_by_text("Record what the responder was told")).to_be_visible()
+
+
+def test_on_a_phone_whom_to_call_stays_in_view_after_an_act_and_nobody_is_said_to_have_changed_it(home: House):
+    """What came about is folded to two lines, and one's own press is not told as somebody else's change."""
+    with home.visitor("maya", "phone") as visitor:
+        page = visitor.goes_to("/report")
+        page.get_by_label("Client", exact=True).fill("client-on-a-phone")
+        page.locator('input[name="crisis"][value="suicidality"]').check()
+        page.get_by_role("button", name="Open the episode").click()
+        page.wait_for_url("**/episodes/*")
+        completed(page, page.url, "session_start", BEGUN)
+        page.locator(".sos-act button").click()
+        expect(page.get_by_role("heading", name="Emergency: call now")).to_be_visible()
+        expect(page.locator("#sos-call .call")).to_be_in_viewport(ratio=1)
+        done = page.get_by_role("status").filter(has_text="Done")
+        expect(done.locator("li").first).to_be_hidden()
+        visitor.picture("rescue-after-the-press-phone")
+        page.get_by_role("button", name="Client dropped off").click()
+        expect(done).to_be_visible()
+        expect(page.locator("#sos-call .call")).to_be_in_viewport(ratio=1)
+        done.locator("summary").click()
+        expect(done.locator("li").first).to_be_visible()
+        expect(page.locator("#timeline")).to_contain_text("lost")  # the records have it: the page was asked for anew
+        expect(page.locator("#changed")).to_be_hidden()
+        over(page)
+        visitor.picture("rescue-over-phone")
+        assert visitor.violations() == []
+
+
+def over(page: Page) -> None:
+    """Handed over, the page says so, and keeps the number at hand; nothing looks like an emergency any more."""
+    station = page.locator("#loop-emergency_handover")
+    station.locator("> details > summary").click()
+    station.locator('input[value="emergency_department"]').check()
+    station.get_by_label("Facility and person who took over").fill("Bayview, Dr. Reyes")
+    station.get_by_label("What happens next there?").fill("Seen tonight")
+    expect(page.locator("#sos-dial")).to_be_in_viewport()
+    station.get_by_role("button", name="Handed over: save").click()
+    expect(page.locator("#sos-title")).to_contain_text("Handed over, ")
+    expect(page.get_by_role("heading", name="Emergency: call now")).to_have_count(0)
+    page.get_by_role("button", name="Go on to Follow-up").first.click()
+    expect(page.locator("#rescue")).to_contain_text("The level stays imminent until")
+    expect(page.locator("#whom a[href^='tel:']").first).to_be_visible()

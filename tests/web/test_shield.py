@@ -49,7 +49,7 @@ async def test_a_form_that_is_too_long_is_answered_with_a_page_that_says_where_t
         answer = await browser.post("/report", said="x" * (MOST_BYTES + 1))
         assert answer.status_code == 413
         assert "<h1>That is more than a form may hold</h1>" in answer.text
-        assert "still in the form" in answer.text
+        assert "shows what it has saved" in answer.text
         if person:
             assert "the first words" in (await browser.get("/report")).text
 

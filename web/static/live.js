@@ -2,6 +2,7 @@
 (() => {
   "use strict";
   const parts = () => [...document.querySelectorAll("[data-live-part], #live")];
+  const name = (summary) => summary.getAttribute("aria-label") ?? summary.textContent;
   const refresh = async () => {
     const answer = await fetch(window.location.href, { headers: { "X-Live": "1" }, redirect: "manual" });
     if (!answer.ok) return;
@@ -11,10 +12,10 @@
       const next = part.id && fresh.getElementById(part.id);
       const busy = part.querySelector("form[data-typed]") || part.contains(document.activeElement?.closest?.("form"));
       if (next && !busy) {
-        const open = new Set([...part.querySelectorAll("details[open] > summary")].map((one) => one.textContent));
+        const open = new Set([...part.querySelectorAll("details[open] > summary")].map(name));
         part.replaceChildren(...next.childNodes);
         for (const one of part.querySelectorAll("details > summary")) {
-          if (open.has(one.textContent)) one.parentElement.open = true;
+          if (open.has(name(one))) one.parentElement.open = true;
         }
       }
     }
@@ -22,7 +23,8 @@
     if (focused) document.querySelector(`#live a[href="${CSS.escape(focused)}"]`)?.focus();
     document.dispatchEvent(new Event("holdfast:fresh"));
     const note = document.getElementById("changed");
-    if (note) note.hidden = false;
+    const edited = Number(fresh.querySelector("[data-live]")?.dataset.edited);
+    if (note && edited > Number(told.revision)) note.hidden = false;
   };
   document.addEventListener("input", (event) => event.target.closest?.("form")?.setAttribute("data-typed", ""));
   const told = document.querySelector("[data-live]")?.dataset;

@@ -60,6 +60,26 @@
   };
   setInterval(lock, 10000);
 
+  // A form that is longer than the server takes is not sent: everything stays in it.
+  const length = (form) => {
+    const parts = [...new FormData(form)];
+    if (form.enctype !== "multipart/form-data") return new URLSearchParams(parts).toString().length;
+    return parts.reduce((sum, [, value]) => sum + (value.size ?? new Blob([value]).size), 0);
+  };
+  document.addEventListener("submit", (event) => {
+    if (event.target.method !== "post" || length(event.target) <= Number(document.body.dataset.most)) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    document.getElementById("too-long")?.remove();
+    const told = document.createElement("div");
+    Object.assign(told, { id: "too-long", className: "problems", tabIndex: -1 });
+    told.setAttribute("role", "alert");
+    told.innerHTML =
+      "<h2>That is more than a form may hold</h2><p>Nothing was sent: 512 KB is the most. Everything is still here. Shorten the text, or send a list in parts.</p>";
+    event.target.before(told);
+    told.focus();
+  }, true);
+
   // A double press sends once; the key would see to it anyway.
   document.addEventListener("submit", (event) => {
     if (event.defaultPrevented || event.target.method !== "post" || event.target.target) return;
