@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -23,6 +23,8 @@ from tests.cli.test_up import ROOT, Up, until
 
 AXE = (Path(__file__).parent / "axe" / "axe.min.js").read_text(encoding="utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+CONTRAST = ["color-contrast"]
+"""What can differ between light and dark."""
 SHOTS = ROOT / "var" / "screenshots"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 GET_IT = ("apt-get", "install", "--yes", "--no-install-recommends", "chromium")
@@ -76,10 +78,11 @@ class Visitor:
         page.wait_for_url(f"{self.address}/**", wait_until="load")
         page.get_by_text("Hide screen").first.wait_for(state="attached")
 
-    def violations(self) -> list[str]:
+    def violations(self, rules: Sequence[str] = RULES) -> list[str]:
         """What axe finds on the page as it is, in one line each."""
-        self.page.evaluate(AXE)
-        found: Any = self.page.evaluate("rules => axe.run(document, {runOnly: rules})", RULES)
+        if not self.page.evaluate("'axe' in window"):
+            self.page.evaluate(AXE)
+        found: Any = self.page.evaluate("rules => axe.run(document, {runOnly: rules})", list(rules))
         return [f"{one['id']}: {[node['target'] for node in one['nodes']][:5]}" for one in found["violations"]]
 
     def overflow(self) -> int:
@@ -107,7 +110,7 @@ class House:
     @contextmanager
     def visitor(
         self, person: str, size: str = "desktop", scheme: Scheme = "light", *, scripts: bool = True
-    ) -> Iterator[Visitor]:
+    ) -> Generator[Visitor]:
         """Somebody who has signed in, in a browser window of their own."""
         context = self.browser.new_context(
             viewport=SIZES[size], color_scheme=scheme, java_script_enabled=scripts, reduced_motion="reduce"
@@ -121,7 +124,7 @@ class House:
 
 
 @contextmanager
-def house(folder: Path, **told: str) -> Iterator[House]:
+def house(folder: Path, **told: str) -> Generator[House]:
     """`holdfast up` with its demo people, clients and episodes and these settings, and Chromium beside it."""
     path = chromium()
     up = Up(folder, told)
