@@ -15,6 +15,7 @@ from proof.reading import is_plain, read_by, reads, untangled, worst_seconds
 from protocol.conditions import AllOf, AnyOf, Condition, Guard, Not, Test, tests_in
 from protocol.duties import DueMoment, DueTable, Evidence, Obligation, Trigger
 from protocol.elements import Fact
+from protocol.pages import Pages
 from protocol.program import Program
 from protocol.spec import LEVELS, Closing, Outcome, ProtocolSpec, RiskRule, Stage, StageStep, Step
 
@@ -135,6 +136,7 @@ class _Cutter:
             "notices": {},
             "refusals": refusals,
             "closing": self._closing(),
+            "pages": Pages(),
             "properties": {},
         }
         fields["facts"] = {**self.facts, **dict.fromkeys((*self.pulses, *self.steady), COIN)}

@@ -29,6 +29,7 @@ from protocol.duties import TRIGGER_KEYS, DueMoment, DueTable, Evidence, Ladder,
 from protocol.elements import Element, Fact, Instrument, Item, Reference, Row, Source, Table
 from protocol.findings import dotted
 from protocol.migration import SECTIONS, Carry, Migration
+from protocol.pages import Pages, PlanPages, Press, StepUpPages
 from protocol.spec import (
     Closing,
     CrisisType,
@@ -203,6 +204,31 @@ _ACTS: Mapping[type[Element], Mapping[str, Rule]] = {
     },
 }
 
+_PAGES: Mapping[type[Element], Mapping[str, Rule]] = {
+    Pages: {
+        "banner": values("what stands at the top of every page", "other", "laxer", "other"),
+        "address": unsure("fact with the present address"),
+        "county": unsure("fact that chooses the emergency numbers"),
+        "callback": unsure("fact with the call-back number"),
+        "presses": unsure("answers that one press records"),
+        "given": values("filled in on the emergency panel", "other", "other", "other"),
+        "plan": nested,
+        "step_up": nested,
+    },
+    Press: dict.fromkeys(("fact", "answer", "title"), together),
+    PlanPages: {
+        "written_in": unsure("step that writes the plan"),
+        "reviewed_in": names("steps that go through the plan again", "other", "laxer"),
+        "kept_back": guarded("plan kept back while", "stricter", False),
+    },
+    StepUpPages: {
+        "decision": unsure("decision of the step-up page"),
+        "steps": names("steps on the step-up page", "other", "laxer"),
+        "search": unsure("step in which facilities are asked"),
+        "offered": unsure("answer that means a place was offered"),
+    },
+}
+
 _DUTIES: Mapping[type[Element], Mapping[str, Rule]] = {
     Rung: {"page": together, "channels": together, "wait": together},
     Ladder: {
@@ -266,6 +292,7 @@ _PROTOCOL: Mapping[str, Rule] = {
     "notices": parts("notice", "stricter", "laxer"),
     "refusals": parts("refusal", "stricter", "laxer"),
     "calendar": nested,
+    "pages": nested,
     "properties": parts("property", "stricter", "laxer"),
     "initial": unsure("first stage"),
     "time_zone": unsure("time zone"),
@@ -284,6 +311,7 @@ RULES: Mapping[type[Element], Mapping[str, Rule]] = {
     **_STAGES,
     **_ACTS,
     **_DUTIES,
+    **_PAGES,
     Migration: dict.fromkeys(SECTIONS, together),
     Carry: dict.fromkeys(("to", "deadline", "because"), together),
 }

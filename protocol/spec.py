@@ -29,6 +29,7 @@ from protocol.elements import (
     Table,
 )
 from protocol.migration import Migration, Version
+from protocol.pages import Pages
 
 Level = Literal["none", "low", "moderate", "high", "imminent"]
 LEVELS: tuple[Level, ...] = ("none", "low", "moderate", "high", "imminent")
@@ -294,6 +295,8 @@ class ProtocolSpec(Element):
     closing: Closing
     calendar: WorkCalendar | None = None
     """Needed as soon as an obligation runs on the business clock."""
+    pages: Pages = Pages()
+    """What the pages of an episode show of it; no rule reads this."""
     properties: Annotated[dict[Name, Property], Field(max_length=60)] = {}
     migrates_from: Annotated[dict[Version, Migration], Field(max_length=20)] = {}
     """Older versions whose open episodes may be moved to this one, and how."""

@@ -123,6 +123,7 @@ VALUES: tuple[dict[str, str], ...] = (
         "before_due": "Page `lead` before the deadline.",
         "at_due": "Page when the deadline has passed.",
     },
+    {"number": "The number that the panel says to call.", "address": "The present address, as far as it is known."},
     {"email": "By mail.", "webhook": "Through the signed webhook to your pager or chat gateway."},
     {
         "A": "An official or primary text.",

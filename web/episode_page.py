@@ -93,7 +93,6 @@ async def shown(
         saved=saved,
         attempt=attempt,
         **_forms(attempt, drafts, add_to),
-        connections=seen.program.spec.facts["connection"].choices if "connection" in seen.program.spec.facts else (),
     )
 
 

@@ -18,15 +18,6 @@ from web.seen import Seen
 
 Names = Callable[[str], str]
 
-BANNER = (
-    ("present_address", "Present location"),
-    ("callback_number", "Call-back number"),
-    ("others_present", "Who else is there"),
-    ("emergency_contact_consent", "Emergency contact"),
-    ("contact_consent", "Consent to contact"),
-)
-"""What must stand before the person at any moment, where the protocol asks for it."""
-COUNTY = "present_county"
 NEAR = timedelta(minutes=30)
 
 
@@ -48,16 +39,14 @@ def banner(look: Look) -> list[dict[str, Any]]:
     """Who, where, which number, who else is there, what may be told to whom."""
     spec, episode, words = look.seen.program.spec, look.seen.episode, look.seen.words
     facts: list[dict[str, Any]] = []
-    for name, label in BANNER:
-        if name not in spec.facts:
-            continue
+    for name, label in spec.pages.banner.items():
         known = episode.facts.get(name)
         value = words.answer(known.value) if known is not None else ""
-        if name == "present_address" and value and (county := episode.facts.get(COUNTY)) is not None:
-            value = f"{value}, {words.answer(county.value).title()} County"
+        if name == spec.pages.address and value and (county := county_of(look.seen)):
+            value = f"{value}, {county.replace('_', ' ').title()} County"
         asked_by = next((step for step, one in spec.steps.items() if name in (*one.form, *one.optional)), "")
         href = f"?step={asked_by}#f-fact.{name}" if asked_by else ""
-        kind = "phone" if name == "callback_number" else ""
+        kind = "phone" if name == spec.pages.callback else ""
         facts.append({"label": label, "value": value, "missing": not value, "href": href, "kind": kind})
     return facts
 
@@ -139,10 +128,14 @@ def duty(look: Look, owed: OpenObligation) -> dict[str, Any]:
 
 def resources(look: Look, *, life_in_danger: bool = True) -> Guidance:
     """Whom to call for the county of the present address."""
-    county = look.seen.episode.facts.get(COUNTY)
-    name = county.value if county is not None and isinstance(county.value, str) else None
     today = look.now.astimezone(look.seen.words.zone).date()
-    return look_up(look.directory, name, today, life_in_danger=life_in_danger)
+    return look_up(look.directory, county_of(look.seen) or None, today, life_in_danger=life_in_danger)
+
+
+def county_of(seen: Seen) -> str:
+    """The name of the county in which the client is now; empty while nobody knows."""
+    known = seen.episode.facts.get(seen.program.spec.pages.county or "")
+    return known.value if known is not None and isinstance(known.value, str) else ""
 
 
 def listed(one: Listing) -> dict[str, str]:

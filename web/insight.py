@@ -18,8 +18,6 @@ from web.pages import page
 router = APIRouter(include_in_schema=False)
 
 MOST_BARS = 12
-STEP_UP = "step_up/"
-"""The decision about more care, as our protocols name it."""
 
 
 @router.get("/insight")
@@ -30,9 +28,10 @@ async def insight(
 ) -> Response:
     """Charts of the last year, drawn on the server, each with its numbers as a table."""
     found = await trends(visit.parts.database, visit.parts.clock(), version)
-    say = titles(visit.parts.shelf.open_now())
+    specs = visit.parts.shelf.open_now()
+    say, more_care = titles(specs), {_more_care(one) for one in specs.values()}
     named, decided = found.named, found.named["decided"]
-    step_ups = {name: count for name, count in decided.items() if name.startswith(STEP_UP)}
+    step_ups = {name: count for name, count in decided.items() if name.partition("/")[0] in more_care}
     charts = [
         ("Episodes opened", begun(found.by_month), "By month."),
         ("Highest risk reached", found.by_level, "Every episode counts once."),
@@ -57,6 +56,11 @@ async def insight(
     )
 
 
+def _more_care(spec: ProtocolSpec) -> str:
+    """The decision about more care; empty where the protocol has none."""
+    return spec.pages.step_up.decision if spec.pages.step_up is not None else ""
+
+
 def titles(specs: Mapping[str, ProtocolSpec]) -> Callable[[str], str]:
     """A function from a counted name to words, by the protocols at hand."""
     words = [Words(spec) for spec in specs.values()]
@@ -67,7 +71,7 @@ def titles(specs: Mapping[str, ProtocolSpec]) -> Callable[[str], str]:
             spec = one.spec
             if options and decision in spec.decisions:
                 told = " → ".join(one.option(decision, option) for option in options)
-                return told if name.startswith(STEP_UP) else f"{one.decision(decision)}: {told}"
+                return told if decision == _more_care(spec) else f"{one.decision(decision)}: {told}"
             for titled in (spec.crisis_types, spec.obligations, spec.closing.outcomes):
                 if name in titled:
                     return titled[name].title

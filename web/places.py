@@ -15,16 +15,19 @@ from web.face import Look
 from web.forms import FACT, fact_field
 from web.rescue import answered, written
 
-STEP = "facility_search"
-"""The step in which facilities are asked, as our protocols name it."""
 NAME = re.compile(r"(\w+)_name")
-OFFERED = "place_offered"
+
+
+def step_of(look: Look) -> str:
+    """The step in which facilities are asked; empty where the protocol has none."""
+    told = look.seen.program.spec.pages.step_up
+    return (told.search or "") if told is not None else ""
 
 
 def slots(look: Look) -> list[list[str]]:
     """The facts of each place of the step: name first, then when, whom, and the answer."""
-    step = look.seen.program.spec.steps.get(STEP)
-    asked = (*step.form, *step.optional) if step is not None else ()
+    spec, name = look.seen.program.spec, step_of(look)
+    asked = (*spec.steps[name].form, *spec.steps[name].optional) if name else ()
     prefixes = [found[1] for name in asked if (found := NAME.fullmatch(name)) is not None]
     return [[name for name in asked if name.startswith(f"{prefix}_")] for prefix in prefixes]
 
@@ -40,10 +43,12 @@ def slot_for(look: Look, facility: str) -> int | None:
     for number, known in enumerate(held):
         if known is None:
             return number
+    told = look.seen.program.spec.pages.step_up
+    offered = told.offered if told is not None else None
     full = [
         (known.at, number)
         for number, known in enumerate(held)
-        if known is not None and not any((one := facts.get(name)) and one.value == OFFERED for name in found[number])
+        if known is not None and not any((one := facts.get(name)) and one.value == offered for name in found[number])
     ]
     return min(full)[1] if full else None
 
@@ -79,8 +84,9 @@ def held_by(look: Look, names: Iterable[str]) -> Mapping[str, str]:
 
 def asked(look: Look, rows: Iterable[TrailRow]) -> list[dict[str, str]]:
     """Every asking, the latest first, with what was said in it."""
-    found = [one for one in written(look, rows) if one["step"] == STEP]
-    record = look.seen.episode.steps.get(STEP)
+    step = step_of(look)
+    found = [one for one in written(look, rows) if one["step"] == step]
+    record = look.seen.episode.steps.get(step)
     if record is not None and record.at.isoformat() not in {one["iso"] for one in found}:  # the records lag a moment
-        found.append({"at": look.at(record.at), "text": answered(look, STEP), "by": ""})
+        found.append({"at": look.at(record.at), "text": answered(look, step), "by": ""})
     return found[::-1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from protocol.chronicle import event_of
 from protocol.directory import retired_mentions
-from protocol.episode import Episode
+from protocol.episode import Episode, OpenObligation
 from protocol.events import StepCompleted
 from protocol.evolve import evolve
 from protocol.local_time import show_day
@@ -36,11 +36,6 @@ router = APIRouter(include_in_schema=False)
 Reader = Annotated[Visit, Depends(May("episode.read", ITS_EPISODE))]
 Copier = Annotated[Visit, Depends(May("episode.export", EXPORTED))]
 
-WRITTEN_IN, REVIEWED_IN = "safety_plan", "plan_review"
-"""The steps that write and look over the plan, as every protocol of ours names them."""
-KEPT_BACK = frozenset({"hidden"})
-"""Ways of delivery at which nothing may be handed out or shown."""
-DELIVERY = "plan_delivery"
 COPY = (Path(__file__).parent / "templates" / "plan.typ").read_bytes()
 
 
@@ -58,7 +53,7 @@ class Version:
 async def plan(request: Request, visit: Reader, episode_id: str) -> Response:
     """The plan with its versions, for the staff."""
     seen, versions = await plan_of(visit, episode_id)
-    owed = [one for one in seen.episode.obligations.values() if "plan" in one.obligation]
+    steps = steps_of(seen.program.spec)
     text = "\n".join(line for part in parts_of(seen) for line in part["lines"])
     return await page(
         request,
@@ -70,9 +65,9 @@ async def plan(request: Request, visit: Reader, episode_id: str) -> Response:
         names=await names_of(visit.parts),
         kept_back=kept_back(seen),
         may_copy=authorize(visit.actor, "episode.export", visit.target),
-        reviews=[(seen.words.obligation(one.obligation), one.due_at) for one in owed],
+        reviews=[(seen.words.obligation(one.obligation), one.due_at) for one in owed_of(seen, steps)],
         retired=retired_mentions(visit.parts.directory, text),
-        steps=[(name, seen.words.step(name)) for name in (WRITTEN_IN, REVIEWED_IN) if name in seen.program.spec.steps],
+        steps=[(name, seen.words.step(name)) for name in steps],
     )
 
 
@@ -111,22 +106,38 @@ async def client_copy(visit: Visit, episode_id: str) -> Response:
 async def plan_of(visit: Visit, episode_id: str) -> tuple[Seen, list[Version]]:
     """The episode and every version of its plan. Raises NotThere where the protocol has none."""
     seen = await see(visit.parts, episode_id)
-    if WRITTEN_IN not in seen.program.spec.steps:
+    if not steps_of(seen.program.spec):
         raise NotThere
     rows = await visit.parts.queries.trail_rows(episode_id, limit=MOST_ROWS)
     return seen, list(versions_in(seen.program.spec, rows))
 
 
+def steps_of(spec: ProtocolSpec) -> tuple[str, ...]:
+    """The steps that write and go through the plan; none where the protocol has no plan."""
+    told = spec.pages.plan
+    return () if told is None else (told.written_in, *told.reviewed_in)
+
+
+def owed_of(seen: Seen, steps: Collection[str]) -> list[OpenObligation]:
+    """What is owed that one of these steps ends."""
+    declared = seen.program.spec.obligations
+    return [
+        one
+        for one in seen.episode.obligations.values()
+        if one.obligation in declared and any(proof.done in steps for proof in declared[one.obligation].met_by)
+    ]
+
+
 def versions_in(spec: ProtocolSpec, rows: Sequence[TrailRow]) -> Iterator[Version]:
     """Each time that somebody completed the plan or its review."""
     episode: Episode | None = None
-    number = 0
+    steps, number = steps_of(spec), 0
     for row in rows:
         if row.payload is None:
             return
         event = event_of(row)
         episode = evolve(episode, event)
-        if isinstance(event, StepCompleted) and event.step in (WRITTEN_IN, REVIEWED_IN):
+        if isinstance(event, StepCompleted) and event.step in steps:
             number += 1
             yield Version(number, event.at, row.actor, tuple(_parts(spec, Words(spec), episode)))
 
@@ -137,7 +148,9 @@ def parts_of(seen: Seen) -> list[dict[str, Any]]:
 
 
 def _parts(spec: ProtocolSpec, words: Words, episode: Episode) -> Iterator[dict[str, Any]]:
-    step = spec.steps[WRITTEN_IN]
+    if spec.pages.plan is None:
+        return
+    step = spec.steps[spec.pages.plan.written_in]
     for name in (*step.form, *step.optional):
         fact, known = spec.facts[name], episode.facts.get(name)
         if fact.type == "text":
@@ -148,8 +161,10 @@ def _parts(spec: ProtocolSpec, words: Words, episode: Episode) -> Iterator[dict[
 
 def kept_back(seen: Seen) -> bool:
     """Whether the plan must not be shown or handed out where somebody else could see it."""
-    known = seen.episode.facts.get(DELIVERY)
-    return known is not None and known.value in KEPT_BACK
+    told = seen.program.spec.pages.plan
+    if told is None or told.kept_back is None:
+        return False
+    return seen.program.readers.predicate(told.kept_back)(seen.episode)
 
 
 def _dated(seen: Seen, versions: Sequence[Version]) -> str:

@@ -22,8 +22,6 @@ from web.face import Look, duty, listed, resources
 from web.forms import FACT, Fields, StepForm, step_form
 
 STEP = "step."
-GIVEN = {"responder_number": "number", "responder_address_given": "address"}
-"""Answers that stand on the panel already, until somebody writes something else."""
 POLLED = ("yes_no",)
 
 
@@ -81,7 +79,7 @@ def _into(row: TrailRow, stage: str) -> bool:
 def emergency(look: Look) -> dict[str, Any]:
     """Whom to call for the present address, the address, and what to say. Nothing here calls anybody."""
     episode, words = look.seen.episode, look.seen.words
-    place = episode.facts.get("present_address")
+    place = episode.facts.get(look.seen.program.spec.pages.address or "")
     guidance = resources(look)
     first, *rest = guidance.chain
     return {
@@ -191,6 +189,7 @@ def _field(look: Look, field: dict[str, Any], typed: Fields) -> dict[str, Any]:
     """A field in which an answer of the panel stands already."""
     name = str(field["name"]).removeprefix(FACT)
     value = field["value"]
-    if value is None and name in GIVEN and not typed:
-        value = emergency(look)[GIVEN[name]]
+    given = look.seen.program.spec.pages.given
+    if value is None and name in given and not typed:
+        value = emergency(look)[given[name]]
     return {**field, "value": value}

@@ -11,12 +11,13 @@ from starlette.responses import Response
 
 from practice.facilities import KINDS, Kept, Kind
 from protocol import saying
+from protocol.pages import StepUpPages
 from protocol.trail import TrailRow
 from protocol.words import cited
 from web import places, rescue
 from web.access import authorize
 from web.errors import NotThere
-from web.face import Look, advice, banner, duty
+from web.face import Look, advice, banner, county_of, duty
 from web.forms import Fields
 from web.guard import May, Visit
 from web.looks import ITS_EPISODE
@@ -26,19 +27,8 @@ from web.seen import Seen, see
 
 router = APIRouter(include_in_schema=False)
 
-DECISION = "step_up"
-STEPS = (
-    "level_of_care",
-    "facility_search",
-    "alternatives_review",
-    "interim_plan",
-    "admission",
-    "psychiatric_evaluation",
-)
-"""The way from the criteria to the admission, as our protocols name its steps; those that a protocol has are shown."""
 HIGHER: tuple[Kind, ...] = ("php", "crisis_residential", "detox", "hospital")
 TAKERS = {"dual": "Dual diagnosis", "minors": "Minors"}
-COUNTY = "present_county"
 MOST_FACILITIES = 30
 
 
@@ -53,10 +43,8 @@ async def step_up(
     """The page."""
     parts, now = visit.parts, visit.parts.clock()
     seen = await see(parts, episode_id)
-    spec = seen.program.spec
-    decision = spec.decisions.get(DECISION)
-    if decision is None:
-        raise NotThere
+    way = way_of(seen)
+    decision = seen.program.spec.decisions[way.decision]
     names = await names_of(parts)
     look = Look(seen, await parts.numbers.current(parts.directory), names, now)
     client = await parts.clients.get(seen.episode.client_ref)
@@ -72,10 +60,12 @@ async def step_up(
         banner=banner(look)[:4],
         decision=decision,
         source=cited(decision.source),
-        advice=advice(look, DECISION),
+        advice=advice(look, way.decision),
         rows=list(rules(seen)),
         facts=list(answered(seen, decision.shows)),
-        record=seen.episode.decisions.get(DECISION),
+        record=seen.episode.decisions.get(way.decision),
+        decided=way.decision,
+        search=way.search,
         options=[{"value": name, "label": option.title} for name, option in decision.options.items()],
         stations=stations(look, typed, rows),
         typed={name: {key: values[0] for key, values in one.fields.items() if values} for name, one in drafts.items()},
@@ -95,30 +85,38 @@ async def step_up(
     )
 
 
+def way_of(seen: Seen) -> StepUpPages:
+    """What the protocol says of this page. Raises NotThere where it has none."""
+    told = seen.program.spec.pages.step_up
+    if told is None:
+        raise NotThere
+    return told
+
+
 def told(seen: Seen) -> dict[str, Any]:
     """The decision as data: options, rules, facts, what was decided. Raises NotThere where the protocol has none."""
-    decision = seen.program.spec.decisions.get(DECISION)
-    if decision is None:
-        raise NotThere
+    name = way_of(seen).decision
+    decision = seen.program.spec.decisions[name]
     return {
         "title": decision.title,
         "options": {name: option.title for name, option in decision.options.items()},
         "rules": list(rules(seen)),
         "facts": list(answered(seen, decision.shows)),
-        "decided": seen.episode.decisions.get(DECISION),
+        "decided": seen.episode.decisions.get(name),
     }
 
 
 def rules(seen: Seen) -> Iterator[dict[str, Any]]:
     """The rows of the advising table in words; those that lead to what is advised now are marked."""
     spec = seen.program.spec
-    table = spec.decisions[DECISION].advice
+    decision = spec.decisions[way_of(seen).decision]
+    table = decision.advice
     if table is None:
         return
     outcome = seen.program.readers.reader(table)(seen.episode)
     for row in spec.tables[table].rows:
         yield {
-            "then": spec.decisions[DECISION].options[row.then].title,
+            "then": decision.options[row.then].title,
             "because": row.because,
             "when": saying.condition(row.when.condition),
             "holds": row.then == outcome,
@@ -135,8 +133,7 @@ def answered(seen: Seen, facts: tuple[str, ...]) -> Iterator[dict[str, Any]]:
 
 def stations(look: Look, typed: Mapping[str, Fields], rows: tuple[TrailRow, ...]) -> list[dict[str, Any]]:
     """The steps between the decision and the admission, each with its form and what was written; the next one open."""
-    names = [name for name in STEPS if name in look.seen.program.spec.steps and name != places.STEP]
-    return rescue.stations(look, typed, rows, names=names)
+    return rescue.stations(look, typed, rows, names=way_of(look.seen).steps)
 
 
 def chosen(kept: tuple[Kept, ...], kind: str, takes: str) -> tuple[Kept, ...]:
@@ -152,14 +149,14 @@ def chosen(kept: tuple[Kept, ...], kind: str, takes: str) -> tuple[Kept, ...]:
 
 def _about(seen: Seen, kind: str) -> bool:
     """Whether an obligation is met by one of these steps or by the decision."""
+    way = way_of(seen)
     duty_spec = seen.program.spec.obligations.get(kind)
     met_by = duty_spec.met_by if duty_spec is not None else ()
-    return any(evidence.done in STEPS or evidence.decided == DECISION for evidence in met_by)
+    return any(evidence.done in (*way.steps, way.search) or evidence.decided == way.decision for evidence in met_by)
 
 
 def nearest(kept: tuple[Kept, ...], seen: Seen) -> list[Kept]:
     """Facilities of higher care, those in the county where the client is now first."""
-    known = seen.episode.facts.get(COUNTY)
-    county = str(known.value).replace("_", " ").casefold() if known is not None else ""
+    county = county_of(seen).replace("_", " ").casefold()
     higher = [one for one in kept if one.facility.kind in HIGHER]
     return sorted(higher, key=lambda one: (one.facility.county.casefold() != county, HIGHER.index(one.facility.kind)))

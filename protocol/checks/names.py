@@ -9,6 +9,7 @@ from protocol.checks.ground import Ground, entries
 from protocol.duties import DueMoment, DueTable, Evidence, Obligation, Rung, Trigger
 from protocol.elements import Element, Fact, Instrument, Item, Row, Source, Table
 from protocol.findings import Finding, Path, did_you_mean
+from protocol.pages import Pages, PlanPages, Press, StepUpPages
 from protocol.script import blanks
 from protocol.spec import (
     Closing,
@@ -73,6 +74,10 @@ USES: dict[type[Element], dict[str, str]] = {
         "left": "stage",
         "acknowledged": "role",
     },
+    Pages: {"banner": "fact", "address": "fact", "county": "fact", "callback": "fact", "given": "fact"},
+    Press: {"fact": "fact"},
+    PlanPages: {"written_in": "step", "reviewed_in": "step"},
+    StepUpPages: {"decision": "decision", "steps": "step", "search": "step"},
     ProtocolSpec: {"initial": "stage", "owners": "role"},
 }
 """Which keys name what."""
@@ -101,6 +106,8 @@ def check_names(ground: Ground) -> Iterator[Finding]:
     yield from _options(ground)
     yield from _outcomes(ground)
     yield from _recorded_values(ground)
+    yield from _pressed(ground)
+    yield from _searched(ground.spec)
     yield from _script(ground.spec)
     yield from _clashes(ground.spec)
 
@@ -205,6 +212,31 @@ def _recorded_values(ground: Ground) -> Iterator[Finding]:
             fact = ground.spec.facts.get(name)
             if fact is not None and (wrong := _unfit(name, fact, value)):
                 yield Finding((*path, key, name), *wrong)
+
+
+def _pressed(ground: Ground) -> Iterator[Finding]:
+    """What one press records fits its fact."""
+    for path, press in ground.of(Press):
+        fact = ground.spec.facts.get(press.fact)
+        if fact is not None and (wrong := _unfit(press.fact, fact, press.answer)):
+            yield Finding((*path, "answer"), *wrong)
+
+
+def _searched(spec: ProtocolSpec) -> Iterator[Finding]:
+    """The step in which facilities are asked has places for them, and the answer that means an offer exists."""
+    way = spec.pages.step_up
+    step = spec.steps.get(way.search or "") if way is not None else None
+    if way is None or step is None:
+        return
+    asked = (*step.form, *step.optional)
+    if not any(name.endswith("_name") for name in asked):
+        message = f"{way.search} has no place for a facility"
+        remedy = "add facts that begin alike, the first of them `…_name`: `first_name`, `first_answer`"
+        yield Finding(("pages", "step_up", "search"), message, remedy)
+    answers = {one for name in asked if name in spec.facts for one in spec.facts[name].choices}
+    if way.offered is not None and way.offered not in answers:
+        message = f"`{way.offered}` is not an answer of {way.search}"
+        yield Finding(("pages", "step_up", "offered"), message, did_you_mean(way.offered, answers))
 
 
 def _unfit(name: str, fact: Fact, value: str) -> tuple[str, str] | None:
