@@ -1,6 +1,7 @@
 """`python -m benchmarks [NAME …]`: measure, print tables, keep each result as JSON in `benchmarks/results`.
 
-A benchmark is a module here with a function `run() -> list[Row]`.
+A benchmark is a module here with a function `run() -> list[Row]`. With `--into-docs` the tables also go into
+`docs/benchmarks.md`, between the marks of those benchmarks that have some there.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import argparse
 import importlib
 from pathlib import Path
 
-from benchmarks.keeping import show
+from benchmarks.keeping import show, write_into_docs
 
 HERE = Path(__file__).parent
 TOOLS = {"__init__", "__main__", "tables", "keeping", "chart", "peers", "bare", "embedded", "led", "sink"}
@@ -26,8 +27,12 @@ def main() -> None:
     """Run the named benchmarks, or all."""
     options = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     options.add_argument("name", nargs="*", choices=[*names(), []], metavar="NAME")
-    for name in options.parse_args().name or names():
-        show(name, importlib.import_module(f"benchmarks.{name}").run)
+    options.add_argument("--into-docs", action="store_true", help="write the tables into docs/benchmarks.md, too")
+    chosen = options.parse_args()
+    for name in chosen.name or names():
+        rows = show(name, importlib.import_module(f"benchmarks.{name}").run)
+        if chosen.into_docs:
+            write_into_docs(name, rows)
 
 
 if __name__ == "__main__":

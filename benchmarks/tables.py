@@ -34,3 +34,13 @@ def _table(rows: list[Row]) -> str:
 
 def _cell(text: str, width: int, column: int) -> str:
     return text.ljust(width) if column == 0 else text.rjust(width)
+
+
+def markdown(rows: Iterable[Row]) -> str:
+    """The same tables for a page of the documentation."""
+    return "\n\n".join(_markdown(list(group)) for _, group in groupby(rows, key=tuple))
+
+
+def _markdown(rows: list[Row]) -> str:
+    cells = [list(rows[0]), ["---"] * len(rows[0]), *[[str(value) for value in row.values()] for row in rows]]
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
