@@ -46,6 +46,9 @@ class Filter:
     open: bool | None = None
     owner: str | None = None
     client_ref: str | None = None
+    protocol: str | None = None
+    version: str | None = None
+    """A version number, or the beginning of a content hash."""
     risk_at_least: str | None = None
     overdue_at: datetime | None = None
     """Only those that owe something that was due by then."""
@@ -206,6 +209,11 @@ def _conditions(which: Filter) -> list[ColumnElement[bool]]:
         found.append(episodes.c.owner == which.owner)
     if which.client_ref is not None:
         found.append(episodes.c.client_ref == which.client_ref)
+    if which.protocol is not None:
+        found.append(episodes.c.protocol == which.protocol)
+    if which.version is not None:
+        by_hash = episodes.c.protocol_hash.startswith(which.version, autoescape=True)
+        found.append(or_(episodes.c.protocol_version == which.version, by_hash))
     if which.risk_at_least is not None:
         found.append(episodes.c.risk.in_(_levels_from(which.risk_at_least)))
     if which.overdue_at is not None:

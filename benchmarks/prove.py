@@ -6,7 +6,6 @@ Processor time of one core. Each protocol is proved in a process of its own, so 
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from benchmarks.tables import Row
 from proof.prove import prove
 from protocol_specs.lint import lint
 from protocol_specs.loader import load_protocol
+from tests.memory import peak_kilobytes
 
 SPECS = Path(__file__).parents[1] / "protocol_specs"
 PROTOCOLS = ("virtual_iop_crisis", "withdrawal_monitoring", "caring_contacts")
@@ -66,7 +66,7 @@ def _row(name: str) -> Row:
         "macro_steps": proof.steps,
         "macro_steps_per_s": round(proof.steps / seconds),
         "configurations_per_s": round(proof.explored / seconds),
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "peak_mb": peak_kilobytes() // 1024,
     }
 
 

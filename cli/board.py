@@ -69,7 +69,8 @@ def _row(one: EpisodeSummary, short: str, zone: ZoneInfo, now: datetime) -> Sequ
     risk = one.risk.upper() if one.risk in ("high", "imminent") else one.risk
     owed = f"{len(one.obligations)} ({overdue} OVERDUE)" if overdue else str(len(one.obligations))
     name = f"DRILL {short}" if one.drill else short
-    return name, one.client_ref, one.protocol, one.stage, risk, person(one.owner), deadline, left, owed
+    protocol = f"{one.protocol} {one.protocol_version}"
+    return name, one.client_ref, protocol, one.stage, risk, person(one.owner), deadline, left, owed
 
 
 def _deadline(one: EpisodeSummary, zone: ZoneInfo, now: datetime) -> tuple[str, str]:

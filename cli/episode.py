@@ -98,12 +98,18 @@ def list_episodes(
     everything: Annotated[bool, typer.Option("--all", help="Closed ones as well.")] = False,
     owner: Annotated[str | None, typer.Option(help="Only those of this person.")] = None,
     risk: Annotated[str | None, typer.Option(help="Only those at this level or above.")] = None,
+    protocol: Annotated[str | None, typer.Option(help="Only those under this protocol.")] = None,
+    version: Annotated[
+        str | None, typer.Option(help="Only those under this version: its number, or the beginning of its hash.")
+    ] = None,
     overdue: Annotated[bool, typer.Option("--overdue", help="Only those with something overdue.")] = False,
     limit: Annotated[int, typer.Option(help="At most so many.", min=1, max=1000)] = 100,
     as_json: AsJson = False,
 ) -> None:
     """List episodes, the next deadline first; say when the data are stale or the engine is down."""
-    which = Filter(open=None if everything else True, owner=owner, risk_at_least=risk)
+    which = Filter(
+        open=None if everything else True, owner=owner, protocol=protocol, version=version, risk_at_least=risk
+    )
     _list(which, Looks("episode list"), limit, overdue=overdue, as_json=as_json)
 
 

@@ -95,7 +95,12 @@ def _tell(load: Load, told: dict[str, Any]) -> None:
         (words.decision(name), words.option(name, option), str(n))
         for (name, option), n in sorted(load.step_ups.items())
     ]
-    table("Step-ups: decisions for more than the least intensive option", ("Decision", "Option", "Times"), ups, "None.")
+    table(
+        "Step-ups: decisions for more than the least intensive option",
+        ("Decision", "Option", "Times"),
+        ups,
+        "No step-up.",
+    )
     say()
     say(f"From the first page until a person is on it: {_spread(load.answered, 'min')}.")
     say(f"Episodes whose first page nobody answered: {load.unanswered}.")
@@ -121,7 +126,7 @@ def _roles(load: Load) -> list[tuple[str, str, str, str]]:
 def _rungs(load: Load) -> list[tuple[str, str, str, str]]:
     words, spec = Words(load.spec), load.spec
     return [
-        (spec.ladders[name].title, str(rung), words.role(spec.ladders[name].rungs[rung].page), str(count))
+        (spec.ladders[name].title, str(rung + 1), words.role(spec.ladders[name].rungs[rung].page), str(count))
         for (name, rung), count in sorted(load.rungs.items())
     ]
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
 
 from cli.face import duties_of
 from cli.output import say, say_json, table
 from protocol.chronicle import Happened
+from protocol.findings import did_you_mean
 from protocol.local_time import show_span, show_time
 from protocol.words import NO_BREAK, Words, person
 from protocol_specs.writing import yaml_text
@@ -107,6 +109,8 @@ class Prompt:
                 self._choose(int(line))
             elif word in self._commands:
                 self._commands[word](rest.strip())
+            elif near := get_close_matches(word.lower(), [*self._commands, "quit"], 1, 0.7):
+                raise SimulationError(f"{word[:40]} is no command", f"did you mean `{near[0]}`?")
             else:
                 self._after(self.simulation.wait(line))
         except SimulationError as error:
@@ -204,7 +208,8 @@ class Prompt:
     def _act_as(self, name: str) -> None:
         if name not in self.simulation.people:
             people = ", ".join(self.simulation.people)
-            raise SimulationError(f"there is nobody called {name[:40] or '…'}", f"one of: {people}")
+            meant = did_you_mean(name[:40], self.simulation.people)
+            raise SimulationError(f"there is nobody called {name[:40] or '…'}", f"{meant}; here are {people}")
         self._actor = name
         self._say(f"You are {self._named(name)} now.")
 

@@ -8,7 +8,7 @@ import typer
 
 from cli.configuration import settings
 from cli.lazily import with_places
-from cli.output import FOUND, USAGE, AsJson, Trouble, complain_of, say, say_json, table
+from cli.output import FOUND, USAGE, AsJson, Trouble, complain_of, say, say_json, table, warn
 from cli.shelf import find_protocol, protocol_files, read_directory, scenario_files
 from protocol.spec import ProtocolSpec
 from protocol_specs.loader import load_protocol
@@ -128,13 +128,25 @@ def compare_protocols(
     """
     from protocol.diff import as_objects, as_text, compare
 
-    changes = compare(*(_sound(one) for one in (old, new)))
+    former, later = (_sound(one) for one in (old, new))
+    if former.protocol != later.protocol:
+        warn(f"these are two protocols, {former.protocol} and {later.protocol}, and not two versions of one")
+    changes = compare(former, later)
     if as_json:
         say_json(as_objects(changes))
     else:
-        say(as_text(changes))
+        say(f"{_titled(former, later)}\n\n{as_text(changes)}")
     if any(one.effect == "laxer" for one in changes):
         raise typer.Exit(FOUND)
+
+
+def _titled(former: ProtocolSpec, later: ProtocolSpec) -> str:
+    """What is compared; the hashes where the versions have one number."""
+    if former.protocol != later.protocol:
+        return f"{former.protocol} {former.version} → {later.protocol} {later.version}"
+    if former.version != later.version or former.content_hash == later.content_hash:
+        return f"{later.title}: version {former.version} → {later.version}"
+    return f"{later.title}: version {later.version} ({former.content_hash[:12]} → {later.content_hash[:12]})"
 
 
 def _sound(named: str) -> ProtocolSpec:

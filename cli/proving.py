@@ -144,7 +144,7 @@ def _table(spec: ProtocolSpec, name: str) -> str:
     advice = decision.advice if decision is not None else None
     if name in spec.tables or advice is not None:
         return advice or name
-    raise Trouble(f"{spec.protocol} has no table {name}", did_you_mean(name, spec.tables), USAGE)
+    raise Trouble(f"{spec.protocol} has no table {name}", did_you_mean(name, [*spec.tables, *spec.decisions]), USAGE)
 
 
 def _explained(spec: ProtocolSpec, name: str) -> Explanation:

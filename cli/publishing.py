@@ -21,6 +21,7 @@ from cli.output import FOUND, USAGE, AsJson, Trouble, say, say_json, table
 from cli.shelf import find_person, find_protocol, read_directory, read_rota
 from cli.verbs import As, Role, moment_of
 from protocol.facts import Refused
+from protocol.findings import did_you_mean
 from protocol.local_time import show_time
 from protocol.publishing import (
     Actor,
@@ -64,7 +65,7 @@ def submit_version(
     document, trial = _tried(spec)
     who = actor_of(document, actor, role, licensed=False)
     rule = partial(submit, spec=document, actor=who, trial=trial, note=note)
-    _done(with_records(lambda books: _add(books, document, rule)), as_json)
+    _done(with_records(lambda books: _add(books, document, rule)), ZoneInfo(document.time_zone), as_json)
 
 
 def send_version_back(spec: Version, reason: Why, actor: As, role: Role = None, as_json: AsJson = False) -> None:
@@ -72,7 +73,7 @@ def send_version_back(spec: Version, reason: Why, actor: As, role: Role = None, 
     document = _read(spec)
     who = actor_of(document, actor, role, licensed=False)
     rule = partial(send_back, spec=document, actor=who, reason=reason)
-    _done(with_records(lambda books: _add(books, document, rule)), as_json)
+    _done(with_records(lambda books: _add(books, document, rule)), ZoneInfo(document.time_zone), as_json)
 
 
 def publish_version(
@@ -103,14 +104,14 @@ def publish_version(
         signer = actor_of(document, signed_by, None, licensed=True)
         sign_off = SignOff(signer.by, signer.role, exception)
     rule = partial(publish, spec=document, actor=who, trial=trial, effective_at=from_when, sign_off=sign_off)
-    _done(with_records(lambda books: _add(books, document, rule)), as_json)
+    _done(with_records(lambda books: _add(books, document, rule)), ZoneInfo(document.time_zone), as_json)
 
 
 def retire_version(spec: Version, reason: Why, actor: As, role: Role = None, as_json: AsJson = False) -> None:
     """Let no new episode begin under a published version. Open ones go on under it."""
     document = _read(spec)
     rule = partial(retire, spec=document, actor=actor_of(document, actor, role, licensed=True), reason=reason)
-    _done(with_records(lambda books: _add(books, document, rule)), as_json)
+    _done(with_records(lambda books: _add(books, document, rule)), ZoneInfo(document.time_zone), as_json)
 
 
 def list_versions(
@@ -119,12 +120,18 @@ def list_versions(
     """List every version that was ever submitted: where it stands, since when, who answers, how many open episodes."""
     found = with_records(_versions)
     rows = [one for one in found if protocol in (None, one["protocol"])]
+    if protocol is not None and not rows:
+        names = dict.fromkeys(str(one["protocol"]) for one in found)
+        mend = did_you_mean(protocol, names) if names else "`holdfast protocol submit` begins"
+        raise Trouble(f"no version of {protocol} was ever submitted or opened", mend, USAGE)
     if as_json:
         say_json(rows)
         return
     columns = ("Protocol", "Version", "Hash", "State", "In effect from", "Author", "Published by", "Open episodes")
     cells = [tuple(str(one[name]) for name in CELLS) for one in rows]
     table("", columns, cells, "Nothing was submitted yet: `holdfast protocol submit` begins.")
+    if rows:
+        say(f"\nTimes are local to the protocol: {', '.join(sorted({str(one['time_zone']) for one in rows}))}.")
     for one in rows:
         if one["exception"]:
             say(f"\nEXCEPTION {one['protocol']} {one['version']} ({one['hash'][:12]}): {one['exception']}")
@@ -155,6 +162,7 @@ def _version(record: Record, spec: ProtocolSpec, running: int, now: Any) -> dict
         "state": state_of(record, spec.content_hash, now) if known or published else "never submitted",
         "effective_at": effective,
         "from_when": show_time(effective, ZoneInfo(spec.time_zone)) if effective else "",
+        "time_zone": spec.time_zone,
         "author": known or "",
         "published_by": published.by if published else "",
         "trial": (published.trial.told if published and published.trial else ""),
@@ -183,7 +191,7 @@ async def _add(books: Books, spec: ProtocolSpec, rule: Callable[[Record], Public
     return done
 
 
-def _done(done: Publication, as_json: bool) -> None:
+def _done(done: Publication, zone: ZoneInfo, as_json: bool) -> None:
     if as_json:
         say_json(done)
         return
@@ -191,7 +199,7 @@ def _done(done: Publication, as_json: bool) -> None:
     if done.trial is not None:
         say(f"  {done.trial.told}")
     if done.effective_at is not None:
-        say(f"  new episodes take it from {show_time(done.effective_at, ZoneInfo('UTC'))} UTC")
+        say(f"  new episodes take it from {show_time(done.effective_at, zone)}, {zone.key}")
     if exception := exception_of(done):
         say(f"  EXCEPTION {exception}")
 

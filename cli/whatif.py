@@ -79,6 +79,7 @@ def _as_object(found: Sequence[Tried]) -> dict[str, Any]:
         "compared": len(compared),
         "differ": sum(one.first is not None for one in compared),
         "missed_contacts": sum(one.missed_contacts for one in compared),
+        "step_ups": sum(len(one.step_ups) for one in compared),
         "pages": {role: {"pinned": then, "draft": now} for role, (then, now) in load(compared).items()},
         "episodes": [asdict(one) for one in compared],
         "not_compared": {one.episode_id: one.why_not for one in found if one.comparison is None},
@@ -98,6 +99,8 @@ def _lines(found: Sequence[Tried], draft: ProtocolSpec) -> Iterator[str]:
     yield f"{len(compared)} episodes compared: {len(compared) - same} would have gone otherwise, {same} the same."
     if compared:
         yield f"Missed contacts: {sum(one.missed_contacts for one in compared)} more."
+        ups = [one for one in compared if one.step_ups]
+        yield f"Step-ups: {sum(len(one.step_ups) for one in ups)} otherwise, in {len(ups)} episodes."
         yield "Pages: " + ("; ".join(_change(*pages) for pages in load(compared).items()) or "none")
 
 

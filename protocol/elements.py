@@ -53,7 +53,7 @@ def parse_duration(text: str) -> tuple[int, Unit]:
     if match is None:
         raise ValueError(
             f"{text[:20]!r} is not a duration; write a whole number and a unit: "
-            "s, m, h (elapsed time), d (local calendar days) or wd (working days), such as 24h"
+            "s, m, h (elapsed time), d (local calendar days) or wd (working days), such as 24h; a week is 7d"
         )
     unit: Any = match[2]
     return int(match[1]), unit

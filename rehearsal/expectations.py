@@ -243,7 +243,7 @@ def _pages(moment: Moment, expect: Expectation) -> Iterator[Failure]:
 def _page_words(moment: Moment, page: e.PageRequested, reports: Mapping[str, e.PageReported]) -> str:
     report = reports.get(page.page_id)
     to = f" to {_list(report.recipients)}" if report else ""
-    return f"{page.obligation} rung {page.rung} {page.role} at {moment.show(page.at)}{to}"
+    return f"{page.obligation} (`rung: {page.rung}`) {page.role} at {moment.show(page.at)}{to}"
 
 
 def _is_page(

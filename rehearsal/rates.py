@@ -6,9 +6,10 @@ A share is a percentage. Minutes are medians of a skewed spread: half of all cas
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from datetime import date
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from protocol.elements import Element, Name, Sentence, Source
 from protocol.findings import Finding, Path, did_you_mean
@@ -92,11 +93,20 @@ class Rates(Element):
     follow_days: Annotated[int, Field(ge=1, le=400)] = 45
     """How long each episode is followed; what is open then is counted as open."""
 
+    @field_validator("first_day")
+    @classmethod
+    def _is_a_day(cls, written: str) -> str:
+        try:
+            date.fromisoformat(written)
+        except ValueError:
+            raise ValueError(f"there is no day {written}; write it as year-month-day, such as 2026-12-25") from None
+        return written
+
     @model_validator(mode="after")
     def _weighs_something(self) -> Self:
         for name, weights in (("begins", self.begins), ("risk", self.risk), *self.answers.facts.items()):
             if not any(weights.values()):
-                raise ValueError(f"{name}: one of the weights must be above 0")
+                raise ValueError(f"the weights of {name} are all 0; write a number above 0 for one of them")
         return self
 
 

@@ -10,11 +10,11 @@ from protocol.elements import SECONDS_OF_UNIT
 from protocol.episode import Episode, next_deadline
 from protocol.local_time import localized, to_utc
 
-EXAMPLES = "2 h later, 45 min, next, until next deadline, tomorrow 09:00, 14:20, 2026-12-01 14:20"
+EXAMPLES = "2 h later, 45 min, 1 week later, next, until next deadline, tomorrow 09:00, 14:20, 2026-12-01 14:20"
 LONGEST = timedelta(days=31)
 """At once: a ladder that nobody answers pages every few minutes all that time."""
 
-_LATER = re.compile(r"\+?\s*(\d{1,5})\s*([smhd]|(?:sec|second|min|minute|hour|day)s?)(?:\s+later)?")
+_LATER = re.compile(r"\+?\s*(\d{1,5})\s*([smhdw]|(?:sec|second|min|minute|hour|day|week)s?)(?:\s+later)?")
 _TOMORROW = re.compile(r"tomorrow\s+(\d{1,2}:\d{2})")
 
 
@@ -64,6 +64,7 @@ def _deadline(episode: Episode | None, now: datetime) -> datetime | None:
 
 
 def _later(amount: int, unit: str, now: datetime, zone: ZoneInfo) -> datetime:
-    if unit == "d":
-        return localized(now.astimezone(zone).replace(tzinfo=None) + timedelta(days=amount), zone)
+    if unit in "dw":
+        days = amount * (7 if unit == "w" else 1)
+        return localized(now.astimezone(zone).replace(tzinfo=None) + timedelta(days=days), zone)
     return now + timedelta(seconds=amount * SECONDS_OF_UNIT[unit])

@@ -193,6 +193,10 @@ async def test_lists_filter_and_sort(store: Store, queries: Queries):
     assert await ids(Filter(open=False)) == ["ep-closed"]
     assert await ids(Filter(owner="kim")) == ["ep-soon"]
     assert await ids(Filter(client_ref="client-2")) == ["ep-idle"]
+    assert await ids(Filter(protocol="another")) == []
+    assert len(await ids(Filter(protocol=summary(1).protocol, version=summary(1).protocol_version))) == 4
+    assert len(await ids(Filter(version=summary(1).protocol_hash[:8]))) == 4
+    assert await ids(Filter(version="%")) == await ids(Filter(version="0.0.7")) == []
     assert await ids(Filter(risk_at_least="high", open=True)) == ["ep-soon", "ep-idle"]
     assert await ids(Filter(overdue_at=soon)) == ["ep-soon"]
     assert await ids(Filter(overdue_at=later)) == ["ep-soon", "ep-later"]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from cli.main import run
+from protocol_specs.loader import load_protocol
 
 ROOT = Path(__file__).parent.parent.parent
 LOOKOUT = str(ROOT / "tests/scenarios/lookout.yaml")
@@ -133,6 +134,34 @@ def test_two_versions_are_compared(capsys: Out, tmp_path: Path, old: str, new: s
     assert [(one["effect"], one["path"]) for one in json.loads(capsys.readouterr().out)] == [
         (effect, "ladders.minutes.repeat")
     ]
+
+
+def test_what_is_compared_is_named_with_its_versions(capsys: Out, tmp_path: Path) -> None:
+    text, other = Path(MINIMAL).read_text(encoding="utf-8"), tmp_path / "other.yaml"
+    other.write_text(text.replace("version: 1.0.0", "version: 1.1.0"), encoding="utf-8")
+    run(["protocol", "diff", MINIMAL, str(other)])
+    said = capsys.readouterr()
+    assert "version 1.0.0 → 1.1.0" in said.out.splitlines()[0]
+    assert said.err == ""
+    other.write_text(text.replace("repeat: 5m", "repeat: 6m"), encoding="utf-8")
+    run(["protocol", "diff", MINIMAL, str(other)])
+    assert f"version 1.0.0 ({load_protocol(Path(MINIMAL)).content_hash[:12]} → " in capsys.readouterr().out
+    run(["protocol", "diff", MINIMAL, LOOKOUT])
+    said = capsys.readouterr()
+    assert "these are two protocols, minimal and lookout" in said.err
+    assert said.out.startswith("minimal 1.0.0 → lookout ")
+
+
+def test_a_table_is_found_by_the_decision_that_it_advises_also_when_mistyped(capsys: Out) -> None:
+    assert run(["protocol", "tables", "virtual_iop_crisis", "step_upp"]) == 2
+    assert "did you mean `step_up`?" in capsys.readouterr().err
+
+
+def test_a_week_is_said_to_be_seven_days(capsys: Out, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(Path(MINIMAL).read_text(encoding="utf-8").replace("due: 2h", "due: 2w", 1), encoding="utf-8")
+    assert run(["protocol", "lint", str(wrong)]) == 1
+    assert "a week is 7d" in capsys.readouterr().out
 
 
 def test_a_draft_with_errors_is_not_called_laxer(capsys: Out, tmp_path: Path) -> None:

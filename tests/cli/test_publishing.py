@@ -80,6 +80,11 @@ def test_from_a_draft_to_what_new_episodes_take(holdfast: Shell, settings: Setti
     assert "proved; " in holdfast.out
     assert holdfast.versions()[0]["state"] == "in review"
     assert holdfast("publish", NAME, "--as", "ruth") == 0
+    assert ", America/Los_Angeles" in holdfast.out, "the zone in which `--effective` is written"
+    assert holdfast("versions") == 0
+    assert "Times are local to the protocol: America/Los_Angeles." in holdfast.out
+    assert holdfast("versions", NAME.replace("g", "q")) == 2
+    assert f"did you mean `{NAME}`?" in holdfast.err
     (found,) = holdfast.versions()
     assert (found["state"], found["author"], found["published_by"], found["exception"]) == (
         *("in effect", "tess", "ruth"),
@@ -90,6 +95,16 @@ def test_from_a_draft_to_what_new_episodes_take(holdfast: Shell, settings: Setti
     assert holdfast("retire", found["hash"][:10], "--reason", "Not in use.", "--as", "ruth") == 0
     with pytest.raises(Trouble, match="no version of caring_contacts is in effect"):
         spec_to_open(settings, NAME, publishing.utc_now())
+
+
+def test_what_begins_from_the_template_is_submitted_by_the_coordinator(
+    holdfast: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert holdfast("new", "evening_line") == 0
+    assert holdfast("submit", "evening_line.yaml", "--as", "tess") == 0
+    assert "0 warnings" in holdfast.out
+    assert holdfast("publish", "evening_line.yaml", "--as", "ruth") == 0
 
 
 def test_a_changed_file_is_another_draft(holdfast: Shell) -> None:

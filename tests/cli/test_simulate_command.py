@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -156,6 +157,39 @@ def test_rates_beside_the_protocol_are_used_and_wrong_ones_said(spec: Path, caps
     beside.write_text("reach: {clent: 80}\n", encoding="utf-8")
     assert run(["protocol", "simulate", str(spec), "--population", "3"]) == 1
     assert "minimal.yaml:1:9: error: `clent` is no party\n    → did you mean `client`?" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("rates", "wrong", "remedy"),
+    [
+        ("first_day: 2026-13-45", "there is no day 2026-13-45", "write it as year-month-day"),
+        ("risk: {low: 0}", "the weights of risk are all 0", "write a number above 0 for one of them"),
+        ("days: 0", "`days` is too small", "write 1 or more"),
+        ("staff: {rolls: {}}", "`rolls` is not a key of staff", "roles"),
+    ],
+)
+def test_wrong_rates_come_with_a_remedy(spec: Path, capsys: Out, rates: str, wrong: str, remedy: str) -> None:
+    file = spec.parent / "rates.yaml"
+    file.write_text(f"{rates}\n", encoding="utf-8")
+    assert run(["protocol", "simulate", str(spec), "--population", "3", "--rates", str(file)]) == 1
+    said = capsys.readouterr().out
+    assert wrong in said.splitlines()[0]
+    assert remedy in said.splitlines()[1]
+
+
+def test_rungs_are_counted_from_one(spec: Path, capsys: Out) -> None:
+    assert run(["protocol", "simulate", str(spec), "--population", "30", "--seed", "4"]) == 0
+    told = capsys.readouterr().out.partition("Pages by rung")[2].partition("Pages that found nobody")[0]
+    rungs = {found[1] for line in told.splitlines() if (found := re.search(r" (\d+) +\D.* \d+ *$", line))}
+    assert "1" in rungs
+    assert "0" not in rungs
+
+
+def test_what_is_mistyped_at_the_prompt_is_answered_with_the_nearest(typed: Type) -> None:
+    said = typed("as be", "sho", "1 week later", "quit")
+    assert "there is nobody called be\n  → did you mean `ben`?" in said
+    assert "sho is no command\n  → did you mean `show`?" in said
+    assert "8 Dec" in said
 
 
 def test_a_population_has_bounds(spec: Path, capsys: Out) -> None:

@@ -72,9 +72,10 @@ def test_a_draft_is_run_over_what_was_recorded(holdfast: Callable[..., Any], tmp
     said = holdfast("protocol", "whatif", draft(tmp_path, "1h"), "--from", "ep-1")
     assert "Episode ep-1, 1.0.0 → 1.1.0" in said
     assert "Come to a plan" in said
+    assert "Step-ups: 0 otherwise, in 0 episodes." in said
     assert "1 episodes compared: 1 would have gone otherwise, 0 the same." in said
     told = json.loads(holdfast("protocol", "whatif", draft(tmp_path, "1h"), "--all", "--json"))
-    assert (told["compared"], told["differ"], told["not_compared"]) == (1, 1, {})
+    assert (told["compared"], told["differ"], told["step_ups"], told["not_compared"]) == (1, 1, 0, {})
     same = holdfast("protocol", "whatif", draft(tmp_path, "2h"), "--all")
     assert "0 would have gone otherwise, 1 the same." in same
 

@@ -139,7 +139,7 @@ def test_the_rates_of_the_code_are_called_assumptions() -> None:
 
 def test_weights_that_weigh_nothing_are_refused() -> None:
     for wrong in ({"risk": {"low": 0}}, {"begins": {}}, {"answers": {"facts": {"wish_to_die": {"yes": 0}}}}):
-        with pytest.raises(ValidationError, match="one of the weights must be above 0"):
+        with pytest.raises(ValidationError, match="the weights of "):
             Rates.model_validate(wrong)
 
 
