@@ -41,7 +41,7 @@ class StandardError(logging.StreamHandler[TextIO]):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the record."""
-        self.setStream(sys.stderr)
+        self.stream = sys.stderr  # `setStream` would flush the former one, which may be closed
         super().emit(record)
 
 

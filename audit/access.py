@@ -18,7 +18,7 @@ from audit.database import Database
 from audit.tables import accesses, episodes
 from protocol.canonical import canonical
 
-What = Literal["read", "replayed", "searched", "exported", "destroyed", "held", "released", "administered"]
+What = Literal["read", "replayed", "searched", "verified", "exported", "destroyed", "held", "released", "administered"]
 WHATS: tuple[What, ...] = get_args(What)
 
 MOST = 10_000

@@ -77,6 +77,12 @@ async def export(
     return made
 
 
+def needed_keys(made: Made, keys: Keys) -> dict[str, str]:
+    """The public keys with which a bundle is checked: its own first, then those of the checkpoints in it."""
+    own, public = keys.signing.active, keys.checking.public()
+    return {name: public[name] for name in sorted(made.keys, key=lambda name: (name != own, name))}
+
+
 async def recorded_with(database: Database, ids: Sequence[str]) -> tuple[Seen, ...]:
     """The releases that were in use while rows of these episodes were recorded."""
     first: datetime | None = None

@@ -53,6 +53,10 @@ class Redactor:
         hidden = {path for path, value in _values(row.payload or {}) if not self._stays(path, value)}
         return disclose(row, hidden.__contains__)
 
+    def shows(self, field: str, value: str) -> bool:
+        """Whether that reader may see this value of this field of an event."""
+        return field in STAYS and not self._tells(value)
+
     def _stays(self, path: str, value: Any) -> bool:
         field = path.partition("/")[2]
         group, _, name = field.partition("/")

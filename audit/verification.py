@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,6 +12,13 @@ from audit.crew import Crew
 from audit.database import Database
 from audit.heads import Asked, Workflows, ask, ask_all, hold
 from audit.lists import Comparison, Lists, bundles
+from audit.meaning import (
+    CHECKPOINT_CHANGED,
+    LIST_CHANGED,
+    PUBLICATION_CHANGED,
+    Finding,
+    finding_of,
+)
 from audit.publications import PublicationError, Publications
 from audit.sealing import Keyring
 from audit.signatures import CheckpointError, VerifyKeys
@@ -19,6 +26,12 @@ from audit.verify import Known, Piece, Verdict, Verifier, pieces
 
 SHARE = 40_000
 """Rows that one process checks at a time; fewer are not worth starting another."""
+Progress = Callable[[str, int, int], None]
+"""What is being done, how much of it is done, and of how much; 0 of 0 where that is not known."""
+
+
+def quietly(_doing: str, _done: int, _of: int) -> None:
+    """Progress that nobody follows."""
 
 
 @dataclass(frozen=True)
@@ -56,14 +69,26 @@ class Findings:
     publications: str
     """What is wrong with the list of what was published; empty when nothing is."""
     quick: bool = False
+    asked_for: str | None = None
+    """The one episode that was verified; None for all."""
 
     @property
     def bad(self) -> list[str]:
         """Every finding, in words; empty when all is well."""
-        found = [str(one.fault) for one in self.verdicts if one.fault is not None]
+        return [one.text for one in self.found]
+
+    @property
+    def found(self) -> list[Finding]:
+        """Every finding with what it means and what to do next; empty when all is well."""
+        found = [finding_of(one.fault) for one in self.verdicts if one.fault is not None]
         for one in self.lists or ():
-            found += [str(finding) for finding in (one.disagreement, self.cut(one)) if finding is not None]
-        return found + [one for one in (self.checkpoints.problem, self.publications) if one]
+            if one.disagreement is not None:
+                found.append(LIST_CHANGED.of(str(one.disagreement), one.episode_id))
+            if self.cut(one) is not None and one.ahead is not None:
+                found.append(finding_of(one.ahead))
+        if self.checkpoints.problem:
+            found.append(CHECKPOINT_CHANGED.of(self.checkpoints.problem))
+        return found + ([PUBLICATION_CHANGED.of(self.publications)] if self.publications else [])
 
     def cut(self, one: Comparison) -> str | None:
         """A trail that ends before the list, unless its workflow says that rows are still on the way."""
@@ -78,8 +103,7 @@ class Findings:
         yield f"Publications: {'BAD' if self.publications else 'all good'}."
         yield self._lists()
         yield self.asked.said
-        if unseen := self._unseen():
-            yield unseen
+        yield from (one for one in (self._window(), self._unseen()) if one)
 
     def _chains(self) -> str:
         bad = sum(one.fault is not None for one in self.verdicts)
@@ -97,6 +121,18 @@ class Findings:
         rest = "".join(f" Not compared: {count}, because {reason}." for reason, count in sorted(why.items()))
         said = f"{bad} BAD" if bad else "all say what the trail says"
         return f"Lists: those of {compared} episodes compared with their rows: {said}.{rest}"
+
+    def _window(self) -> str:
+        """What no checkpoint vouches for yet."""
+        last = self.checkpoints.found.last
+        if self.checkpoints.problem or last is None or self.asked_for is not None:
+            return ""
+        newer = sum(one.rows for one in self.verdicts) - last.statement.rows
+        when = f"checkpoint {last.statement.number} of {rfc3339(last.statement.at)}"
+        if newer <= 0:
+            return f"Window: no row is newer than {when}."
+        rows = "1 row is" if newer == 1 else f"{newer} rows are"
+        return f"Window: {rows} newer than {when}, and in no checkpoint yet."
 
     def _unseen(self) -> str:
         """What could have been done to the records and not be seen."""
@@ -121,13 +157,17 @@ async def verification(
     workflows: Workflows,
     wanted: Wanted,
     crew: Crew | None = None,
+    progress: Progress = quietly,
 ) -> Findings:
     """Verify the records, by the processes of a crew where there are many rows. Without keys no signature is checked,
     which is said.
 
     Raises UnknownKeyError when a key-encryption key is missing, ValueError when `pinned` can't be checked without keys.
     """
+    progress("Checkpoints", 0, 0)
     compared = await compare(database, keys, wanted.pinned)
+    if wanted.ask or wanted.episode_id is not None:
+        progress("Workflows", 0, 0)
     if wanted.episode_id is not None:
         asked = await ask(workflows, [wanted.episode_id])
     else:
@@ -136,25 +176,36 @@ async def verification(
     if wanted.episode_id is not None:
         verdicts = [await Verifier(database, ring, not wanted.quick, *known).episode(wanted.episode_id)]
     else:
-        verdicts = await judge(database, ring, known, not wanted.quick, crew)
+        verdicts = await judge(database, ring, known, not wanted.quick, crew, progress)
     verdicts = await hold(workflows, asked, verdicts)
-    lists = None if wanted.quick else await compare_lists(database, ring, verdicts, crew)
-    return Findings(verdicts, compared, lists, asked, await _publications(database, keys), wanted.quick)
+    lists = None if wanted.quick else await compare_lists(database, ring, verdicts, crew, progress)
+    publications = await _publications(database, keys)
+    return Findings(verdicts, compared, lists, asked, publications, wanted.quick, wanted.episode_id)
 
 
 async def judge(
-    database: Database, ring: Keyring, known: Known, contents: bool, crew: Crew | None = None
+    database: Database,
+    ring: Keyring,
+    known: Known,
+    contents: bool,
+    crew: Crew | None = None,
+    progress: Progress = quietly,
 ) -> list[Verdict]:
     """The verdict on each episode: first those that lost their whole trail, then by episode id."""
     verifier = Verifier(database, ring, contents, *known)
     sizes = await verifier.sizes()
     shares = pieces(sizes, SHARE)
+    found: list[Verdict] = []
     if crew is None or len(shares) == 1:
-        return [one async for one in verifier.all(sizes)]
+        async for one in verifier.all(sizes):
+            found.append(one)
+            progress("Chains", len(found), max(len(sizes), len(found)))
+        return found
     found = await verifier.lost(sizes)
     jobs = (_Share(piece, contents, known.of(ids)) for piece, ids in shares)
     async for some in crew.run(_judge, jobs):
         found += some
+        progress("Chains", len(found), max(len(sizes), len(found)))
     return found
 
 
@@ -171,12 +222,23 @@ async def _judge(database: Database, ring: Keyring, share: _Share) -> list[Verdi
 
 
 async def compare_lists(
-    database: Database, ring: Keyring, verdicts: Sequence[Verdict], crew: Crew | None = None
+    database: Database,
+    ring: Keyring,
+    verdicts: Sequence[Verdict],
+    crew: Crew | None = None,
+    progress: Progress = quietly,
 ) -> list[Comparison]:
     """One comparison for each verdict, in their order."""
+    found: list[Comparison] = []
     if crew is None or sum(one.rows for one in verdicts) <= SHARE:
-        return await _compare_lists(database, ring, verdicts)
-    return [one async for some in crew.run(_compare_lists, bundles(verdicts, SHARE // 4)) for one in some]
+        async for one in Lists(database, ring).compare(verdicts):
+            found.append(one)
+            progress("Lists", len(found), len(verdicts))
+        return found
+    async for some in crew.run(_compare_lists, bundles(verdicts, SHARE // 4)):
+        found += some
+        progress("Lists", len(found), len(verdicts))
+    return found
 
 
 async def _compare_lists(database: Database, ring: Keyring, verdicts: Sequence[Verdict]) -> list[Comparison]:

@@ -11,7 +11,7 @@ from rich.progress import Progress
 
 from audit.bundle import BundleError, Keys, Made
 from audit.certificate import SIGNATURE
-from audit.exporting import Wanted
+from audit.exporting import Wanted, needed_keys
 from audit.exporting import export as export_of
 from audit.history import all_episodes
 from cli.books import Books, signing_keys, verify_keys, with_books
@@ -56,12 +56,13 @@ def export(
             raise Trouble(f"{path} exists", "choose another name: an export is never overwritten", USAGE)
     wanted = Wanted((), out, somebody(), ROLE, to, purpose, everything, redact is not None, pdf)
     made = with_books(lambda books: _export(books, references, wanted))
+    needed = needed_keys(made, Keys(signing_keys(), verify_keys()))
     if as_json:
-        say_json({"file": str(out), **_as_object(made), "keys": _needed(made)})
+        say_json({"file": str(out), **_as_object(made), "keys": needed})
         return
     hidden = f", {made.withheld} values withheld" if redact else ""
     say(f"{out}: {made.episodes} episodes, {made.rows} rows{hidden}.\nBundle {made.sha256}")
-    say(f"Check it: python offline_verifier.py {out} {' '.join(f'--key {key}' for key in _needed(made).values())}")
+    say(f"Check it: python offline_verifier.py {out} {' '.join(f'--key {key}' for key in needed.values())}")
 
 
 async def _export(books: Books, references: list[str] | None, wanted: Wanted) -> Made:
@@ -84,13 +85,6 @@ async def _export(books: Books, references: list[str] | None, wanted: Wanted) ->
             )
     except (BundleError, FileExistsError) as error:
         raise Trouble(str(error), "`holdfast audit verify` says more", FOUND) from None
-
-
-def _needed(made: Made) -> dict[str, str]:
-    """The public keys with which the bundle is checked: its own, and those of the checkpoints in it."""
-    own = signing_keys().active
-    public = verify_keys().public()
-    return {name: public[name] for name in sorted(made.keys, key=lambda name: (name != own, name))}
 
 
 def _as_object(made: Made) -> dict[str, object]:

@@ -97,8 +97,8 @@ def _show(found: Findings) -> None:
         for one in found.verdicts
     ]
     table("", ("Episode", "Good rows", "Unreadable", "Verdict", "Head"), rows, "No episode.")
-    for line in found.bad:
-        say(f"\nBAD: {line}")
+    for one in found.found:
+        say(f"\nBAD: {one.text}\n     It means: {one.means}\n     Do next: {one.next}")
     say()
     for line in found.said:
         say(line)

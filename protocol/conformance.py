@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 
 from protocol import events as e
 from protocol.account import LATE
@@ -49,6 +49,8 @@ class Deviation:
     who: str
     role: str
     reason: str
+    owner: str
+    """Who owned the episode then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,18 @@ class Deadline:
     end: End = "owed"
     missed: bool = False
     """The engine saw the deadline pass. `met` and missed: done in time and written down too late."""
+    owner: str = ""
+    """Who owned the episode when it passed or ended, whichever was first; at the end of the trail, when neither was."""
+
+
+@dataclass
+class Done:
+    """What was done while somebody owned the episode."""
+
+    steps: int = 0
+    decisions: int = 0
+    tables: int = 0
+    """Decisions for which a table gave advice."""
 
 
 @dataclass
@@ -75,17 +89,15 @@ class Conformance:
     version: str
     protocol_hash: str
     owner: str
-    """Who owned it at first."""
+    """Who owned it at first; `done` names everybody who did."""
     opened_at: datetime
     drill: bool
     crisis_types: tuple[str, ...] = ()
     closed_at: datetime | None = None
     outcome: str | None = None
     entries: int = 0
-    steps_done: int = 0
-    decisions: int = 0
-    tables: int = 0
-    """Decisions for which a table gave advice."""
+    done: dict[str, Done] = field(default_factory=dict[str, Done])
+    """By owner, in the order in which they came to own it."""
     deviations: list[Deviation] = field(default_factory=list[Deviation])
     deadlines: dict[str, Deadline] = field(default_factory=dict[str, Deadline])
     """By obligation id, in the order of their opening."""
@@ -97,6 +109,30 @@ class Conformance:
     def ended(self, *ends: End) -> int:
         """How many deadlines ended so."""
         return sum(one.end in ends for one in self.deadlines.values())
+
+    @property
+    def steps_done(self) -> int:
+        """Steps that were completed, by whichever owner."""
+        return sum(one.steps for one in self.done.values())
+
+    @property
+    def decisions(self) -> int:
+        """Decisions that were recorded."""
+        return sum(one.decisions for one in self.done.values())
+
+    @property
+    def tables(self) -> int:
+        """Decisions for which a table gave advice."""
+        return sum(one.tables for one in self.done.values())
+
+    def of(self, owner: str) -> Conformance:
+        """Only what happened while this person owned it."""
+        return replace(
+            self,
+            done={owner: self.done[owner]},
+            deviations=[one for one in self.deviations if one.owner == owner],
+            deadlines={name: one for name, one in self.deadlines.items() if one.owner == owner},
+        )
 
 
 def judge(spec: ProtocolSpec, rows: Iterable[TrailRow], later: Versions | None = None) -> Conformance:
@@ -111,6 +147,9 @@ def judge(spec: ProtocolSpec, rows: Iterable[TrailRow], later: Versions | None =
         spec = step.spec
     if judged is None:
         raise ValueError("an episode without rows")
+    last = next(reversed(judged.done))
+    for owed in [one for one in judged.deadlines.values() if not one.owner]:
+        _change(judged, owed.obligation_id, owner=last)
     return judged
 
 
@@ -118,6 +157,7 @@ def _begun(episode: Episode) -> Conformance:
     return Conformance(
         *(episode.episode_id, episode.protocol, episode.protocol_version, episode.protocol_hash),
         *(episode.owner, episode.opened_at, episode.drill),
+        done={episode.owner: Done()},
     )
 
 
@@ -125,23 +165,33 @@ def _take(judged: Conformance, compiled: Program, step: Replayed) -> None:
     episode = step.before
     first = step.events[0]
     if step.command.role != SYSTEM_ROLE and step.now - first.at > LATE:
-        _note(judged, step, step.sequence, first, ("late_entry", step.command.kind, ""))
+        _note(judged, step, step.sequence, first, ("late_entry", step.command.kind, ""), _owner(episode, step))
     for sequence, event in enumerate(step.events, start=step.sequence):
+        owner = _owner(episode, step)
         for found in _deviations(compiled, episode, event):
-            _note(judged, step, sequence, event, found)
-        _count(judged, event)
+            _note(judged, step, sequence, event, found, owner)
+        _count(judged, event, owner)
         episode = evolve(episode, event)
+        if episode.owner not in judged.done:
+            judged.done[episode.owner] = Done()
     for one in step.differences:
         event = one.recorded or one.decided or first
-        _note(judged, step, one.sequence, event, ("differs", event.kind, ""))
+        _note(judged, step, one.sequence, event, ("differs", event.kind, ""), _owner(step.before, step))
     judged.crisis_types, judged.closed_at = step.after.crisis_types, step.after.closed_at
     judged.outcome, judged.entries = step.after.outcome, step.after.revision
 
 
-def _note(judged: Conformance, step: Replayed, sequence: int, event: e.Event, found: tuple[Kind, str, str]) -> None:
+def _owner(before: Episode | None, step: Replayed) -> str:
+    """Who owned it before an event; of the first one, whoever it opens it for."""
+    return before.owner if before is not None else step.after.owner
+
+
+def _note(
+    judged: Conformance, step: Replayed, sequence: int, event: e.Event, found: tuple[Kind, str, str], owner: str
+) -> None:
     kind, what, reason = found
     command = step.command
-    judged.deviations.append(Deviation(kind, sequence, event.at, what, command.actor, command.role, reason))
+    judged.deviations.append(Deviation(kind, sequence, event.at, what, command.actor, command.role, reason, owner))
 
 
 def _deviations(compiled: Program, episode: Episode | None, event: e.Event) -> Iterator[tuple[Kind, str, str]]:
@@ -180,28 +230,34 @@ def _left(compiled: Program, episode: Episode, event: e.StageEntered) -> Iterato
         yield "out_of_order", event.stage, event.reason
 
 
-def _count(judged: Conformance, event: e.Event) -> None:
+def _count(judged: Conformance, event: e.Event, owner: str) -> None:
+    done = judged.done[owner]
     match event:
         case e.StepCompleted():
-            judged.steps_done += 1
+            done.steps += 1
         case e.DecisionRecorded():
-            judged.decisions += 1
-            judged.tables += event.advised is not None
+            done.decisions += 1
+            done.tables += event.advised is not None
         case e.ObligationOpened():
             opened = Deadline(event.obligation_id, event.obligation, event.at, event.due_at)
             judged.deadlines[event.obligation_id] = opened
         case e.DeadlineMissed():
-            _change(judged, event.obligation_id, missed=True)
+            _change(judged, event.obligation_id, missed=True, owner=owner)
         case e.ObligationRescheduled():
             _change(judged, event.obligation_id, due_at=event.due_at)
         case e.ObligationMet():
-            _change(judged, event.obligation_id, ended_at=event.at, end="met_late" if event.late else "met")
+            _end(judged, event.obligation_id, event.at, "met_late" if event.late else "met", owner)
         case e.ObligationWaived():
-            _change(judged, event.obligation_id, ended_at=event.at, end="waived")
+            _end(judged, event.obligation_id, event.at, "waived", owner)
         case e.ObligationSuperseded():
-            _change(judged, event.obligation_id, ended_at=event.at, end="superseded")
+            _end(judged, event.obligation_id, event.at, "superseded", owner)
         case _:
             return
+
+
+def _end(judged: Conformance, obligation_id: str, at: datetime, end: End, owner: str) -> None:
+    before = judged.deadlines[obligation_id]
+    _change(judged, obligation_id, ended_at=at, end=end, owner=before.owner or owner)
 
 
 def _change(judged: Conformance, obligation_id: str, **changes: object) -> None:
@@ -252,14 +308,18 @@ class Sums:
 
 
 By = Literal["protocol", "therapist", "type"]
+BYS: tuple[By, ...] = get_args(By)
 
 
-def groups_of(one: Conformance, by: By) -> list[str]:
-    """The groups that an episode counts in; of several crisis types in each."""
+def groups_of(one: Conformance, by: By) -> dict[str, Conformance]:
+    """The groups that an episode counts in, each with what counts there.
+
+    Of several crisis types in each; for a therapist, what happened while they owned it.
+    """
     match by:
         case "protocol":
-            return [f"{one.protocol} {one.version}"]
+            return {f"{one.protocol} {one.version}": one}
         case "therapist":
-            return [one.owner]
+            return {owner: one.of(owner) for owner in one.done}
         case "type":
-            return list(one.crisis_types) or ["none recorded"]
+            return dict.fromkeys(one.crisis_types or ("none recorded",), one)

@@ -26,6 +26,7 @@ SAID: dict[What, str] = {
     "read": "Looked",
     "replayed": "Replayed",
     "searched": "Searched",
+    "verified": "Verified the records",
     "exported": "Handed out",
     "destroyed": "Destroyed the key",
     "held": "Placed a hold",

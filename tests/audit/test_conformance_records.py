@@ -5,14 +5,22 @@ from __future__ import annotations
 import io
 import json
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from audit.conformance import Judged, judged
+import pytest
+from sqlalchemy.exc import SQLAlchemyError
+
+from audit.access import Sought, looked
+from audit.conformance import Judged, judged, opened_between
 from audit.database import Database
 from audit.keys import destroy
 from audit.mining import OBJECTS, ocel, xes
+from audit.redaction import Redactor
+from audit.sinks import FORMATS, Format, Handed, write_files
 from audit.store import Store
+from audit.veil import Veil
 from protocol import commands as c
 from protocol.chronicle import chronicle
 from tests.audit.bundles import SPECS, keep, played, second
@@ -34,7 +42,8 @@ async def two_episodes(store: Store) -> list[Story]:
 
 
 async def all_judged(records: Database, **period: datetime) -> list[Judged]:
-    return [one async for one in judged(records, RING, **period)]
+    episodes = await opened_between(records, **period)
+    return [one async for one in judged(records, RING, episodes)]
 
 
 async def test_the_episodes_of_a_period_are_judged(store: Store, records: Database):
@@ -59,10 +68,10 @@ async def test_what_cannot_be_judged_is_said(store: Store, records: Database):
 async def logs(records: Database) -> tuple[dict[str, Any], ElementTree.Element, bytes]:
     as_ocel, as_xes = io.BytesIO(), io.BytesIO()
     with ocel(as_ocel) as objects, xes(as_xes) as traces:
-        async for one in judged(records, RING):
+        for one in await all_judged(records):
             assert one.conformance is not None
             for log in (objects, traces):
-                log.take(one.conformance, chronicle(one.rows))
+                log.take(one.conformance, chronicle(one.rows), Veil(one.conformance))
     written = as_ocel.getvalue() + as_xes.getvalue()
     return json.loads(as_ocel.getvalue()), ElementTree.fromstring(as_xes.getvalue()), written
 
@@ -115,3 +124,58 @@ async def test_the_logs_say_nothing_of_the_client(store: Store, records: Databas
     _, _, written = await logs(records)
     for said in (b"client-1", b"12 Elm", b"cried", b"bridge"):
         assert said not in written
+
+
+async def test_each_event_has_the_owner_of_its_time(store: Store, records: Database):
+    story = Story.begun().in_follow_up()
+    story.later("1h").do(c.OfferHandover, to="ben", reason="end of shift")
+    story.do(c.AcceptHandover, by="ben")
+    story.later("1h").contact(by="ben")
+    await keep(store, compact(), story)
+    log, traces, _ = await logs(records)
+    owners = [one["value"] for event in log["events"] for one in event["attributes"] if one["name"] == "owner"]
+    accepted = next(place for place, event in enumerate(log["events"]) if event["type"] == "HandoverAccepted")
+    assert set(owners[: accepted + 1]) == {"mara"}, "it was hers until it was taken over"
+    assert set(owners[accepted + 1 :]) == {"ben"}
+    assert [one.get("value") for one in traces.iter("string") if one.get("key") == "owner"] == owners
+    episode = next(one for one in log["objects"] if one["type"] == "episode")
+    assert [one["value"] for one in episode["attributes"] if one["name"] == "owner"] == ["mara", "ben"]
+
+
+async def written(records: Database, folder: Path, *, redact: bool) -> dict[Format, str]:
+    files: dict[Format, Path] = {name: folder / f"{redact}.{name}" for name in FORMATS}
+    handed = Handed(START, "finn", "auditor", "the board", "review", redact)
+    await write_files(records, RING, await opened_between(records), files, handed)
+    return {name: path.read_text("utf-8") for name, path in files.items()}
+
+
+async def test_a_reader_without_the_right_to_substance_use_records_learns_nothing_of_it(
+    store: Store, records: Database, tmp_path: Path
+):
+    done = await played(store, SPECS / "scenarios" / "withdrawal_monitoring" / "opioid_withdrawal_in_pregnancy.yaml")
+    assert done is not None
+    spec, episode_id = done
+    names = Redactor(spec).names
+    open_to_all, closed = await written(records, tmp_path, redact=False), await written(records, tmp_path, redact=True)
+    assert any(f'"{name}' in text or f" {name}" in text for name in names for text in open_to_all.values())
+    for name, text in closed.items():
+        assert [one for one in names if f'"{one}"' in text or f" {one}" in text or f"/{one}-" in text] == [], name
+    one, hidden = (json.loads(kept["ndjson"]) for kept in (open_to_all, closed))
+    assert len(one["deviations"]) == len(hidden["deviations"]), "what is withheld is counted all the same"
+    assert {found["reason"] for found in hidden["deviations"]} <= {"", "withheld"}
+    assert [owed["end"] for owed in one["deadlines"]] == [owed["end"] for owed in hidden["deadlines"]]
+    (second, first) = await looked(records, Sought(episode_id=episode_id, what="exported"))
+    assert {first.detail["withheld"], second.detail["withheld"]} == {"", "sud"}
+    assert (first.who, first.detail["to"], first.purpose) == ("finn", "the board", "review")
+
+
+async def test_files_whose_row_cant_be_written_are_never_seen(store: Store, records: Database, tmp_path: Path):
+    await two_episodes(store)
+    if records.engine.dialect.name != "sqlite":
+        return
+    no = "CREATE TRIGGER full BEFORE INSERT ON accesses BEGIN SELECT RAISE(ABORT, 'full'); END"
+    await records.write(lambda connection: connection.exec_driver_sql(no))
+    with pytest.raises(SQLAlchemyError):
+        await written(records, tmp_path, redact=False)
+    assert not any(tmp_path.glob("*csv*"))
+    assert not any(tmp_path.glob(".*draft"))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.conformance import judged
+from audit.conformance import judged, opened_between
 from audit.database import Database
 from audit.lists import Comparison, Lists
 from audit.store import Store
@@ -38,7 +38,7 @@ async def test_its_lists_say_what_its_rows_say(moved: Story, records: Database):
 
 
 async def test_it_is_judged_by_the_version_in_force(moved: Story, records: Database):
-    (one,) = [one async for one in judged(records, RING)]
+    (one,) = [one async for one in judged(records, RING, await opened_between(records))]
     assert one.conformance is not None, one.why_not
     assert one.conformance.deviations == []
     (owed,) = moved.owed("finish_assessment")

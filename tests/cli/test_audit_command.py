@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import csv
 import getpass
 import json
 import sqlite3
@@ -331,29 +330,6 @@ def test_who_looked_is_told(capsys: Out):
     assert run(["audit", "access", "--by", "nobody"]) == 0
     assert "0 accesses" in capsys.readouterr().out
     assert run(["audit", "access"]) == 2
-
-
-def test_conformance_is_told_and_written_for_other_programs(tmp_path: Path, capsys: Out):
-    files = {name: tmp_path / f"log.{name}" for name in ("csv", "ndjson", "ocel", "xes")}
-    told = [part for name, path in files.items() for part in (f"--{name}", str(path))]
-    assert run(["audit", "conformance", *told, "--purpose", "quarter"]) == 0
-    said = " ".join(capsys.readouterr().out.split())
-    assert "compact 1.0.0 1" in said
-    assert "1 episodes; 0 drills left out." in said
-    (line,) = csv.DictReader(files["csv"].read_text().splitlines())
-    assert (line["episode_id"], line["late_entries"], line["differs"]) == ("ep-1", "1", "0")
-    kept = json.loads(files["ndjson"].read_text())
-    assert [one["kind"] for one in kept["deviations"]] == ["late_entry"]
-    assert json.loads(files["ocel"].read_text())["events"]
-    assert "EpisodeOpened" in files["xes"].read_text()
-    assert run(["audit", "conformance", *told]) == 2, "nothing is overwritten"
-    capsys.readouterr()
-    assert run(["audit", "conformance", "--by", "therapist", "--from", "2026-12-01", "--json"]) == 0
-    assert set(json.loads(capsys.readouterr().out)["groups"]) == {"mara"}
-    assert run(["audit", "conformance", "--to", "2026-12-01"]) == 0
-    assert "No episode was opened then." in capsys.readouterr().out
-    assert run(["audit", "access", "--by", getpass.getuser()]) == 0
-    assert "quarter" in capsys.readouterr().out
 
 
 def test_what_is_due_to_go_is_listed(capsys: Out):

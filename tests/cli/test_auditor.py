@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import getpass
 import io
 import json
 from pathlib import Path
@@ -57,3 +59,40 @@ def test_one_steps_through_an_episode_at_a_prompt(capsys: Out, monkeypatch: pyte
     numbers = [int(line.split()[1]) for line in said.splitlines() if line.startswith("Entry ")]
     assert numbers[:4] == [1, 2, 3, 2]
     assert numbers[5:] == [20, 3, 3]
+
+
+def test_conformance_is_told_and_written_for_other_programs(tmp_path: Path, capsys: Out):
+    files = {name: tmp_path / f"log.{name}" for name in ("csv", "ndjson", "ocel", "xes")}
+    told = [part for name, path in files.items() for part in (f"--{name}", str(path))]
+    assert run(["audit", "conformance", *told, "--purpose", "quarter"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "compact 1.0.0 1" in said
+    assert "1 episodes; 0 drills left out." in said
+    (line,) = csv.DictReader(files["csv"].read_text().splitlines())
+    assert (line["episode_id"], line["late_entries"], line["differs"]) == ("ep-1", "1", "0")
+    kept = json.loads(files["ndjson"].read_text())
+    assert [one["kind"] for one in kept["deviations"]] == ["late_entry"]
+    assert json.loads(files["ocel"].read_text())["events"]
+    assert "EpisodeOpened" in files["xes"].read_text()
+    assert run(["audit", "conformance", *told]) == 2, "nothing is overwritten"
+    capsys.readouterr()
+    assert run(["audit", "conformance", "--by", "therapist", "--from", "2026-12-01", "--json"]) == 0
+    assert set(json.loads(capsys.readouterr().out)["groups"]) == {"mara"}
+    assert run(["audit", "conformance", "--to", "2026-12-01"]) == 0
+    assert "No episode was opened then." in capsys.readouterr().out
+    assert run(["audit", "access", "--by", getpass.getuser()]) == 0
+    assert "quarter" in capsys.readouterr().out
+
+
+def test_one_episode_is_told_with_all_that_it_left_out(capsys: Out):
+    assert run(["audit", "conformance", "--episode", "ep", "--purpose", "complaint 7"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "owned by mara." in said
+    assert "first_contact" in said
+    assert "late entry" in said
+    assert run(["audit", "conformance", "--episode", "ep-1", "--redact", "sud", "--json"]) == 0
+    (one,) = json.loads(capsys.readouterr().out)["episodes"]
+    assert one["crisis_types"] == ["withheld"]
+    assert run(["audit", "access", "--episode", "ep-1"]) == 0
+    assert "complaint 7" in capsys.readouterr().out
+    assert run(["audit", "conformance", "--episode", "ep-1", "--from", "2026-12-01"]) == 2

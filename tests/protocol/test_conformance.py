@@ -102,8 +102,31 @@ def test_sums_count_every_episode_in_its_groups():
     sums.add(one)
     assert (sums.episodes, sums.steps_done, sums.deadlines) == (2, 4, 2 * len(one.deadlines))
     assert sums.met + sums.met_late + sums.waived + sums.superseded + sums.owed == sums.deadlines
-    assert groups_of(one, "protocol") == [f"{one.protocol} {one.version}"]
-    assert groups_of(one, "therapist") == ["mara"]
-    assert groups_of(one, "type") == ["none recorded"]
+    assert [*groups_of(one, "protocol")] == [f"{one.protocol} {one.version}"]
+    assert groups_of(one, "therapist") == {"mara": one}
+    assert [*groups_of(one, "type")] == ["none recorded"]
     one.crisis_types = ("relapse", "withdrawal")
-    assert groups_of(one, "type") == ["relapse", "withdrawal"]
+    assert [*groups_of(one, "type")] == ["relapse", "withdrawal"]
+
+
+def test_what_happened_counts_for_whoever_owned_the_episode_then():
+    story = Story.begun().in_follow_up()
+    story.later("71h").do(c.OfferHandover, to="ben", reason="end of shift")
+    story.do(c.AcceptHandover, by="ben", role="therapist")
+    story.later("3h").contact(by="ben", ago="2m")
+    one = judged(story)
+    assert (one.owner, [*one.done]) == ("mara", ["mara", "ben"])
+    contact = next(owed for owed in one.deadlines.values() if owed.obligation == "first_contact")
+    assert (contact.end, contact.missed, contact.owner) == ("met_late", True, "ben")
+    assert [(found.kind, found.owner) for found in one.deviations] == [("late_entry", "ben")]
+    parts = groups_of(one, "therapist")
+    sums = {owner: Sums() for owner in parts}
+    for owner, part in parts.items():
+        sums[owner].add(part)
+    assert {owner: (each.steps_done, each.met_late, each.late_entries) for owner, each in sums.items()} == {
+        "mara": (2, 0, 0),
+        "ben": (0, 1, 1),
+    }
+    whole = Sums()
+    whole.add(one)
+    assert sum(each.deadlines for each in sums.values()) == whole.deadlines, "each deadline counts once"
