@@ -128,7 +128,7 @@ class Findings:
         if self.checkpoints.problem or last is None or self.asked_for is not None:
             return ""
         newer = sum(one.rows for one in self.verdicts) - last.statement.rows
-        when = f"checkpoint {last.statement.number} of {rfc3339(last.statement.at)}"
+        when = f"checkpoint {last.statement.number} of {last.statement.at:%Y-%m-%d %H:%M:%S} UTC"
         if newer <= 0:
             return f"Window: no row is newer than {when}."
         rows = "1 row is" if newer == 1 else f"{newer} rows are"

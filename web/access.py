@@ -34,6 +34,7 @@ Action = Literal[
     "protocol.write",
     "protocol.approve",
     "audit.read",
+    "audit.export",
     "audit.hold",
     "access.break_glass",
     "access.review",
@@ -47,7 +48,7 @@ ACTIONS: tuple[Action, ...] = get_args(Action)
 ABOUT_CLIENTS: frozenset[Action] = frozenset(
     {
         *("queue.read", "episode.open", "episode.read", "episode.act", "episode.emergency", "board.read"),
-        *("episode.contact", "episode.export", "caseload.write", "audit.read", "audit.hold"),
+        *("episode.contact", "episode.export", "caseload.write", "audit.read", "audit.export", "audit.hold"),
         *("client.list", "client.read", "client.write", "access.break_glass", "access.review"),
     }
 )
@@ -99,11 +100,11 @@ _EVERYWHERE: dict[Role, frozenset[Action]] = {
     "supervisor": _CARE
     | _NEAR
     | _set("episode.emergency", "board.read", "insight.read", "access.review", "audit.read", "directory.write")
-    | _set("audit.hold", "caseload.write", "protocol.study", "protocol.approve"),
+    | _set("audit.export", "audit.hold", "caseload.write", "protocol.study", "protocol.approve"),
     "clinical_operations": _READING | _set("insight.read", "protocol.study", "protocol.write", "directory.write"),
     "auditor": _READING
     | _set("episode.read", "client.list", "client.read", "board.read", "insight.read", "access.review")
-    | _set("audit.read", "audit.hold"),
+    | _set("audit.read", "audit.export", "audit.hold"),
     "administrator": _READING | _set("account.manage", "webhook.manage"),
 }
 """What a role may do whatever its relation."""

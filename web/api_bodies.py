@@ -201,6 +201,43 @@ class NumbersBody(BaseModel):
     """Where the new number was read."""
 
 
+class VerificationBody(BaseModel):
+    """What a verification is to include."""
+
+    model_config = CLOSED
+
+    workflows: bool = False
+    """Also ask the engine where each episode ends, as far as it still knows."""
+
+
+class PeriodBody(BaseModel):
+    """Episodes opened from a moment on and before another; without both, all."""
+
+    model_config = CLOSED
+
+    begins: AwareDatetime | None = None
+    ends: AwareDatetime | None = None
+    purpose: Annotated[str, Field(min_length=3, max_length=500)]
+    redact: bool
+    """Withhold what tells about substance use (42 CFR Part 2). There is no default: say it."""
+
+
+class ExportBody(PeriodBody):
+    """Episodes for somebody: those named, or those of the period."""
+
+    to: Annotated[str, Field(min_length=1, max_length=500)]
+    """Who receives them."""
+    episodes: Annotated[tuple[Identifier, ...], Field(min_length=1, max_length=1_000)] | None = None
+
+
+class ConformanceBody(PeriodBody):
+    """A period to be judged."""
+
+    files: bool = False
+    """Also as files, for the receiver `to`."""
+    to: Annotated[str, Field(max_length=500)] = ""
+
+
 class AnswerBody(BaseModel):
     """The second person's answer."""
 
@@ -233,6 +270,9 @@ CSV: TypeAdapter[CsvBody] = TypeAdapter(CsvBody)
 NUMBERS: TypeAdapter[NumbersBody] = TypeAdapter(NumbersBody)
 WEBHOOK: TypeAdapter[WebhookBody] = TypeAdapter(WebhookBody)
 ANSWER: TypeAdapter[AnswerBody] = TypeAdapter(AnswerBody)
+VERIFICATION: TypeAdapter[VerificationBody] = TypeAdapter(VerificationBody)
+EXPORT: TypeAdapter[ExportBody] = TypeAdapter(ExportBody)
+CONFORMANCE: TypeAdapter[ConformanceBody] = TypeAdapter(ConformanceBody)
 CLIENT: TypeAdapter[ClientFile] = TypeAdapter(ClientFile)
 FACILITY: TypeAdapter[Facility] = TypeAdapter(Facility)
 
@@ -252,6 +292,9 @@ _ADAPTERS: Mapping[str, TypeAdapter[Any]] = {
     "CsvBody": CSV,
     "NumbersBody": NUMBERS,
     "AnswerBody": ANSWER,
+    "VerificationBody": VERIFICATION,
+    "ExportBody": EXPORT,
+    "ConformanceBody": CONFORMANCE,
     "WebhookBody": WEBHOOK,
     "ClientBody": CLIENT,
     "FacilityBody": FACILITY,

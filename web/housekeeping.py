@@ -12,7 +12,7 @@ from web.parts import Parts
 
 log = structlog.get_logger()
 
-EVERY_SECONDS = 3600.0
+EVERY_SECONDS = 600.0
 MESSAGES_FOR = timedelta(days=30)
 """What became of a message to another system is shown for so long."""
 KEPT_FOR = timedelta(days=1)
@@ -20,7 +20,7 @@ KEPT_FOR = timedelta(days=1)
 
 
 async def keep_house(parts: Parts) -> None:
-    """Clear away now and each hour until cancelled."""
+    """Clear away now and every ten minutes until cancelled."""
     while True:
         try:
             await tidy(parts)
@@ -30,7 +30,8 @@ async def keep_house(parts: Parts) -> None:
 
 
 async def tidy(parts: Parts) -> None:
-    """Drop sessions that ended, calls that were answered and reports that the records took up long ago."""
+    """Drop sessions that ended, calls answered and reports taken up long ago, and files that nobody fetched."""
+    await asyncio.to_thread(parts.errands.sweep, parts.clock())
     before = parts.clock() - KEPT_FOR
     await parts.sessions.forget(before)
     await parts.calls.forget(before)

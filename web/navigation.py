@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from practice.accounts import Role
 from web.access import Action, Actor, authorize
 
 PLACES: tuple[tuple[str, str, Action], ...] = (
@@ -32,6 +33,15 @@ def _home_of(path: str) -> str:
     return next((home + path for begins, home in BELONGS.items() if path.startswith(begins)), path)
 
 
+OWN_FIRST: dict[Role, str] = {"auditor": "/audit"}
+"""Where the work of somebody with this role alone begins; it stands first, and is where they come to."""
+
+
+def _places(actor: Actor | None) -> list[tuple[str, str, Action]]:
+    first = OWN_FIRST.get(actor.roles[0]) if actor is not None and len(actor.roles) == 1 else None
+    return sorted(PLACES, key=lambda place: place[1] != first)
+
+
 def navigation(actor: Actor | None, path: str) -> list[dict[str, Any]]:
     """The places for this person, the present one marked."""
     return [
@@ -40,6 +50,6 @@ def navigation(actor: Actor | None, path: str) -> list[dict[str, Any]]:
             "href": href,
             "current": path == href or (href != "/" and _home_of(path).startswith(f"{href}/")),
         }
-        for label, href, action in PLACES
+        for label, href, action in _places(actor)
         if authorize(actor, action)
     ]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from jinja2 import Environment, FileSystemLoader
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
@@ -57,7 +58,16 @@ def environment() -> Environment:
     shared |= {"most_bytes": MOST_BYTES, "idle_seconds": int(IDLE.total_seconds()), "cases": saying.cases, "span": span}
     made.globals.update(shared)
     made.filters["plain"] = plain
+    made.filters["coded"] = coded
     return made
+
+
+def coded(text: str) -> Markup:
+    """Text in which commands stand between backticks."""
+    parts = text.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(one) if place % 2 else one for place, one in enumerate(parts)
+    )
 
 
 def span(seconds: int) -> str:

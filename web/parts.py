@@ -43,6 +43,7 @@ from protocol_specs.loader import load
 from protocol_specs.rota_file import RotaFile
 from settings import Settings
 from web.engine import Engine
+from web.errands import Errands
 from web.fresh import Fresh
 from web.jobs import Jobs
 from web.lately import Lately
@@ -98,6 +99,7 @@ class Parts:
     results: ProtocolResults
     simulations: Simulations
     jobs: Jobs
+    errands: Errands
 
     @property
     def zone(self) -> ZoneInfo:
@@ -158,6 +160,7 @@ async def opened(settings: Settings, clock: Clock = utc_now) -> AsyncGenerator[P
             results=results,
             simulations=Simulations(database),
             jobs=jobs,
+            errands=Errands(settings),
         )
     finally:
         await jobs.end()

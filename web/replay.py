@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
@@ -13,11 +14,16 @@ from pydantic_core import to_jsonable_python
 from starlette.requests import Request
 from starlette.responses import Response
 
+from audit.conformance import judge_one
 from audit.history import History, HistoryError, history
+from audit.shelf import Shelf
 from protocol import events as e
 from protocol.account import Entry
+from protocol.conformance import End
+from protocol.conformance import Kind as Deviating
 from protocol.local_time import show_span, show_time
 from protocol.words import Words, person
+from web.access import authorize
 from web.errors import NotTold
 from web.guard import May, Visit
 from web.looks import REPLAYED
@@ -70,7 +76,43 @@ async def replay(
         raw=json.dumps(to_jsonable_python(asdict(entry.event)), indent=2, ensure_ascii=False),
         jumps=jumps(told, at),
         stages=list(stages_at(told, entry)),
+        may_export=authorize(visit.actor, "audit.export"),
+        kept=await kept(visit, episode_id),
     )
+
+
+DEVIATIONS: dict[Deviating, str] = {
+    "skipped": "step left out",
+    "left_undone": "left undone",
+    "out_of_order": "out of order",
+    "late_entry": "late entry",
+    "waived": "deadline waived",
+    "against_table": "against the advice",
+    "exception": "outside the consent",
+    "refused": "refused",
+    "differs": "not what the protocol asks for",
+}
+HOW: dict[End, str] = {
+    "met": "done in time",
+    "met_late": "done late",
+    "waived": "waived",
+    "superseded": "replaced by another",
+    "owed": "still owed",
+}
+
+
+async def kept(visit: Visit, episode_id: str) -> dict[str, Any] | None:
+    """What the episode kept of its protocol and what not; None when it can't be judged."""
+    database = visit.parts.database
+    one = (await judge_one(database, visit.parts.ring, Shelf(database), episode_id)).conformance
+    if one is None:
+        return None
+    ends = Counter(owed.end for owed in one.deadlines.values())
+    return {
+        "deadlines": [(HOW[end], ends[end]) for end in HOW if ends[end]],
+        "missed": sum(owed.missed for owed in one.deadlines.values()),
+        "deviations": [(DEVIATIONS[found.kind], found) for found in one.deviations],
+    }
 
 
 def jumps(told: History, at: int) -> dict[str, int | None]:

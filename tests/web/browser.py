@@ -108,6 +108,15 @@ class House:
         return f"http://127.0.0.1:{self.up.web}"
 
     @contextmanager
+    def guest(self) -> Iterator[Visitor]:
+        """Somebody who has yet to sign in."""
+        context = self.browser.new_context(viewport=SIZES["desktop"], reduced_motion="reduce")
+        try:
+            yield Visitor(context, self.address)
+        finally:
+            context.close()
+
+    @contextmanager
     def visitor(
         self, person: str, size: str = "desktop", scheme: Scheme = "light", *, scripts: bool = True
     ) -> Generator[Visitor]:

@@ -19,15 +19,18 @@ from protocol.summary import summarise
 from settings import load
 from tests.protocol.specs import compact
 from tests.protocol.story import KEY, START, Story
-from tests.web.browser import House, house
+from tests.web.browser import House, Visitor, house
 
 pytestmark = pytest.mark.full
 
 EPISODES, BREACHED = 200, 137
-MOST_CLICKS = 8
+MOST_PRESSES = 6
 LOOKED_AT = (
     "/audit",
     "/audit?breach=first_contact",
+    "/audit/verify",
+    "/audit/exports",
+    "/audit/conformance",
     "/audit/access",
     "/audit/disclosures",
     "/audit/retention?show=all",
@@ -70,39 +73,83 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 
 def test_the_one_breached_follow_up_is_found_among_two_hundred_and_explained(home: House):
-    with home.visitor("finn") as visitor:
-        page, clicks = visitor.goes_to("/"), 0
+    """From the sign-in on, as somebody who has never been here: what stands on the page leads there."""
+    with home.guest() as visitor:
+        presses = 0
 
-        def click(link: Locator) -> None:
-            nonlocal clicks
-            clicks += 1
+        def press(link: Locator) -> None:
+            nonlocal presses
+            presses += 1
             link.click()
 
-        main = page.get_by_role("navigation", name="Main")
-        click(main.locator("summary"))
-        click(main.get_by_role("link", name="Audit"))
-        clicks += 2  # the menu and the choice in it
+        page = visitor.goes_to("/sign-in")
+        page.get_by_label("Account").fill("finn")
+        page.get_by_label("Password").fill(home.password)
+        press(page.get_by_role("button", name="Sign in", exact=True))
+        page.wait_for_url("**/audit")  # where an auditor's work begins
+        presses += 2  # the menu and the choice in it
         page.get_by_label("Missed deadline").select_option(label="Speak to the client")
         page.wait_for_url("**breach=first_contact**")
         rows = page.locator("tbody tr")
         expect(rows).to_have_count(1)
         expect(rows.first).to_contain_text(f"many-{BREACHED}")
-        click(rows.first.get_by_role("link").first)
+        press(rows.first.get_by_role("link").first)
         page.wait_for_url(f"**/audit/episodes/many-{BREACHED}**")
-        click(page.get_by_role("link", name="First breach"))
-        page.wait_for_url("**at=*")
         beside = page.locator("section", has=page.get_by_role("heading", name="Breaches in this episode"))
         breach = beside.locator("li.duty", has=page.get_by_role("link", name="Speak to the client", exact=True))
-        click(breach.get_by_role("link", name="Speak to the client", exact=True))
+        press(breach.get_by_role("link", name="Speak to the client", exact=True))
+        page.wait_for_url("**at=*")
         rule = page.locator("dl.facts dd", has_text="first_contact")
         expect(rule).to_contain_text("Speak to the client")
-        expect(rule).to_contain_text("[P]")  # where the rule comes from
-        click(breach.get_by_text("What led there"))
-        led = breach.locator("ol li")
-        expect(led.filter(has_text="reached Client")).to_be_visible()
+        expect(rule).to_contain_text("[P]")  # which rule, and where it comes from
+        expect(breach).to_contain_text("was due")  # when, and whether it was kept
         expect(breach).to_contain_text("done in time, but written down only after the deadline")
+        press(breach.get_by_text("What led there"))
+        expect(breach.locator("ol li").filter(has_text="reached Client")).to_be_visible()
         visitor.picture("auditor-explained")
-        assert clicks <= MOST_CLICKS
+        assert presses <= MOST_PRESSES, f"{presses} presses"
+
+
+def sound(visitor: Visitor, name: str) -> list[str]:
+    """What is wrong with the page as it is; keeps its picture."""
+    visitor.picture(name)
+    wrong = [f"{name}: {one}" for one in (*visitor.violations(), *visitor.complaints)]
+    visitor.complaints.clear()
+    return wrong + ([f"{name}: is {visitor.overflow()} px too wide"] if visitor.overflow() > 0 else [])
+
+
+@pytest.mark.parametrize(("size", "scheme"), [("desktop", "light"), ("phone", "dark")])
+def test_records_are_verified_handed_out_and_judged_in_the_browser(home: House, size: str, scheme: str):
+    wrong: list[str] = []
+    with home.visitor("finn", size, "dark" if scheme == "dark" else "light") as visitor:
+        page = visitor.goes_to("/audit/verify")
+        page.get_by_role("button", name="Verify").click()
+        wrong += sound(visitor, f"verify-{size}-going")
+        expect(page.locator("#progress")).to_have_count(0, timeout=120_000)
+        expect(page.get_by_role("heading", name="All good")).to_be_visible()
+        wrong += sound(visitor, f"verify-{size}")
+        page = visitor.goes_to(f"/audit/episodes/many-{BREACHED}")
+        wrong += sound(visitor, f"replay-{size}")
+        page.get_by_role("link", name="Export", exact=True).click()
+        page.get_by_role("button", name="Make the files").click()
+        expect(page.get_by_text("Say what the reader may see").first).to_be_visible()
+        wrong += sound(visitor, f"export-{size}-asked")
+        page.get_by_label("Nothing of substance use").check()
+        page.get_by_label("Who receives it?").fill("State board")
+        page.get_by_label("Why?").fill("complaint 12")
+        page.get_by_role("button", name="Make the files").click()
+        page.get_by_role("heading", name="How the receiver checks it").wait_for(timeout=120_000)
+        wrong += sound(visitor, f"export-{size}")
+        with page.expect_download() as coming:
+            page.get_by_role("link", name=".zip").click()
+        assert coming.value.suggested_filename.endswith(".zip")
+        page = visitor.goes_to("/audit/conformance")
+        page.get_by_label("Why?").fill("quarterly review")
+        wrong += sound(visitor, f"conformance-{size}-form")
+        page.get_by_role("button", name="Judge the period").click()
+        page.get_by_role("heading", name="Episodes", exact=True).wait_for(timeout=120_000)
+        wrong += sound(visitor, f"conformance-{size}")
+    assert wrong == []
 
 
 def test_slider_and_arrow_keys_step_through_the_episode(home: House):

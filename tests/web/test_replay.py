@@ -32,6 +32,15 @@ async def test_an_auditor_finds_the_breach_and_reads_what_led_there(web: Desk):
     assert "overdue" in breach
 
 
+async def test_the_page_says_what_was_kept_of_the_protocol(web: Desk):
+    await with_a_breach(web)
+    async with web.signed_in("finn") as browser:
+        page = (await browser.get("/audit/episodes/ep-1")).text
+    kept = page[page.index("Kept of the protocol") :]
+    assert "<dt>Done in time</dt>" in kept
+    assert "Late entry: " in kept
+
+
 async def test_every_link_of_the_page_leads_on(web: Desk):
     await with_a_breach(web)
     async with web.signed_in("finn") as browser:
