@@ -105,7 +105,8 @@ class Settings(BaseModel):
 
     signing_keys: Keys = ()
     """Keys that sign checkpoints, exports and publications (Ed25519); written like payload keys. The first signs, all
-    verify. Keep them from the workers and the database: only the watchdog, publishers and whoever exports need them."""
+    verify. Keep them from the workers and the database: only the watchdog, publishers and whoever exports need them;
+    the web application too, where people export from the browser."""
 
     verify_keys: PublicKeys = ()
     """Public halves of the signing keys, as `holdfast keys public` prints them: `id:digits,id:digits`. Whoever checks
