@@ -117,7 +117,9 @@ class Worker:
         order, settings = self._order, self._settings
         begun = utc_now()
         wanted = Wanted(ask=order.workflows)
-        found = await verification(records, ring, _checking(settings), Ends(self._engine), wanted, self._follow)
+        found = await verification(
+            records, ring, _checking(settings), Ends(self._engine), wanted, progress=self._follow
+        )
         told = account_of(found, order, begun)
         look = Access(utc_now(), order.by, order.role, "verified", order.purpose, detail=told)
         await record(records, look)  # the result is this row: nobody can change it

@@ -108,7 +108,7 @@ class House:
         return f"http://127.0.0.1:{self.up.web}"
 
     @contextmanager
-    def guest(self) -> Iterator[Visitor]:
+    def guest(self) -> Generator[Visitor]:
         """Somebody who has yet to sign in."""
         context = self.browser.new_context(viewport=SIZES["desktop"], reduced_motion="reduce")
         try:
