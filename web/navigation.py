@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import Any
 
 from practice.accounts import Role
@@ -53,3 +54,36 @@ def navigation(actor: Actor | None, path: str) -> list[dict[str, Any]]:
         for label, href, action in _places(actor)
         if authorize(actor, action)
     ]
+
+
+TOPICS = (
+    ("/report", "report"),
+    ("/episodes/*/plan", "plan"),
+    ("/episodes/*/step-up", "step-up"),
+    ("/episodes/", "episode"),
+    ("/board", "board"),
+    ("/signatures", "signatures"),
+    ("/reassign", "rota"),
+    ("/rota", "rota"),
+    ("/clients/*/access", "audit"),
+    ("/clients", "clients"),
+    ("/resources", "resources"),
+    ("/facilities", "resources"),
+    ("/protocols", "protocols"),
+    ("/studio/", "studio"),
+    ("/insight", "insight"),
+    ("/audit", "audit"),
+    ("/openings", "openings"),
+    ("/accounts", "accounts"),
+    ("/account", "account"),
+    ("/sign-in", "account"),
+    ("/webhooks", "webhooks"),
+    ("/paper", "away"),
+    ("/", "queue"),
+)
+"""Which part of the help belongs to a page, by how its address begins; `*` is whatever. The first that fits."""
+
+
+def topic_of(path: str) -> str:
+    """The part of the help that belongs to a page."""
+    return next(topic for begins, topic in TOPICS if fnmatchcase(path, f"{begins}*"))

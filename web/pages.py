@@ -22,7 +22,7 @@ from protocol.words import plain
 from web.access import Actor
 from web.guard import FORM_TOKEN, records_are_away, session_of
 from web.masking import answer, masked
-from web.navigation import navigation
+from web.navigation import navigation, topic_of
 from web.parts import Parts, parts_of
 from web.shield import MOST_BYTES
 
@@ -101,6 +101,7 @@ async def page(request: Request, template: str, *, status: int = 200, **context:
         if actor is not None and usable
         else None,
         "nav": navigation(actor, request.url.path) if usable else [],
+        "topic": topic_of(request.url.path),
         "flash": said(parts, session),
         "form_token": session.form_token if session is not None else "",
     }

@@ -10,8 +10,10 @@ from protocol.rota import parse_rota
 from protocol_specs.loader import load_protocol
 from protocol_specs.rota_file import RotaFile
 from tests.web.desk import Desk
+from tests.web.every_page import pages
 from web.access import Actor
 from web.acting import Malformed, role_of
+from web.navigation import topic_of
 
 SPECS = Path(__file__).parents[2] / "protocol_specs"
 
@@ -61,3 +63,13 @@ def test_a_role_that_needs_a_licence_is_not_taken_without_one():
     assert role_of(ned, rota, spec, "CompleteStep", ("therapist", "coordinator")) == "coordinator"
     for kind in ("DeclareEmergency", "RecordContact", "RecordFacts"):
         assert role_of(ned, rota, spec, kind, ("therapist",)) == "therapist", "nothing of this waits for a licence"
+
+
+async def test_every_page_leads_to_its_own_part_of_the_help(web: Desk):
+    async with web.signed_in("maya") as browser:
+        text = (await browser.get("/help")).text
+        assert 'href="/help#rota"' in (await browser.get("/rota")).text
+    topics = {path: topic_of(path) for path in pages()}
+    assert {topic for topic in topics.values() if f'id="{topic}"' not in text} == set()
+    only_queue = {path for path, topic in topics.items() if topic == "queue"}
+    assert only_queue == {"/", "/gallery", "/help"}, "a new page has words of its own, or is named here"
