@@ -39,6 +39,15 @@ class Proposal:
     """None while it waits."""
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The ways that somebody wants a resource to have, as they were written, and where they read them."""
+
+    resource: str
+    ways: tuple[dict[str, str], ...]
+    reason: str
+
+
 class NumberError(Exception):
     """The change can't be made like this; the message says why."""
 
@@ -55,26 +64,25 @@ class Numbers:
         self, directory: Directory, resource: str, ways: Iterable[dict[str, str]], reason: str, by: str, now: datetime
     ) -> str:
         """Propose other numbers for a resource; the id of the proposal. Raises NumberError."""
-        known = directory.resources.get(resource)
-        if known is None:
-            raise NumberError("there is no such resource; go back to the list")
-        after = _ways(ways)
-        if after == known.ways:
+        row = _row(directory, Wanted(resource, tuple(ways), reason), by, now)
+        if row is None:
             raise NumberError("these are the numbers it has already; change one, or leave it")
-        if not reason.strip():
-            raise NumberError("write where you read the new number")
-        change_id = secrets.token_hex(8)
-        row = {
-            "change_id": change_id,
-            "resource": resource,
-            "before": _written(known.ways),
-            "after": _written(after),
-            "reason": reason.strip()[:LONGEST_REASON],
-            "proposed_by": by,
-            "proposed_at": now,
-        }
         await self._database.write(lambda connection: connection.execute(insert(number_changes), row))
-        return change_id
+        return row["change_id"]
+
+    async def propose_all(self, directory: Directory, wanted: Iterable[Wanted], by: str, now: datetime) -> int:
+        """Propose what differs from the numbers in use, all or nothing; how many. Raises NumberError with the name."""
+        rows: list[dict[str, Any]] = []
+        for one in wanted:
+            try:
+                row = _row(directory, one, by, now)
+            except NumberError as error:
+                raise NumberError(f"{one.resource}: {error}") from None
+            if row is not None:
+                rows.append(row)
+        if rows:
+            await self._database.write(lambda connection: connection.execute(insert(number_changes), rows))
+        return len(rows)
 
     async def answer(self, change_id: str, by: str, now: datetime, *, approve: bool) -> None:
         """Approve or turn down a proposal. Raises NumberError for one's own, and for one that was answered."""
@@ -121,6 +129,27 @@ def overlaid(directory: Directory, approved: Iterable[Proposal]) -> Directory:
         verified = f"{one.proposed_by} and {one.answered_by}: {one.reason}"[:LONGEST_REASON]
         resources[one.resource] = known.model_copy(update={**fresh, "verified_by": verified, "test_call": None})
     return directory.model_copy(update={"resources": resources})
+
+
+def _row(directory: Directory, wanted: Wanted, by: str, now: datetime) -> dict[str, Any] | None:
+    """The proposal as the table has it; None where nothing would change. Raises NumberError."""
+    known = directory.resources.get(wanted.resource)
+    if known is None:
+        raise NumberError("there is no such resource; go back to the list")
+    after = _ways(wanted.ways)
+    if after == known.ways:
+        return None
+    if not wanted.reason.strip():
+        raise NumberError("write where you read the new number")
+    return {
+        "change_id": secrets.token_hex(8),
+        "resource": wanted.resource,
+        "before": _written(known.ways),
+        "after": _written(after),
+        "reason": wanted.reason.strip()[:LONGEST_REASON],
+        "proposed_by": by,
+        "proposed_at": now,
+    }
 
 
 def _ways(written: Iterable[dict[str, str]]) -> tuple[Way, ...]:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from practice.number_lists import COLUMNS, read_csv, write_csv
 from practice.numbers import NumberError
 from protocol.directory import Directory, look_up
 from web.access import authorize
@@ -15,12 +16,15 @@ from web.errors import NotThere
 from web.guard import May, Visit
 from web.pages import page
 from web.people import names_of
+from web.uploads import NotText, lines_in
 
 router = APIRouter(include_in_schema=False)
 
 Name = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 SAID = {
     "proposed": "The change waits for a second person. The number in use stays the old one until then.",
+    "proposed_all": "What differs waits for a second person. The numbers in use stay the old ones until then.",
+    "same": "Nothing differs from the numbers in use: nothing was proposed.",
     "approved": "Approved: the new number is in use now.",
     "refused": "Turned down: the number stays as it is.",
 }
@@ -36,6 +40,34 @@ async def resources(
 ) -> Response:
     """Whom to call for a county, in the order to try; and changes that wait."""
     return await _listed(request, visit, county, SAID.get(said))
+
+
+@router.get("/resources/numbers.csv")
+async def export(visit: Annotated[Visit, Depends(May("directory.read"))]) -> Response:
+    """Every number in use as CSV, to be checked."""
+    headers = {"Content-Disposition": 'attachment; filename="numbers.csv"'}
+    return Response(write_csv(await _current(visit)), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+@router.get("/resources/import")
+async def import_form(request: Request, visit: Annotated[Visit, Depends(May("directory.write"))]) -> Response:
+    """Where lines are pasted."""
+    return await page(request, "resources_import.html", columns=COLUMNS, text="", problem="")
+
+
+@router.post("/resources/import")
+async def import_many(request: Request, visit: Annotated[Visit, Depends(May("directory.write"))]) -> Response:
+    """Propose what differs, all of it or nothing; each waits for a second person."""
+    text, directory = "", await _current(visit)
+    try:
+        text = await lines_in(request)
+        wanted = read_csv(text, directory)
+        found = await visit.parts.numbers.propose_all(directory, wanted, visit.actor.account_id, visit.parts.clock())
+    except (NumberError, NotText) as error:
+        return await page(
+            request, "resources_import.html", status=422, columns=COLUMNS, text=text, problem=str(error).capitalize()
+        )
+    return RedirectResponse(f"/resources?said={'proposed_all' if found else 'same'}", 303)
 
 
 @router.get("/resources/{name}/change")

@@ -25,6 +25,7 @@ NO_PAGES: dict[str, str] = {
     "/health": "an answer for machines",
     "/live": "a stream",
     "/sign-in/return": "leads on from the identity provider; test_single_sign_on_browser.py",
+    "/resources/numbers.csv": "a file; test_resources.py",
     "/studio/schema.json": "a file",
     "/studio/{draft_id}/trials/{story}.yaml": "a file",
     "/episodes/{episode_id}/plan.pdf": "a file; test_plan.py",

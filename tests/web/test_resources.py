@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from tests.web.desk import Desk, hidden
 
 
@@ -15,6 +17,51 @@ async def test_a_new_number_needs_two_people(web: Desk):
         assert "714-555-0100" not in (await ruth.get("/resources?county=orange")).text.partition("Changes that wait")[0]
         assert (await iris.post(f"/resources/changes/{waiting.change_id}", answer="approve")).status_code == 303
         assert "714-555-0100" in (await ruth.get("/resources?county=orange")).text.partition("Changes that wait")[0]
+
+
+async def test_a_list_of_numbers_goes_out_and_comes_back_as_proposals_for_a_second_person(web: Desk):
+    async with web.signed_in("ruth") as ruth, web.signed_in("iris") as iris:
+        answer = await ruth.get("/resources/numbers.csv")
+        assert answer.headers["content-type"].startswith("text/csv")
+        heading, *lines = answer.text.splitlines()
+        assert (await ruth.post("/resources/import", text=answer.text)).headers["location"] == "/resources?said=same"
+        (own,) = [number for number, line in enumerate(lines) if line.startswith("orange_oc_links,")]
+        cells = lines[own].split(",")
+        lines[own] = ",".join([*cells[:3], "714-555-0100", "", "read on the county's page"])
+        changed = "\n".join([heading, *lines])
+        assert (await ruth.post("/resources/import", text=changed)).headers[
+            "location"
+        ] == "/resources?said=proposed_all"
+        (waiting,) = await web.parts.numbers.waiting()
+        assert (waiting.resource, waiting.proposed_by, waiting.after[0].number) == (
+            *("orange_oc_links", "ruth"),
+            "714-555-0100",
+        )
+        assert "714-555-0100" not in (await iris.get("/resources/numbers.csv")).text
+        assert (await ruth.post(f"/resources/changes/{waiting.change_id}", answer="approve")).status_code == 409
+        assert (await iris.post(f"/resources/changes/{waiting.change_id}", answer="approve")).status_code == 303
+        assert "714-555-0100" in (await iris.get("/resources/numbers.csv")).text
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("orange_oc_links,OC Links,call,714-555-0100,,", "Orange_oc_links: write where you read"),
+        ("orange_oc_links,OC Links,call,ask,,read", "Orange_oc_links: a number is 911"),
+        ("nowhere,x,call,911,,read", "Line 2: there is no resource"),
+        ("orange_oc_links,OC Links", "Line 2: as many cells as the heading has"),
+    ],
+)
+async def test_a_wrong_line_proposes_nothing_and_stays_typed(web: Desk, line: str, said: str):
+    good = "alameda_crisis_support,x,call,510-555-0100,,read"
+    async with web.signed_in("ruth") as browser:
+        text = f"resource,title,by,number,then,reason\n{line}\n"
+        answer = await browser.post("/resources/import", text=text)
+        assert answer.status_code == 422
+        assert said in answer.text
+        assert line in answer.text
+        assert "The heading is" in (await browser.post("/resources/import", text=good)).text
+    assert await web.parts.numbers.waiting() == ()
 
 
 async def test_a_wrong_number_is_refused_in_words_and_stays_typed(web: Desk):
