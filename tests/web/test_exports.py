@@ -118,6 +118,35 @@ async def test_the_files_are_for_whoever_asked_and_go_after_an_hour(signing: Des
         assert not one.folder.exists()
 
 
+async def test_whoever_is_no_auditor_any_more_fetches_nothing(signing: Desk):
+    await with_a_breach(signing)
+    async with signing.signed_in("finn") as browser:
+        page = await done(signing, browser, await browser.post("/audit/episodes/ep-1/export", **FULL))
+    (link,) = links(page, "zip")
+    await signing.parts.accounts.set_roles("finn", ("therapist",), signing.clock())
+    async with signing.signed_in("finn") as browser:
+        for address in (link, link.rpartition("/")[0], "/audit/verify/account.txt?at=2026-01-01T00:00:00Z"):
+            assert (await browser.get(address)).status_code == 403
+    async with caller(signing, "finn", "audit.read", "audit.export") as http:
+        assert (await http.get(link)).status_code == 403, "an old token opens nothing either"
+
+
+async def test_what_is_typed_is_never_markup(signing: Desk):
+    await with_a_breach(signing)
+    evil = {"rights": "sud", "to": "<script>alert(1)</script>", "purpose": '"><img src=x onerror=alert(1)>'}
+    async with signing.signed_in("finn") as browser:
+        answer = await browser.post("/audit/episodes/ep-1/export", **evil)
+        pages = [await done(signing, browser, answer)]
+        pages += [(await browser.get(place)).text for place in ("/audit/exports", "/audit/disclosures")]
+        pages.append((await browser.post("/audit/exports", **(evil | {"rights": ""}))).text)
+        (pdf,) = links(pages[0], "pdf")
+        assert (await browser.get(pdf)).content.startswith(b"%PDF")
+    for page in pages:
+        assert "<script>alert" not in page
+        assert "<img src=x" not in page
+        assert "&lt;script&gt;alert" in page
+
+
 async def test_one_at_a_time_for_a_person_and_two_for_all(signing: Desk):
     await with_a_breach(signing)
     standing(signing, "finn")
