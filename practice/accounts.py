@@ -19,6 +19,7 @@ from sqlalchemy import Connection, insert, select, update
 from audit.database import Database
 from practice.sealing import Seal
 from practice.tables import accounts, sessions
+from protocol.commands import SYSTEM_ACTOR
 
 Role = Literal["therapist", "on_call", "supervisor", "clinical_operations", "auditor", "administrator"]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -85,10 +86,12 @@ class Accounts:
     ) -> None:
         """Make an account; without a password for single sign-on alone.
 
-        Raises AccountError when the id is taken or the password too short.
+        Raises AccountError when the id is taken or the engine's own, or the password too short.
         """
         if not _ID.fullmatch(account_id):
             raise AccountError("an account's id is lower-case letters, digits, dots, dashes: at most 48")
+        if account_id == SYSTEM_ACTOR:
+            raise AccountError(f"{account_id} is the name under which the engine itself writes; take another one")
         if not roles or not set(roles) <= set(ROLES):
             raise AccountError(f"roles are some of {', '.join(ROLES)}")
         values = {
@@ -188,6 +191,8 @@ class Accounts:
 
     async def set_roles(self, account_id: str, roles: tuple[Role, ...], now: datetime) -> None:
         """Give an account other roles; it signs in anew. Raises AccountError."""
+        if account_id == SYSTEM_ACTOR:
+            raise AccountError(f"{account_id} is the name under which the engine itself writes; take another one")
         if not roles or not set(roles) <= set(ROLES):
             raise AccountError(f"roles are some of {', '.join(ROLES)}")
         await self._change_and_end(account_id, {"roles": list(roles)}, now)

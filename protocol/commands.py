@@ -299,6 +299,7 @@ SYSTEM_ACTOR = "holdfast"
 DEADLINE_ID, REPORT_ID = "deadline-", "report-"
 """How the ids of the engine's own commands begin. A person who used such an id would be taken for the engine."""
 SYSTEM_ROLE = "system"
+"""In which role the engine acts, and nobody else: whoever reads the trail takes its entries for the engine's."""
 
 COMMAND: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="kind")])
 """Reads and writes any command; strict, closed."""

@@ -20,6 +20,8 @@ from temporalio.exceptions import ApplicationError
 from protocol.commands import (
     DEADLINE_ID,
     REPORT_ID,
+    SYSTEM_ACTOR,
+    SYSTEM_ROLE,
     Acknowledge,
     Command,
     DeclareEmergency,
@@ -137,6 +139,9 @@ class EpisodeWorkflow:
             raise ApplicationError(message, type=ports.TOO_LARGE)
         if submission.command.command_id.startswith((DEADLINE_ID, REPORT_ID)):
             message = "command ids that begin like this are the engine's own; use another one"
+            raise ApplicationError(message, type=ports.RESERVED_ID)
+        if submission.command.actor == SYSTEM_ACTOR or submission.command.role == SYSTEM_ROLE:
+            message = f"{SYSTEM_ACTOR} and {SYSTEM_ROLE} are the engine's own; send it as a person in a role"
             raise ApplicationError(message, type=ports.RESERVED_ID)
         if self._is_full() and not isinstance(submission.command, NEVER_HELD_UP):
             message = (

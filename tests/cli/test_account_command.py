@@ -40,6 +40,7 @@ def test_an_account_is_made_listed_and_gets_a_new_password(
         ("short", ("add", "abel", "--role", "administrator"), "12 to 200 characters"),
         ("a long sentence", ("add", "abel", "--role", "captain"), "no role captain"),
         ("a long sentence", ("add", "Abel!", "--role", "auditor"), "lower-case"),
+        ("a long sentence", ("add", "holdfast", "--role", "auditor"), "the engine itself"),
         ("a long sentence", ("password", "nobody"), "no account nobody"),
     ],
 )
