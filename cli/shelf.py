@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,8 @@ def find_protocol(named: str, folder: Path) -> Path:
     if named in known:
         return known[named]
     must_be_no_path(named)
-    raise Trouble(f"there is no protocol {named}", did_you_mean(named, known), USAGE)
+    mend = f"name its file: {named}.yaml" if path.with_suffix(".yaml").is_file() else did_you_mean(named, known)
+    raise Trouble(f"there is no protocol {named}", mend, USAGE)
 
 
 def must_be_no_path(named: str) -> None:
@@ -41,7 +43,14 @@ def must_be_no_path(named: str) -> None:
     if Path(named).is_dir():
         raise Trouble(f"{named} is a folder", "name the file in it", USAGE)
     if "/" in named or Path(named).suffix in PATHS_END_IN:
-        raise Trouble(f"there is no file {named}", "check the name and the folder", USAGE)
+        near = get_close_matches(Path(named).name, _beside(Path(named)), 1)
+        mend = f"did you mean `{Path(named).with_name(near[0])}`?" if near else "check the name and the folder"
+        raise Trouble(f"there is no file {named}", mend, USAGE)
+
+
+def _beside(path: Path) -> list[str]:
+    """The names of what lies where a file was looked for."""
+    return sorted(one.name for one in path.parent.glob("*") if one.is_file()) if path.parent.is_dir() else []
 
 
 def read_protocol(named: str, folder: Path) -> ProtocolSpec:

@@ -157,6 +157,17 @@ def test_a_table_is_found_by_the_decision_that_it_advises_also_when_mistyped(cap
     assert "did you mean `step_up`?" in capsys.readouterr().err
 
 
+def test_a_mistyped_file_is_answered_with_the_nearest(
+    capsys: Out, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("evening_line.yaml").write_text("x: y\n", encoding="utf-8")
+    assert run(["protocol", "lint", "evning_line.yaml"]) == 2
+    assert "did you mean `evening_line.yaml`?" in capsys.readouterr().err
+    assert run(["protocol", "lint", "evening_line"]) == 2
+    assert "name its file: evening_line.yaml" in capsys.readouterr().err
+
+
 def test_a_week_is_said_to_be_seven_days(capsys: Out, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text(Path(MINIMAL).read_text(encoding="utf-8").replace("due: 2h", "due: 2w", 1), encoding="utf-8")

@@ -61,7 +61,7 @@ async def test_hours_in_which_nobody_would_answer_are_shown(web: Desk):
     async with web.signed_in("ruth") as browser:
         text = (await browser.get("/board")).text
         assert 'Nobody would answer <span class="count">2</span>' in text
-        assert 'On call</b><span class="chip sos">now</span>' in text
+        assert 'On call</b><span class="chip warn">now</span>' in text
         assert "No shift of on_call covers this: add a shift: sam." in text
         assert "Maya Ortiz as owner" in text
         assert "and on</p>" in text, "the search ended before the gap did"
