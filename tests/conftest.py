@@ -9,10 +9,11 @@ from hypothesis import settings
 
 HERE = Path(__file__).parent
 #: Their tests open databases, start the web application, explore whole protocols or need Temporal's library, whose
-#: import alone costs more than a hundred tests of the core. Not even imported by the fast run.
+#: import alone costs more than a hundred tests of the core. Not even imported by the fast run. The house rules parse
+#: every file there is, which takes as long as a third of the fast tests.
 SLOW_ROOMS = {
     *("activities", "audit", "cli", "demo", "practice", "proof", "web", "workflows"),
-    *("test_compose.py", "test_watchdog.py", "test_worker.py"),
+    *("test_compose.py", "test_house.py", "test_watchdog.py", "test_worker.py"),
 }
 
 settings.register_profile("fast", max_examples=20, deadline=None)

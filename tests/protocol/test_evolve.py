@@ -10,7 +10,7 @@ import pytest
 
 from protocol import events as e
 from protocol.effects import effects_of
-from protocol.evolve import evolve
+from protocol.evolve import evolve, was_tried
 from tests.protocol.fleet import play
 from tests.protocol.invariants import read_event
 from tests.protocol.story import START, Story
@@ -90,3 +90,43 @@ def test_every_kind_of_event_can_be_folded():
     from protocol.evolve import CHANGES
 
     assert set(CHANGES) == set(get_args(e.Event))
+
+
+def test_a_skip_written_down_late_does_not_undo_what_was_done_after_it():
+    story = Story.begun()
+    story.later("1h")
+    step = story.engine.spec.stages[story.episode.stage].steps[0]
+    done = evolve(story.episode, e.StepCompleted(step, "", story.now))
+    skip = e.StepSkipped(step, "r", "mara", story.now)
+    assert evolve(done, replace(skip, at=story.now - timedelta(minutes=30))).steps[step].status == "done"
+    assert evolve(done, skip).steps[step].status == "skipped", "of two things at the same moment the later entry counts"
+
+
+def test_a_signature_on_an_entry_that_was_replaced_signs_nothing():
+    story = Story.begun()
+    decided = evolve(story.episode, e.DecisionRecorded("d", "o", "r", None, "1", {}, "mara", True, story.now))
+    assert evolve(decided, e.CoSigned("d", decided.revision + 9, "", story.now)).decisions == decided.decisions
+
+
+def test_an_automatic_message_tries_nobody():
+    attempt = e.ContactAttempted("client", "text", "no_answer", 1, "", "", START)
+    assert was_tried(attempt, "client")
+    assert not was_tried(attempt, "police")
+    assert not was_tried(replace(attempt, outcome="automatic_message"), "client")
+
+
+@pytest.mark.parametrize(
+    ("at", "before"),
+    [
+        (timedelta(), True),
+        (timedelta(seconds=-1), False),
+        (timedelta(seconds=40, microseconds=1), True),
+        (timedelta(seconds=39), False),
+    ],
+)
+def test_whoever_writes_a_minute_means_the_whole_minute(at: timedelta, before: bool):
+    """An obligation opened at 18:00:40 was open at \"18:00\", but not at 18:00:39."""
+    story = Story.begun(now=START + timedelta(seconds=40))
+    owed = next(iter(story.episode.obligations.values()))
+    assert owed.comes_before(START + at, owed.sequence + 1) is before
+    assert owed.comes_before(START + timedelta(days=1), owed.sequence) is False

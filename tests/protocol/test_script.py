@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from protocol.script import spoken
 from protocol.spec import ProtocolSpec
 from tests.protocol.specs import protocol
@@ -25,3 +27,12 @@ def test_an_answer_that_looks_like_a_blank_is_read_as_it_is():
     story = Story.begun()
     story.answer(address="{means}")
     assert spoken(with_script("At {address}."), story.episode.facts) == ("At {means}.",)
+
+
+def test_an_answer_that_was_refused_or_left_empty_is_asked_for():
+    story = Story.begun()
+    story.answer(address="12 Elm")
+    known = story.episode.facts["address"]
+    for value in ("refused", ""):
+        nothing = {"address": replace(known, value=value)}
+        assert spoken(with_script("At {address}."), nothing) == ("At (Address).",)
