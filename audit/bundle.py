@@ -28,8 +28,8 @@ from typing import IO, Any
 from sqlalchemy import Connection, select
 
 from audit import redaction
-from audit.checkpoints import Proofs, Proved
 from audit.database import Database
+from audit.proofs import Proofs, Proved
 from audit.queries import MOST, opened_rows
 from audit.redaction import Redactor, withheld
 from audit.releases import Release, Seen

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Engine, Row, func, select
+from sqlalchemy import Connection, Row, func, select
 
 from audit.database import Database
 from audit.dialects import insert_or_skip, lock_episode
+from audit.ledger import LEDGER, enter_all, ledger_end
 from audit.signatures import CheckpointError, SigningKeys, VerifyKeys
-from audit.tables import checkpoints, episodes, trail
+from audit.tables import checkpoints, episodes, ledger_waiting, trail
 from protocol.canonical import canonical
-from protocol.checkpoint import NOTHING_BEFORE, Mark, Statement, proof_of, root_of
+from protocol.checkpoint import NOTHING_BEFORE, Mark, Statement, root_of
 
 MOST_MARKS = 1_000
 """Marks of one checkpoint; more make several."""
@@ -47,6 +48,8 @@ class Vouched:
     last: Signed | None = None
     marks: dict[str, dict[int, str]] = field(default_factory=dict[str, dict[int, str]])
     """Episode → sequence → hash."""
+    ledger: dict[int, str] = field(default_factory=dict[int, str])
+    """Number → hash of the entries of the ledger."""
     statements: dict[int, str] = field(default_factory=dict[int, str])
     """Number → hash."""
 
@@ -64,7 +67,8 @@ class Vouched:
         self.last = signed
         self.statements[signed.statement.number] = signed.statement.hash
         for mark in marks:
-            self.marks.setdefault(mark.episode_id, {})[mark.sequence] = mark.hash
+            chain = self.ledger if mark.episode_id == LEDGER else self.marks.setdefault(mark.episode_id, {})
+            chain[mark.sequence] = mark.hash
 
 
 class _Some(NamedTuple):
@@ -132,7 +136,7 @@ class Witness:
 
         async with self._turn:
             await self._database.read(lambda connection: refuse_others(connection, self._known.last))
-            await _read_all(self._database, keys, self._known)
+            await read_all(self._database, keys, self._known)
         return self._known.latest.get(episode_id)
 
 
@@ -149,16 +153,20 @@ class Checkpointer:
     async def waiting(self) -> int:
         """About how many rows no checkpoint covers yet, from the list of episodes: cheap enough for every second."""
         total = select(func.coalesce(func.sum(episodes.c.revision), 0))
-        return await self._database.read(lambda connection: connection.scalar(total) or 0) - self._known.rows
+        waiting = select(func.count()).select_from(ledger_waiting)
+        both = select(total.scalar_subquery() + waiting.scalar_subquery())
+        return await self._database.read(lambda connection: connection.scalar(both) or 0) - self._known.rows
 
     async def make(self) -> int:
         """Cover every row that is in the trail now; how many checkpoints that took, 0 when there was nothing new.
 
-        What grew is found by reading alone, and only the signed lines are written under the lock that writers wait
-        for. Raises CheckpointError rather than sign on top of a checkpoint that is not ours.
+        What belongs to no episode is entered in the ledger first, and covered with it. What grew is found by reading
+        alone, and only the signed lines are written under the lock that writers wait for. Raises CheckpointError
+        rather than sign on top of a checkpoint that is not ours.
         """
         await self._database.read(lambda connection: refuse_others(connection, self._known.last))
-        await _read_all(self._database, self._keys, self._known)
+        await read_all(self._database, self._keys, self._known)
+        await enter_all(self._database)
         grown = await self._grown()
 
         def work(connection: Connection) -> int:
@@ -186,7 +194,8 @@ class Checkpointer:
 
         At first the trail itself is looked through, then the list of episodes tells which chains grew.
         """
-        found: list[Mark] = []
+        end = await self._database.read(ledger_end)
+        found = [] if end is None or end.sequence <= self._known.of(LEDGER) else [end]
         last = ""
         while True:
             some = await self._database.read(partial(self._longer, after=last))
@@ -204,6 +213,7 @@ class Checkpointer:
             query = query.where(trail.c.episode_id > after).group_by(trail.c.episode_id).order_by(trail.c.episode_id)
         rows = connection.execute(query.limit(AT_ONCE)).all()
         longer = [row.episode_id for row in rows if row.reach > self._known.of(row.episode_id)]
+        longer = [one for one in longer if one != LEDGER]  # no episode is called that; who says so means the mark
         marks = [_end_of(connection, one) for one in longer]
         return _Some(marks, rows[-1].episode_id if len(rows) == AT_ONCE else None)
 
@@ -214,7 +224,8 @@ class Checkpointer:
             number=before.number + 1 if before else 1,
             at=self._clock(),
             previous=before.hash if before else NOTHING_BEFORE,
-            rows=self._known.rows + sum(one.sequence - self._known.of(one.episode_id) for one in marks),
+            rows=self._known.rows
+            + sum(one.sequence - self._known.of(one.episode_id) for one in marks if one.episode_id != LEDGER),
             size=len(marks),
             root=root_of(marks),
             key_id=self._keys.active,
@@ -233,55 +244,10 @@ class Checkpointer:
         self._read_on(connection)
 
 
-@dataclass(frozen=True, slots=True)
-class Proved:
-    """How far a checkpoint vouches for an episode, with what proves it."""
-
-    signed: Signed
-    mark: Mark
-    place: int
-    """Of the mark in the checkpoint, from 0."""
-    proof: tuple[str, ...]
-
-
-class Proofs:
-    """Proofs from the latest checkpoint of each episode, read one checkpoint at a time."""
-
-    def __init__(self, database: Database, keys: VerifyKeys) -> None:
-        self._database = database
-        self._keys = keys
-        self._known = Reach()
-        self._read = lru_cache(maxsize=8)(self._signed_marks)
-
-    async def prepare(self) -> None:
-        """Check every checkpoint. Raises CheckpointError, which names the first bad one."""
-        await _read_all(self._database, self._keys, self._known)
-
-    @property
-    def episodes(self) -> Set[str]:
-        """Those that any checkpoint names."""
-        return self._known.latest.keys()
-
-    def prove(self, connection: Connection, episode_id: str) -> Proved | None:
-        """The proof for an episode; None when no checkpoint has it yet."""
-        covered = self._known.latest.get(episode_id)
-        if covered is None:
-            return None
-        signed, marks = self._read(connection.engine, covered.number)
-        place = next(place for place, mark in enumerate(marks) if mark.episode_id == episode_id)
-        return Proved(signed, marks[place], place, tuple(proof_of(marks, place)))
-
-    def _signed_marks(self, engine: Engine, number: int) -> tuple[Signed, list[Mark]]:
-        with engine.begin() as connection:
-            row = connection.execute(select(checkpoints).where(checkpoints.c.number == number)).one()
-        marks = _marks(row)
-        return Signed(_statement(row, marks), row.signature), marks
-
-
 async def vouched(database: Database, keys: VerifyKeys) -> Vouched:
     """What all checkpoints in the records vouch for. Raises CheckpointError, which names the first bad one."""
     found = Vouched()
-    await _read_all(database, keys, found)
+    await read_all(database, keys, found)
     return found
 
 
@@ -319,7 +285,7 @@ def check_pinned(pinned: Signed, keys: VerifyKeys, found: Vouched) -> None:
         raise CheckpointError(f"checkpoint {number} in the records is another than the one kept outside")
 
 
-async def _read_all(database: Database, keys: VerifyKeys, known: Vouched | Reach) -> None:
+async def read_all(database: Database, keys: VerifyKeys, known: Vouched | Reach) -> None:
     """What is new of the checkpoints, some in each transaction: on SQLite, writers wait no longer than that takes."""
     while await database.read(lambda connection: _read_on(connection, keys, known)):
         pass
@@ -350,8 +316,8 @@ def _check(row: Row[Any], keys: VerifyKeys, known: Vouched | Reach) -> None:
     expected = before.number + 1 if before else 1
     if row.number != expected:
         raise CheckpointError(f"checkpoint {expected} is missing")
-    marks = _marks(row)
-    statement = _statement(row, marks)
+    marks = marks_of(row)
+    statement = statement_of(row, marks)
     keys.check(statement, row.signature)
     if row.previous != (before.hash if before else NOTHING_BEFORE):
         raise CheckpointError(f"checkpoint {row.number} does not continue the one before")
@@ -360,11 +326,13 @@ def _check(row: Row[Any], keys: VerifyKeys, known: Vouched | Reach) -> None:
     known.take(Signed(statement, row.signature), marks)
 
 
-def _statement(row: Row[Any], marks: Sequence[Mark]) -> Statement:
+def statement_of(row: Row[Any], marks: Sequence[Mark]) -> Statement:
+    """What a row of the table says."""
     return Statement(row.number, row.at, row.previous, row.rows, len(marks), row.root, row.key_id)
 
 
-def _marks(row: Row[Any]) -> list[Mark]:
+def marks_of(row: Row[Any]) -> list[Mark]:
+    """The marks of a row of the table. Raises CheckpointError."""
     try:
         return [Mark(*one) for one in json.loads(row.marks)]
     except (ValueError, TypeError):

@@ -77,6 +77,10 @@ CHECKPOINT_CHANGED = Kind(
     "The signed checkpoints are not as they were signed, so they vouch for nothing after this one.",
     f"{KEEP} Hold it against the checkpoints that were kept outside: `holdfast audit verify --checkpoint FILE`.",
 )
+LEDGER_CHANGED = Kind(
+    "Who looked, a legal hold, a publication or a release was changed, taken away, or put in past the guards.",
+    _COMPARE,
+)
 PUBLICATION_CHANGED = Kind(
     "The list of what was published was changed: which version of a protocol counted when is in doubt.",
     f"{KEEP} Clinical operations compare the versions in effect with what they published.",

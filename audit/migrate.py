@@ -24,6 +24,8 @@ RIGHTS = {
     "accesses": "SELECT, INSERT",
     "releases": "SELECT, INSERT",
     "holds": "SELECT, INSERT",
+    "ledger": "SELECT, INSERT",
+    "ledger_waiting": "SELECT, INSERT, DELETE",
     "saved_searches": "SELECT, INSERT, UPDATE, DELETE",
     "episodes": "SELECT, INSERT, UPDATE",
     "obligations": "SELECT, INSERT, UPDATE, DELETE",

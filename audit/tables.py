@@ -1,8 +1,9 @@
 """The tables of the records. The migrations make them; a test holds the two together.
 
-`trail`, `protocols`, `publications`, `checkpoints`, `accesses`, `releases` and `holds` only ever grow: triggers refuse
-UPDATE and DELETE. `episodes`, `obligations`, `pages` and `rises` are projections: what lists need, made from the
-trail and replaceable. `tallies` are counts that name no episode and nobody. Hashes are lower-case hexadecimal.
+`trail`, `protocols`, `publications`, `checkpoints`, `accesses`, `releases`, `holds` and `ledger` only ever grow:
+triggers refuse UPDATE and DELETE. `ledger_waiting` is filled by triggers and emptied into the ledger. `episodes`,
+`obligations`, `pages` and `rises` are projections: what lists need, made from the trail and replaceable. `tallies` are
+counts that name no episode and nobody. Hashes are lower-case hexadecimal.
 """
 
 from __future__ import annotations
@@ -269,6 +270,28 @@ holds = Table(
     Column("who", Text, nullable=False),
     Column("reason", Text, nullable=False),
     CheckConstraint("act IN ('placed', 'lifted')", name="act"),
+    sqlite_strict=True,
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("book", Text, nullable=False),
+    Column("entry", Text, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("previous_hash", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    CheckConstraint("number >= 1", name="number"),
+    Index("ix_ledger_entry", "book", "entry", unique=True),
+    sqlite_strict=True,
+)
+
+ledger_waiting = Table(
+    "ledger_waiting",
+    metadata,
+    Column("book", Text, primary_key=True),
+    Column("entry", Text, primary_key=True),
     sqlite_strict=True,
 )
 

@@ -11,9 +11,11 @@ from audit.checkpoints import NO_KEY, Signed, Vouched, check_pinned, vouched
 from audit.crew import Crew
 from audit.database import Database
 from audit.heads import Asked, Workflows, ask, ask_all, hold
+from audit.ledger import LedgerFound, check_ledger
 from audit.lists import Comparison, Lists, bundles
 from audit.meaning import (
     CHECKPOINT_CHANGED,
+    LEDGER_CHANGED,
     LIST_CHANGED,
     PUBLICATION_CHANGED,
     Finding,
@@ -68,6 +70,8 @@ class Findings:
     asked: Asked
     publications: str
     """What is wrong with the list of what was published; empty when nothing is."""
+    ledger: LedgerFound | None = None
+    """None when a single episode was verified."""
     quick: bool = False
     asked_for: str | None = None
     """The one episode that was verified; None for all."""
@@ -88,6 +92,8 @@ class Findings:
                 found.append(finding_of(one.ahead))
         if self.checkpoints.problem:
             found.append(CHECKPOINT_CHANGED.of(self.checkpoints.problem))
+        if self.ledger is not None and self.ledger.problem is not None:
+            found.append(LEDGER_CHANGED.of(self.ledger.problem))
         return found + ([PUBLICATION_CHANGED.of(self.publications)] if self.publications else [])
 
     def cut(self, one: Comparison) -> str | None:
@@ -100,6 +106,8 @@ class Findings:
         """A line for each thing that was checked, and at the end what was not."""
         yield self._chains()
         yield self.checkpoints.said
+        if self.ledger is not None:
+            yield self.ledger.said
         yield f"Publications: {'BAD' if self.publications else 'all good'}."
         yield self._lists()
         yield self.asked.said
@@ -179,8 +187,9 @@ async def verification(
         verdicts = await judge(database, ring, known, not wanted.quick, crew, progress)
     verdicts = await hold(workflows, asked, verdicts)
     lists = None if wanted.quick else await compare_lists(database, ring, verdicts, crew, progress)
+    ledger = None if wanted.episode_id is not None else await check_ledger(database, compared.found.ledger)
     publications = await _publications(database, keys)
-    return Findings(verdicts, compared, lists, asked, publications, wanted.quick, wanted.episode_id)
+    return Findings(verdicts, compared, lists, asked, publications, ledger, wanted.quick, wanted.episode_id)
 
 
 async def judge(

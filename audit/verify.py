@@ -18,7 +18,7 @@ from audit.broken_text import as_stored, is_text, reading_anything, shown
 from audit.database import Database
 from audit.keys import WrappedKey, wrapped_keys
 from audit.sealing import ClientKey, Keyring, Place, SealingError, UnknownKeyError
-from audit.tables import episodes, trail
+from audit.tables import Moment, episodes, trail
 from protocol.trail import Fault, Head, Link, Wrong, check_end, check_link, commit, genesis
 
 CHUNK = 2_000
@@ -327,7 +327,7 @@ def _beginning(episode_id: str) -> Head:
 
 def as_hashed(column: ColumnElement[Any], name: str, dialect: str) -> ColumnElement[Any]:
     """A column as the hash has it: times in RFC 3339, whatever somebody forced into them."""
-    if not name.endswith("_at"):
+    if not isinstance(column.type, Moment):
         return column
     if dialect == "sqlite":
         return type_coerce(column, Text()).label(name)

@@ -32,7 +32,8 @@ def verify(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Verify the chain of every episode, the signed checkpoints, and the lists that were made from the trail.
+    """Verify the chain of every episode, the signed checkpoints, the lists that were made from the trail, and the
+    ledger of who looked, holds, publications and releases.
 
     Names the first bad row of each chain and the first wrong column of each list, and says what was not checked.
     Of a single episode the workflow is always asked for the end of its chain.
@@ -81,6 +82,7 @@ def _as_object(found: Findings) -> dict[str, Any]:
         "found": found.bad,
         "episodes": found.verdicts,
         "checkpoints": {"rows": found.checkpoints.found.rows, "problem": found.checkpoints.problem},
+        "ledger": found.ledger,
         "publications": {"problem": found.publications or None},
         "lists": found.lists,
         "workflows": {

@@ -14,6 +14,7 @@ from audit.checkpoints import Checkpointer
 from audit.database import Database, connect, connect_sync
 from audit.holds import hold
 from audit.keys import destroy
+from audit.ledger import enter_all
 from audit.migrate import upgrade
 from audit.publications import Publications
 from audit.queries import Queries
@@ -47,18 +48,19 @@ CHANGES = [
     "DELETE FROM holds",
     "UPDATE releases SET version = '9'",
     "DELETE FROM releases",
+    "UPDATE ledger SET content = ''",
+    "DELETE FROM ledger",
 ]
-REPLACING = [
-    f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}"
-    for table in ("trail", "protocols", "publications", "checkpoints", "client_keys", "accesses", "holds", "releases")
-]
+GROWING = ["trail", "protocols", "publications", "checkpoints", "client_keys", "accesses", "holds", "releases"]
+GROWING += ["ledger"]
+REPLACING = [f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}" for table in GROWING]
 TRUNCATING = [
     "TRUNCATE trail CASCADE",
     "TRUNCATE protocols CASCADE",
     "TRUNCATE checkpoints",
     "TRUNCATE client_keys CASCADE",
 ]
-TRUNCATING += ["TRUNCATE publications", "TRUNCATE accesses", "TRUNCATE holds", "TRUNCATE releases"]
+TRUNCATING += ["TRUNCATE publications", "TRUNCATE accesses", "TRUNCATE holds", "TRUNCATE releases", "TRUNCATE ledger"]
 
 
 @pytest.mark.parametrize("change", [*CHANGES, *REPLACING, *TRUNCATING])
@@ -73,6 +75,7 @@ async def test_the_database_refuses_changes(store: Store, records: Database, que
     await record(records, Access(START, "lee", "auditor", "read", client_ref="client-1"))
     await hold(records, "client-1", "lee", "subpoena", START)
     await records.write(lambda connection: note_in(connection, Release("1", "ab" * 32), START))
+    await enter_all(records)
     with pytest.raises(DBAPIError, match=r"append-only|never deleted"):
         await records.write(lambda connection: connection.execute(text(change)))
     assert await queries.trail_rows("ep-1") == tuple(made)

@@ -134,7 +134,7 @@ FORGERIES: dict[str, Callable[[dict[str, bytes]], None]] = {
     "does not have this hash": another_protocol,
     "is not in the bundle": no_protocol,
     "counts other": fewer_in_the_manifest,
-    "does not vouch": changing(EPISODES, lambda told: told[0]["checkpoint"].update(place=1)),
+    "does not vouch": changing(EPISODES, lambda told: told[0]["checkpoint"].update(place=0)),
     "not signed with a key of yours; it names 's1'": changing(
         EPISODES, lambda told: told[0]["checkpoint"]["statement"].update(rows=1)
     ),

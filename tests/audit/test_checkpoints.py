@@ -113,7 +113,7 @@ async def test_a_restored_backup_is_not_signed_over(store: Store, records: Datab
         ({"previous": "ab" * 32}, "checkpoint 1: the signature"),
         ({"root": "ab" * 32}, "checkpoint 1: the signature"),
         ({"key_id": "s2"}, "checkpoint 1 is signed with 's2'"),
-        ({"marks": '[["ep-1",3,"ab"],["ep-2",3,"cd"]]'}, "checkpoint 1: its marks were changed"),
+        ({"marks": '[["@ledger",1,"ef"],["ep-1",3,"ab"],["ep-2",3,"cd"]]'}, "checkpoint 1: its marks were changed"),
         ({"marks": "[[]]"}, "checkpoint 1: its marks can't be read"),
         ({"number": 7}, "checkpoint 1 is missing"),
     ],
