@@ -16,6 +16,8 @@ from cli.desk import utc_now
 from cli.output import FOUND, USAGE, AsJson, Trouble, say, say_json
 from cli.retention import kept_of
 from cli.who import ROLE, somebody
+from practice.forgetting import forget_client
+from practice.sealing import Seal
 
 log = structlog.get_logger()
 
@@ -70,7 +72,7 @@ def destroy(
 
     Refused under a legal hold, and before the time of `holdfast audit retention` unless a reason is given. There is
     no way back. A backup keeps the key until it is overwritten. On PostgreSQL this needs the owner. The practice's
-    own file of the client is another thing and stays.
+    own file of the client goes too, and whatever was typed about them and not sent.
     """
     if not yes:
         raise Trouble(
@@ -78,19 +80,24 @@ def destroy(
             "check `holdfast audit retention`, then add --yes",
             USAGE,
         )
-    count = with_books(lambda books: _destroy(books, client_ref, despite))
-    if not count:
-        raise Trouble("no usable key belongs to that reference", "check the reference; a destroyed key is gone", FOUND)
+    count, forgotten = with_books(lambda books: _destroy(books, client_ref, despite))
+    if not count and not forgotten:
+        raise Trouble("no usable key or file belongs to that reference", "check it; a destroyed key is gone", FOUND)
     log.warning("data keys destroyed", count=count)
     if as_json:
-        say_json({"destroyed": count})
+        say_json({"destroyed": count, "forgotten": forgotten})
         return
     say(f"{_keys(count)} destroyed. Nothing recorded of this client can be read any more; the chains still verify.")
+    if forgotten:
+        say("Their file and what was typed about them and not sent are gone too.")
 
 
-async def _destroy(books: Books, client_ref: str, despite: str) -> int:
+async def _destroy(books: Books, client_ref: str, despite: str) -> tuple[int, bool]:
     now = utc_now()
-    for one in await kept_of(books, client_ref):
+    found = await kept_of(books, client_ref)
+    if not found and not despite:
+        raise Trouble("no episode says how long this is to be kept", "say why it goes by --despite-retention", FOUND)
+    for one in found:
         if one.hold is not None:
             raise Trouble("a legal hold stands on this client", "`holdfast audit lift` lifts it", FOUND)
         if not one.destroyed and not one.due(now.date()) and not despite:
@@ -100,7 +107,8 @@ async def _destroy(books: Books, client_ref: str, despite: str) -> int:
             )
     look = Access(now, somebody(), ROLE, "destroyed", despite, client_ref=client_ref)
     await record(books.records, look)
-    return await keys.destroy(books.records, client_ref, now)
+    forgotten = await forget_client(books.records, Seal(books.ring), client_ref)
+    return await keys.destroy(books.records, client_ref, now), forgotten
 
 
 def _keys(count: int) -> str:

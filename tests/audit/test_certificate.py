@@ -13,11 +13,12 @@ import typst
 
 from audit.bundle import Made, Request
 from audit.certificate import TEMPLATE, certificate, signature_of
-from audit.checkpoints import Proved, Signed, Witness
+from audit.checkpoints import Signed, Witness
 from audit.database import connect
 from audit.exporting import recorded_with
 from audit.history import History, history
 from audit.migrate import upgrade
+from audit.proofs import Proved
 from audit.releases import Release, Seen, note_in
 from audit.signatures import SigningKeys
 from audit.store import Store

@@ -1,0 +1,53 @@
+"""What the practice itself keeps of a client, dropped for good when the keys to their records are destroyed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, Delete, delete, or_, select, update
+
+from audit.database import Database
+from audit.tables import episodes
+from practice.sealing import Seal
+from practice.tables import api_calls, caseloads, clients, drafts, emergency_access
+
+REPORT = "page/report"
+"""Where the draft of a report lies; of whom it is stands in it."""
+GONE = "(destroyed with the client's records)"
+
+
+async def forget_client(database: Database, seal: Seal, client_ref: str) -> bool:
+    """Drop the client's file, caseloads, and whatever anybody has typed about them and not sent, in one transaction.
+
+    That somebody broke the glass stays; their reason goes. Answers kept for calls that are repeated go for everybody:
+    they don't say of whom they are. True when there was a file or a draft. Raises SealingError for a draft that can't
+    be read: it may be about this client.
+    """
+
+    def work(connection: Connection) -> bool:
+        connection.execute(delete(caseloads).where(caseloads.c.client_ref == client_ref))
+        connection.execute(delete(api_calls))
+        for access_id in connection.scalars(
+            select(emergency_access.c.access_id).where(emergency_access.c.client_ref == client_ref)
+        ).all():
+            sealed = seal.close({"reason": GONE}, "emergency_access", access_id)
+            one = emergency_access.c.access_id == access_id
+            connection.execute(update(emergency_access).where(one).values(reason=sealed))
+        dropped = [connection.execute(one).rowcount for one in _typed(connection, seal, client_ref)]
+        dropped.append(connection.execute(delete(clients).where(clients.c.client_ref == client_ref)).rowcount)
+        return any(dropped)
+
+    return await database.write(work)
+
+
+def _typed(connection: Connection, seal: Seal, client_ref: str) -> Iterator[Delete]:
+    """Drafts on the client's episodes and file, and reports that name them."""
+    theirs = connection.scalars(select(episodes.c.episode_id).where(episodes.c.client_ref == client_ref)).all()
+    for episode_id in theirs:
+        beside = drafts.c.place.startswith(f"{episode_id}/", autoescape=True)
+        yield delete(drafts).where(or_(beside, drafts.c.place == f"page/opening/{episode_id}"))
+    yield delete(drafts).where(drafts.c.place == f"page/client/{client_ref}")
+    for row in connection.execute(select(drafts).where(drafts.c.place == REPORT)).all():
+        fields = seal.open(row.sealed, "draft", f"{row.account_id}/{REPORT}")["fields"]
+        if client_ref in fields.get("client", []):
+            yield delete(drafts).where(drafts.c.account_id == row.account_id, drafts.c.place == REPORT)
