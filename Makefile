@@ -1,8 +1,10 @@
 # Everything a newcomer needs: Python 3.11+, git and make. `make help` lists it.
 VENV ?= .venv
 BENCH_VENV ?= .venv-bench
+MINING_VENV ?= .venv-mining
 PY := $(VENV)/bin/python
-LOCK := $(PY) -m uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --quiet
+PIN := $(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --quiet
+LOCK := $(PIN) pyproject.toml
 
 # Python keeps its bytecode also where the environment says not to: collecting the tests takes half as long.
 unexport PYTHONDONTWRITEBYTECODE
@@ -23,6 +25,7 @@ demo: setup ## Play three crisis episodes through the real workflow with skipped
 	@$(PY) -m cli.main demo
 
 test: setup ## All tests: servers, databases, processes and kill -9 included
+	@.ci/venv $(MINING_VENV) requirements-mining.lock
 	@$(PY) -m pytest
 
 test-fast: setup ## The tests that need no server and no database
@@ -48,7 +51,8 @@ lock: setup ## Pin the newest allowed versions, with hashes, in requirements*.lo
 	@$(LOCK) --upgrade --output-file requirements.lock
 	@$(LOCK) --upgrade --extra dev --output-file requirements-dev.lock
 	@$(LOCK) --upgrade --extra bench --output-file requirements-bench.lock
+	@$(PIN) --upgrade --group pyproject.toml:mining --output-file requirements-mining.lock
 
 clean: ## Remove what was built; `var/` with its episodes stays
-	@rm -rf $(VENV) $(BENCH_VENV) .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
+	@rm -rf $(VENV) $(BENCH_VENV) $(MINING_VENV) .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,17 @@ from tests.audit.records import RING, START
 from tests.protocol.specs import compact
 from tests.protocol.story import Story
 
+MINING = Path(__file__).parents[2] / ".venv-mining" / "bin" / "python"
+OPENED_BY_PM4PY = """
+import json, sys, pm4py
+objects, traces = pm4py.read_ocel2_json(sys.argv[1]), pm4py.read_xes(sys.argv[2])
+print(json.dumps({
+    "events": len(objects.events), "objects": len(objects.objects),
+    "related": int(objects.relations["ocel:eid"].nunique()),
+    "traces": sorted(traces["case:concept:name"].unique()), "entries": len(traces),
+    "first": traces["concept:name"].iloc[0],
+}))
+"""
 XES = {"string": str, "date": datetime.fromisoformat}
 
 
@@ -179,3 +191,21 @@ async def test_files_whose_row_cant_be_written_are_never_seen(store: Store, reco
         await written(records, tmp_path, redact=False)
     assert not any(tmp_path.glob("*csv*"))
     assert not any(tmp_path.glob(".*draft"))
+
+
+@pytest.mark.full
+@pytest.mark.skipif(not MINING.exists(), reason="`make test` makes the environment in which pm4py is")
+async def test_another_program_for_process_mining_opens_both_logs(store: Store, records: Database, tmp_path: Path):
+    stories = await two_episodes(store)
+    as_ocel, as_xes, _ = await logs(records)
+    (tmp_path / "log.jsonocel").write_text(json.dumps(as_ocel))
+    (tmp_path / "log.xes").write_bytes(ElementTree.tostring(as_xes))
+    files = (tmp_path / "log.jsonocel", tmp_path / "log.xes")
+    ran = subprocess.run([MINING, "-c", OPENED_BY_PM4PY, *files], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    found = json.loads(ran.stdout.splitlines()[-1])
+    entries = sum(story.episode.revision for story in stories)
+    assert (found["events"], found["objects"]) == (len(as_ocel["events"]), len(as_ocel["objects"]))
+    assert found["related"] == found["events"], "each event is about something"
+    assert (found["traces"], found["entries"]) == (["ep-1", "ep-2"], entries)
+    assert found["first"] == "EpisodeOpened assessment"
