@@ -12,6 +12,7 @@ from tests.web.browser import House, Visitor, house
 pytestmark = pytest.mark.full
 
 NAME = "Ambulatory withdrawal monitoring"
+OLD, NEW = "0.1.0", "0.2.0"
 LONG = 180_000
 """Milliseconds for a proof on a machine that does other things too."""
 
@@ -53,6 +54,32 @@ def begins(author: Visitor) -> str:
     return running
 
 
+def reports(therapist: Visitor, client: str) -> str:
+    """The page of a new episode under this protocol."""
+    page = therapist.goes_to("/report")
+    page.get_by_label("Client", exact=False).first.fill(client)
+    page.get_by_text("Reported earlier, another protocol, or an exercise").click()
+    page.get_by_label("Protocol").select_option(label=NAME)
+    page.get_by_label("In words").fill("Stopped drinking last night")
+    page.get_by_role("button", name="Open the episode").click()
+    page.wait_for_url("**/episodes/*")
+    return page.url.removeprefix(therapist.address)
+
+
+def runs_on(visitor: Visitor, episode: str, version: str) -> None:
+    page = visitor.goes_to(episode)
+    expect(page.get_by_text(f"{NAME} {version} ·")).to_be_visible()
+
+
+def moves(leader: Visitor, review: str) -> None:
+    """Every open episode of this protocol, through the engine."""
+    page = leader.goes_to(review.replace("review", "moving"))
+    sound(leader, "moving")
+    page.get_by_role("button", name="Move").click()
+    expect(page.get_by_role("heading", name="Moved last")).to_be_visible(timeout=LONG)
+    sound(leader, "moved")
+
+
 def writes(author: Visitor) -> None:
     """A mistake is named, leads to its place, and is mended; what changes is told beside it."""
     page = author.page
@@ -64,6 +91,7 @@ def writes(author: Visitor) -> None:
     wrong.first.get_by_role("link").click()
     expect(page.locator(".cm-activeLine")).to_contain_text("due: 12 hours")
     replaced(page, "due: 12 hours", "due: 12h")
+    replaced(page, f"version: {NEW}", f"version: {NEW}\nmigrates_from: {{{OLD}: {{}}}}")
     expect(page.locator("#finding-list li.none")).to_be_visible()
     expect(page.locator("#saved")).to_contain_text("Saved")
     page.get_by_role("link", name="What changes").click()
@@ -121,6 +149,8 @@ def publishes(reviewer: Visitor, review: str) -> None:
 
 def test_a_deadline_is_shortened_proved_reviewed_and_published(home: House):
     with home.visitor("iris") as author:
+        with home.visitor("maya") as therapist:
+            before = reports(therapist, "client-before")
         running = begins(author)
         writes(author)
         address = author.page.url.partition("?")[0].partition("#")[0]
@@ -135,8 +165,12 @@ def test_a_deadline_is_shortened_proved_reviewed_and_published(home: House):
         expect(rows.nth(0).locator('td[data-label="Open episodes"]')).to_have_text("0")
         expect(rows.nth(1).locator('td[data-label="Open episodes"]')).to_have_text(running)
         sound(reviewer, "list")
-        reviewer.goes_to(review.replace("review", "moving"))
-        sound(reviewer, "moving")
+        with home.visitor("maya") as therapist:
+            runs_on(therapist, reports(therapist, "client-after"), NEW)
+            runs_on(therapist, before, OLD)
+        moves(reviewer, review)
+        with home.visitor("maya") as therapist:
+            runs_on(therapist, before, NEW)
     with home.visitor("ruth", "phone", "dark") as reading:
         for place in (review, "/protocols", address.removeprefix(home.address)):
             reading.goes_to(place)
