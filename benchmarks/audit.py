@@ -59,34 +59,35 @@ async def _run() -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         upgrade(url := f"sqlite:///{folder}/bench.db")
         records = connect(url)
-        await _fill(records)
+        await fill(records)
         await Checkpointer(records, KEYS, lambda: AT).make()
         table += await _verifying(records)
         table.append(await _replaying(records))
-        table += await _exporting(records, Path(folder))
+        table += await exported(records, Path(folder), (EPISODES // 4, EPISODES))
         table.append(await _timeline(records))
         await records.dispose()
     return table
 
 
-async def _fill(records: Database) -> None:
+async def fill(records: Database, episodes: int = EPISODES, events: int = EVENTS) -> None:
+    """Put so many episodes into the records, each of at least so many events."""
     spec, store = load_protocol(SPEC), Store(records, RING)
     await store.save_protocol(spec.content_hash, spec.protocol, spec.version, spec.canonical())
-    for number in range(EPISODES):
-        engine = _episode(spec, f"ep-{number:05}")
+    for number in range(episodes):
+        engine = _episode(spec, f"ep-{number:05}", events)
         assert engine.episode is not None
         rows = engine.take_rows()
         for start in range(0, len(rows), 200):
             await store.append(rows[start : start + 200], summarise(spec, engine.episode))
 
 
-def _episode(spec: ProtocolSpec, episode_id: str) -> Engine:
+def _episode(spec: ProtocolSpec, episode_id: str, events: int) -> Engine:
     """An episode that was led for a while: contacts that did not reach, answers, what fell due."""
     engine, now, number = Engine(spec, episode_id, b"k" * 32), AT, 0
     opening = {"episode_id": episode_id, "client_ref": f"client-{episode_id}", "owner": "maya"}
     who = {"actor": "maya", "role": "therapist"}
     engine.submit(c.OpenEpisode(command_id="c-0", occurred_at=now, **who, **opening), now)  # pyright: ignore[reportArgumentType]
-    while engine.episode is not None and engine.episode.revision < EVENTS:
+    while engine.episode is not None and engine.episode.revision < events:
         number, now = number + 1, now + timedelta(hours=2)
         said = {"command_id": f"c-{number}", "occurred_at": now, **who}
         if number % 2:
@@ -149,10 +150,11 @@ def _grow(connection: Connection) -> int:
     return count
 
 
-async def _exporting(records: Database, folder: Path) -> list[dict[str, Any]]:
+async def exported(records: Database, folder: Path, counts: tuple[int, ...]) -> list[dict[str, Any]]:
+    """Exports of so many episodes, how much more memory each took, and the largest checked offline."""
     ids = await all_episodes(records)
     table: list[dict[str, Any]] = []
-    for count in (EPISODES // 4, EPISODES):
+    for count in counts:
         path = folder / f"{count}.zip"
         request = Request(ids[:count], AT, "bench", "nobody", "bench", False, present(), [])
         before, begun, used = _peak(), time.perf_counter(), time.process_time()
@@ -161,10 +163,10 @@ async def _exporting(records: Database, folder: Path) -> list[dict[str, Any]]:
         table.append(
             {**line, "more memory, MB": round(_peak() - before, 1), "file, MB": round(path.stat().st_size / 1e6, 1)}
         )
-    begun, used = time.perf_counter(), time.process_time()
+    path, begun, used = folder / f"{counts[-1]}.zip", time.perf_counter(), time.process_time()
     with redirect_stdout(StringIO()):
         assert verify_offline([str(path), "--key", KEYS.public()["bench"]]) == 0
-    line = _speed(f"check that export of {count} episodes offline", made.rows, begun, used)
+    line = _speed(f"check that export of {counts[-1]} episodes offline", made.rows, begun, used)
     return [*table, {**line, "more memory, MB": "", "file, MB": round(path.stat().st_size / 1e6, 1)}]
 
 
