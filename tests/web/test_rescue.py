@@ -137,7 +137,8 @@ def test_on_a_phone_whom_to_call_stays_in_view_after_an_act_and_nobody_is_said_t
         expect(page.locator("#sos-call .call")).to_be_in_viewport(ratio=1)
         done.locator("summary").click()
         expect(done.locator("li").first).to_be_visible()
-        expect(page.locator("#timeline")).to_contain_text("lost")  # the records have it: the page was asked for anew
+        said = page.locator("#timeline")
+        expect(said).to_contain_text("lost", timeout=20_000)  # the records have it: the page was asked for anew
         expect(page.locator("#changed")).to_be_hidden()
         over(page)
         visitor.picture("rescue-over-phone")

@@ -3,8 +3,13 @@
   "use strict";
   const parts = () => [...document.querySelectorAll("[data-live-part], #live")];
   const name = (summary) => summary.getAttribute("aria-label") ?? summary.textContent;
+  /* After a form that was not taken the address is that of the act, which answers nobody who only looks. */
+  const where = () => {
+    const { pathname, href } = window.location;
+    return told.page && told.page !== pathname ? told.page : href;
+  };
   const refresh = async () => {
-    const answer = await fetch(window.location.href, { headers: { "X-Live": "1" }, redirect: "manual" });
+    const answer = await fetch(where(), { headers: { "X-Live": "1" }, redirect: "manual" });
     if (!answer.ok) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     const focused = document.activeElement?.getAttribute?.("href");
