@@ -26,7 +26,7 @@ async def forget_client(database: Database, seal: Seal, client_ref: str) -> bool
 
     def work(connection: Connection) -> bool:
         connection.execute(delete(caseloads).where(caseloads.c.client_ref == client_ref))
-        connection.execute(delete(api_calls))
+        connection.execute(delete(api_calls).where(api_calls.c.sealed.is_not(None)))  # not those under way
         for access_id in connection.scalars(
             select(emergency_access.c.access_id).where(emergency_access.c.client_ref == client_ref)
         ).all():

@@ -10,24 +10,11 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.web.browser import House, house
 from tests.web.player import PATIENCE, SPEC, press, told_of
+from tests.web.sessions import BEGUN
 
 pytestmark = pytest.mark.full
 
 HIGH = "8a40d7b1-demo"
-SESSION = {
-    "name_confirmed": "yes",
-    "present_address": "21 Bark Street, Unit 4, Orange",
-    "address_complete": "yes",
-    "present_county": "orange",
-    "in_california": "yes",
-    "callback_number": "714-555-0134",
-    "alternate_channel": "phone",
-    "others_present": "nobody",
-    "privacy_ok": "yes",
-    "device_state": "good",
-    "telehealth_appropriate": "yes",
-    "assessment_channel": "video",
-}
 CALLED = {"responder_called": "local_emergency", "responder_reference": "R-1043"}
 HANDED_OVER = {
     "handover_place": "emergency_department",
@@ -72,13 +59,13 @@ def test_a_crisis_is_led_to_its_end_without_scripts(home: House):
         page.get_by_label("In words").fill("Has the pills in her hand")
         sent(page, page.get_by_role("button", name="Open the episode"))
         form = page.locator("form#step")
-        filled(form, SESSION)
+        filled(form, BEGUN)
         press(page, form.get_by_role("button", name="What will this do?"))
         expect(page.get_by_role("heading", name="What this will do")).to_be_visible()
-        expect(page.locator('[name="fact.present_address"]')).to_have_value(SESSION["present_address"])
+        expect(page.locator('[name="fact.present_address"]')).to_have_value(BEGUN["present_address"])
         sent(page, page.locator("form#step .btn.go"))
         sent(page, page.locator(".sos-act button"))
-        expect(page.locator("#sos-call .where")).to_contain_text(SESSION["present_address"])
+        expect(page.locator("#sos-call .where")).to_contain_text(BEGUN["present_address"])
         writes_down_a_contact(page)
         the_way(page)
         close = page.locator("details.act", has_text="Close the episode")

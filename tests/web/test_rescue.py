@@ -8,23 +8,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.web.browser import SIZES, House, house
+from tests.web.sessions import BEGUN
 
 pytestmark = pytest.mark.full
 
-BEGUN = {
-    "name_confirmed": "yes",
-    "present_address": "21 Bark Street, Unit 4, Orange",
-    "address_complete": "yes",
-    "present_county": "orange",
-    "in_california": "yes",
-    "callback_number": "714-555-0134",
-    "alternate_channel": "phone",
-    "others_present": "nobody",
-    "privacy_ok": "yes",
-    "device_state": "good",
-    "telehealth_appropriate": "yes",
-    "assessment_channel": "video",
-}
 SCREEN = {f"cssrs_{number}": "yes" for number in range(1, 6)}
 DANGER = {
     "crisis_nature": "I have the pills in my hand.",

@@ -110,5 +110,6 @@ async def test_a_run_ends_when_its_history_is_large(narrow: Stack, monkeypatch: 
         told = opening()
         await narrow.episodes.open(brisk(), told)
         while await runs(narrow.client, told.episode_id) == 1:
-            await narrow.episodes.submit(told.episode_id, command(AddAddendum, refers_to=1, text=long_text()))
+            addendum = command(AddAddendum, refers_to=1, text=long_text())
+            assert (await narrow.episodes.submit(told.episode_id, addendum)).refusal is None
         await narrow.recorded(told.episode_id)
