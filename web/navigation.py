@@ -34,7 +34,7 @@ def _home_of(path: str) -> str:
     return next((home + path for begins, home in BELONGS.items() if path.startswith(begins)), path)
 
 
-OWN_FIRST: dict[Role, str] = {"auditor": "/audit"}
+OWN_FIRST: dict[Role, str] = {"auditor": "/audit", "clinical_operations": "/protocols", "administrator": "/accounts"}
 """Where the work of somebody with this role alone begins; it stands first, and is where they come to."""
 
 

@@ -135,7 +135,7 @@ async def test_a_long_queue_is_turned_page_by_page(web: Desk):
 async def test_an_empty_queue_says_so_and_people_without_one_go_elsewhere(web: Desk):
     async with web.signed_in("maya") as browser:
         assert "You owe nothing right now" in (await browser.get("/")).text
-    for person, place in (("finn", "/audit"), ("iris", "/"), ("abel", "/")):
+    for person, place in (("finn", "/audit"), ("iris", "/protocols"), ("abel", "/accounts")):
         async with web.signed_in(person) as browser:
             answer = await browser.get("/")
             assert answer.status_code == 303
