@@ -14,7 +14,7 @@ from cli.desk import Desk
 from cli.output import say, table
 from protocol.local_time import show_span, show_time
 from protocol.summary import EpisodeSummary
-from protocol.words import person
+from protocol.words import person, plain
 
 LATE = timedelta(seconds=30)
 """A deadline that passed longer ago and is not in the records yet means that they are behind."""
@@ -57,7 +57,7 @@ def show(board: Board, zone: ZoneInfo) -> None:
     """The board as a table."""
     for warning in warnings(board, zone):
         say(warning)
-    columns = ("Episode", "Client", "Protocol", "Stage", "Risk", "Owner", "Next deadline", "Left", "Owed")
+    columns = ("Episode", "Client", "Protocol", "Stage", "Risk", "Owner", "Due", "Owed")
     ids = short_ids([one.episode_id for one in board.episodes])
     rows = [_row(one, ids[one.episode_id], zone, board.at) for one in board.episodes]
     table("", columns, rows, "No episode.")
@@ -65,21 +65,21 @@ def show(board: Board, zone: ZoneInfo) -> None:
 
 def _row(one: EpisodeSummary, short: str, zone: ZoneInfo, now: datetime) -> Sequence[str | Text]:
     overdue = sum(owed.due_at <= now for owed in one.obligations)
-    deadline, left = _deadline(one, zone, now)
     risk = one.risk.upper() if one.risk in ("high", "imminent") else one.risk
-    owed = f"{len(one.obligations)} ({overdue} OVERDUE)" if overdue else str(len(one.obligations))
-    name = f"DRILL {short}" if one.drill else short
-    protocol = f"{one.protocol} {one.protocol_version}"
-    return name, one.client_ref, protocol, one.stage, risk, person(one.owner), deadline, left, owed
+    owed = f"{len(one.obligations)}\n{overdue} OVERDUE" if overdue else str(len(one.obligations))
+    name = f"{short}\nDRILL" if one.drill else short
+    protocol = f"{one.protocol}\n{one.protocol_version}"
+    return name, one.client_ref, protocol, plain(one.stage), risk, person(one.owner), _due(one, zone, now), owed
 
 
-def _deadline(one: EpisodeSummary, zone: ZoneInfo, now: datetime) -> tuple[str, str]:
+def _due(one: EpisodeSummary, zone: ZoneInfo, now: datetime) -> str:
     if one.closed_at is not None:
-        return f"closed {show_time(one.closed_at, zone, now)}", ""
+        return f"closed\n{show_time(one.closed_at, zone, now)}"
     if one.next_deadline is None:
-        return "none", ""
+        return "none"
     left = one.next_deadline - now
-    return show_time(one.next_deadline, zone, now), f"{show_span(left)}{'' if left > timedelta(0) else ' ago'}"
+    ago = "" if left > timedelta(0) else " ago"
+    return f"{show_span(left)}{ago}\n{show_time(one.next_deadline, zone, now)}"
 
 
 def short_ids(ids: Sequence[str]) -> dict[str, str]:

@@ -105,7 +105,8 @@ async def test_an_episode_is_opened_led_and_shown(holdfast: Shell) -> None:
     listed = await until(lambda: listing(holdfast, episode_id, risk="imminent"))
     assert (listed["owner"], listed["client_ref"]) == ("tess", "client-1")
     assert await holdfast("episode", "list") == 0
-    assert f"{listed['protocol']} {listed['protocol_version']}" in holdfast.out
+    assert listed["protocol"] in holdfast.out
+    assert listed["protocol_version"] in holdfast.out
     for fits, which in ((True, listed["protocol_version"]), (True, listed["protocol_hash"][:8]), (False, "9.9.9")):
         board = await holdfast.json("episode", "list", "--protocol", listed["protocol"], "--version", which)
         assert (episode_id in [one["episode_id"] for one in board["episodes"]]) is fits
