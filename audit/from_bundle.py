@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from audit import offline_verifier
-from audit.history import History, HistoryError, Witnessed
+from audit.history import History, HistoryError, Witnessed, decided_anew
 from audit.verify import Verdict
-from protocol.account import Entry, account
+from protocol.account import account
 from protocol.breaches import breaches
-from protocol.replay import ReplayError
 from protocol.spec import ProtocolSpec
 from protocol.trail import Head, TrailRow
 
@@ -60,17 +59,14 @@ def history_in(path: Path, episode_id: str) -> History:
     pinned = _VERIFIER.shown(lines[0], "event/protocol_hash")
     if pinned not in versions:
         raise HistoryError(f"episode {episode_id}: its protocol is withheld")
-    spec, entries, stopped = versions[pinned], list[Entry](), None
-    try:
-        for entry in account(spec, _whole(map(_row, lines), withheld), versions):
-            entries.append(entry)
-    except ReplayError as error:
-        stopped = str(error)
+    spec = versions[pinned]
+    steps, stopped = decided_anew(spec, _whole(map(_row, lines), withheld), versions)
+    entries = tuple(account(steps))
     reach = told["checkpoint"]["sequence"] if told["checkpoint"] else 0
     unreadable = sum("payload" not in one and "values" not in one for one in lines)
     verdict = Verdict(episode_id, told["rows"], unreadable, Head(told["rows"], told["head"]), None)
     return History(
-        *(episode_id, verdict, Witnessed(reach), spec, (), tuple(entries), tuple(breaches(entries)), stopped),
+        *(episode_id, verdict, Witnessed(reach), spec, (), steps, entries, tuple(breaches(entries)), stopped),
         withheld=withheld,
     )
 

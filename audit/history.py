@@ -9,7 +9,7 @@ Temporal is not needed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -27,7 +27,7 @@ from audit.verify import Verdict, Verifier
 from protocol.account import Entry, account
 from protocol.breaches import Breach, breaches
 from protocol.publishing import exception_of, publication_of
-from protocol.replay import ReplayError
+from protocol.replay import Replayed, ReplayError, Versions, replay
 from protocol.spec import ProtocolSpec
 from protocol.trail import Fault, TrailRow, Wrong
 
@@ -72,7 +72,10 @@ class History:
     """The protocol that the episode was opened under."""
     exceptions: tuple[str, ...]
     """Who answers for a version that was published though it was not found good, of each version it ran under."""
+    steps: tuple[Replayed, ...]
+    """What people and the engine did, each act decided anew."""
     entries: tuple[Entry, ...]
+    """The same, entry by entry."""
     breaches: tuple[Breach, ...]
     stopped: str | None
     """Why the entries end before the trail does; None when all of it is told."""
@@ -123,16 +126,24 @@ async def history(
     moves = [await _pinned(documents, row) for row in rows if row.kind == "Migrated"]
     later = {one.content_hash: one for one in (*moves, *await _tried(documents, rows))}
     exceptions = await _exceptions(database, (spec, *moves))
-    entries: list[Entry] = []
-    stopped = None if verdict.fault is None else str(verdict.fault)
+    steps, stopped = decided_anew(spec, rows, later)
+    if stopped is None and verdict.fault is not None:
+        stopped = str(verdict.fault)
+    entries = tuple(account(steps))
+    return History(episode_id, verdict, witnessed, spec, exceptions, steps, entries, tuple(breaches(entries)), stopped)
+
+
+def decided_anew(
+    spec: ProtocolSpec, rows: Iterable[TrailRow], later: Versions
+) -> tuple[tuple[Replayed, ...], str | None]:
+    """The acts of an episode as far as they can be replayed, and why they end there; None when all of them can."""
+    steps = list[Replayed]()
     try:
-        for entry in account(spec, rows, later):  # as far as it goes
-            entries.append(entry)
+        for step in replay(spec, rows, later):
+            steps.append(step)
     except ReplayError as error:
-        stopped = str(error)
-    return History(
-        *(episode_id, verdict, witnessed, spec, exceptions, tuple(entries), tuple(breaches(entries)), stopped)
-    )
+        return tuple(steps), str(error)
+    return tuple(steps), None
 
 
 async def episodes_beginning_with(database: Database, beginning: str, limit: int = 6) -> tuple[str, ...]:

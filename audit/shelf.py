@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from sqlalchemy import Connection, select
 
@@ -49,4 +50,10 @@ def _read(connection: Connection, content_hash: str) -> ProtocolSpec:
         raise ShelfError(f"the protocol {content_hash} is not in the records")
     if hashlib.sha256(document.encode(errors="surrogatepass")).hexdigest() != content_hash:
         raise ShelfError(f"the protocol {content_hash} was changed in the records: it does not have this hash")
+    return _parsed(document)
+
+
+@lru_cache(maxsize=16)
+def _parsed(document: str) -> ProtocolSpec:
+    """By the very text: whoever asks has read it from the records just now, and held it against its hash."""
     return ProtocolSpec.model_validate_json(document)

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import ceil
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, Text, func, select, type_coerce
 
 from audit.database import Database
 from audit.tables import episodes, tallies
@@ -59,20 +60,16 @@ class Trends:
 async def trends(database: Database, now: datetime, version: str = "") -> Trends:
     """The trends of the year before `now` (aware UTC); `version` as in `Trends.versions`, empty for all."""
     since = now - PERIOD
-    of_version = (episodes.c.protocol, episodes.c.protocol_version)
-    opened = select(*of_version, episodes.c.peak_risk, episodes.c.opened_at).where(
-        episodes.c.drill.is_(False), episodes.c.opened_at >= since
-    )
     columns = (tallies.c.protocol, tallies.c.protocol_version, tallies.c.kind, tallies.c.name, tallies.c.month)
     counted = select(*columns, tallies.c.minutes, func.count().label("times"))
     counted = counted.where(tallies.c.month >= _month(since)).group_by(*columns, tallies.c.minutes)
 
     def work(connection: Connection) -> Trends:
         sums = _Sums(version)
-        for row in connection.execute(opened):
+        for row in connection.execute(_opened(since, connection.dialect.name)):
             of = f"{row.protocol} {row.protocol_version}"
-            sums.add(of, "level", row.peak_risk)
-            sums.add(of, "opened", _month(row.opened_at))
+            sums.add(of, "level", row.peak_risk, row.times)
+            sums.add(of, "opened", row.month, row.times)
         for row in connection.execute(counted):
             of = f"{row.protocol} {row.protocol_version}"
             if row.kind == "acknowledged":
@@ -93,6 +90,17 @@ async def trends(database: Database, now: datetime, version: str = "") -> Trends
         )
 
     return await database.read(work)
+
+
+def _opened(since: datetime, dialect: str) -> Select[Any, Any, Any, Any, int]:
+    """How many episodes were opened since then, by version, highest risk and month; counted by the database."""
+    at = episodes.c.opened_at
+    month = func.to_char(func.timezone("UTC", at), "YYYY-MM")
+    if dialect == "sqlite":
+        month = func.substr(type_coerce(at, Text()), 1, 7)
+    columns = (episodes.c.protocol, episodes.c.protocol_version, episodes.c.peak_risk, month.label("month"))
+    counted = select(*columns, func.count().label("times")).where(episodes.c.drill.is_(False), at >= since)
+    return counted.group_by(*columns)
 
 
 class _Sums:

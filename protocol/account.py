@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from protocol import events as e
@@ -15,9 +16,8 @@ from protocol.commands import SYSTEM_ROLE, Command, DeadlineReached, ReportPage
 from protocol.elements import Source
 from protocol.episode import Episode, Known, OpenObligation
 from protocol.evolve import evolve
-from protocol.replay import Difference, Replayed, Versions, replay
+from protocol.replay import Difference, Replayed
 from protocol.spec import ProtocolSpec
-from protocol.trail import TrailRow
 from protocol.words import Line, Words, cited, person, plain
 
 LATE = timedelta(minutes=1)
@@ -79,7 +79,7 @@ class State:
         return self.stage, self.risk, self.owner, self.owed
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Entry:
     """One entry of the trail, told."""
 
@@ -101,16 +101,24 @@ class Entry:
     """What the actor did: the command that brought this about, as the rest of a sentence."""
     line: Line
     rule: Rule | None
-    state: State
+    after: Episode
+    """The episode with this entry."""
     differences: tuple[str, ...]
     """What the protocol, decided anew, would have written otherwise, in words."""
-    undecided: str = ""
+    undecided: str
     """Why it could not be decided anew; empty when it was."""
+    words: Words
+    """Of the version in force."""
+
+    @cached_property
+    def state(self) -> State:
+        """Where the episode stands after it; made when it is asked for, which is of few entries."""
+        return _state(self.words, self.after)
 
 
-def account(spec: ProtocolSpec, rows: Iterable[TrailRow], later: Versions | None = None) -> Iterator[Entry]:
-    """Every entry in order; `later` as in `replay`. Raises ReplayError, which names the entry it stops at."""
-    for step in replay(spec, rows, later):
+def account(steps: Iterable[Replayed]) -> Iterator[Entry]:
+    """Every entry in order, of an episode that was replayed."""
+    for step in steps:
         yield from _Teller(Words(step.spec)).tell(step)
 
 
@@ -120,15 +128,16 @@ class _Teller:
 
     def tell(self, step: Replayed) -> Iterator[Entry]:
         episode, last = step.before, step.sequence + len(step.events) - 1
+        deed = self._deed(step.command)
         for sequence, event in enumerate(step.events, start=step.sequence):
             episode = evolve(episode, event)
             differing = [one for one in step.differences if one.sequence == sequence]
             if sequence == last:
                 differing += [one for one in step.differences if one.sequence > last]
-            yield self._entry(step, sequence, event, episode, differing)
+            yield self._entry(step, sequence, event, episode, deed, differing)
 
     def _entry(
-        self, step: Replayed, sequence: int, event: e.Event, after: Episode, differing: list[Difference]
+        self, step: Replayed, sequence: int, event: e.Event, after: Episode, deed: str, differing: list[Difference]
     ) -> Entry:
         command = step.command
         late = step.now - event.at
@@ -143,12 +152,13 @@ class _Teller:
             role=command.role,
             command=command,
             event=event,
-            deed=self._deed(command),
+            deed=deed,
             line=self.words.line(event, step.now) or Line("", _spaced(event.kind)),
             rule=rule_of(self.words.spec, event),
-            state=self._state(after),
+            after=after,
             differences=tuple(map(_told, differing)),
             undecided=step.undecided,
+            words=self.words,
         )
 
     def _deed(self, command: Command) -> str:
@@ -161,26 +171,26 @@ class _Teller:
             case _:
                 return self.words.deed(command)
 
-    def _state(self, episode: Episode) -> State:
-        owed = sorted(episode.obligations.values(), key=lambda one: (one.due_at, one.obligation_id))
-        return State(
-            self.words.stage(episode.stage),
-            episode.risk,
-            episode.owner,
-            tuple(
-                Owed(one.obligation_id, self.words.obligation(one.obligation), one.due_at, one.missed) for one in owed
-            ),
-            tuple(self._paged(one) for one in owed if one.page_id),
-            episode.facts,
-        )
 
-    def _paged(self, owed: OpenObligation) -> Paged:
-        title, answer = self.words.obligation(owed.obligation), "not answered"
-        if owed.acknowledged_by:
-            answer = f"{person(owed.acknowledged_by)} is on it"
-        elif owed.unheard:
-            answer = "reached nobody"
-        return Paged(owed.page_id, owed.obligation_id, title, answer, owed.lease_until)
+def _state(words: Words, episode: Episode) -> State:
+    owed = sorted(episode.obligations.values(), key=lambda one: (one.due_at, one.obligation_id))
+    return State(
+        words.stage(episode.stage),
+        episode.risk,
+        episode.owner,
+        tuple(Owed(one.obligation_id, words.obligation(one.obligation), one.due_at, one.missed) for one in owed),
+        tuple(_paged(words, one) for one in owed if one.page_id),
+        episode.facts,
+    )
+
+
+def _paged(words: Words, owed: OpenObligation) -> Paged:
+    title, answer = words.obligation(owed.obligation), "not answered"
+    if owed.acknowledged_by:
+        answer = f"{person(owed.acknowledged_by)} is on it"
+    elif owed.unheard:
+        answer = "reached nobody"
+    return Paged(owed.page_id, owed.obligation_id, title, answer, owed.lease_until)
 
 
 def rule_of(spec: ProtocolSpec, event: e.Event) -> Rule | None:

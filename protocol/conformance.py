@@ -140,8 +140,13 @@ def judge(spec: ProtocolSpec, rows: Iterable[TrailRow], later: Versions | None =
 
     Raises ReplayError, which names the entry that can't be replayed.
     """
+    return judge_steps(spec, replay(spec, rows, later))
+
+
+def judge_steps(spec: ProtocolSpec, steps: Iterable[Replayed]) -> Conformance:
+    """The conformance of an episode that was opened under `spec`, as far as these steps go; one at least."""
     judged: Conformance | None = None
-    for step in replay(spec, rows, later):
+    for step in steps:
         judged = judged or _begun(step.after)
         _take(judged, program(spec), step)
         spec = step.spec

@@ -12,7 +12,7 @@ _TURNS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067
 
 def visible(text: str, keep: str = "\n") -> str:
     """The text with each character that steers a terminal replaced, except those to keep."""
-    if text.isprintable() and text.isascii():
+    if text.isprintable():  # then it has no mark that steers: all of those count as not printable
         return text
     return "".join(_INSTEAD if one not in keep and _is_steering(one) else one for one in text)
 

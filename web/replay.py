@@ -14,12 +14,10 @@ from pydantic_core import to_jsonable_python
 from starlette.requests import Request
 from starlette.responses import Response
 
-from audit.conformance import judge_one
 from audit.history import History, HistoryError, history
-from audit.shelf import Shelf
 from protocol import events as e
 from protocol.account import Entry
-from protocol.conformance import End
+from protocol.conformance import End, judge_steps
 from protocol.conformance import Kind as Deviating
 from protocol.local_time import show_span, show_time
 from protocol.words import Words, person
@@ -77,7 +75,7 @@ async def replay(
         jumps=jumps(told, at),
         stages=list(stages_at(told, entry)),
         may_export=authorize(visit.actor, "audit.export"),
-        kept=await kept(visit, episode_id),
+        kept=kept(told),
     )
 
 
@@ -101,12 +99,9 @@ HOW: dict[End, str] = {
 }
 
 
-async def kept(visit: Visit, episode_id: str) -> dict[str, Any] | None:
-    """What the episode kept of its protocol and what not; None when it can't be judged."""
-    database = visit.parts.database
-    one = (await judge_one(database, visit.parts.ring, Shelf(database), episode_id)).conformance
-    if one is None:
-        return None
+def kept(told: History) -> dict[str, Any]:
+    """What the episode kept of its protocol and what not, as far as it is told."""
+    one = judge_steps(told.spec, told.steps)
     ends = Counter(owed.end for owed in one.deadlines.values())
     return {
         "deadlines": [(HOW[end], ends[end]) for end in HOW if ends[end]],

@@ -135,6 +135,7 @@ def forged(head: Head, row: TrailRow, payload: dict[str, object]) -> TrailRow:
 
 async def test_the_pinned_protocol_must_be_there_and_be_itself(store: Store, records: Database, url: str):
     await recorded(store)
+    assert (await history(records, RING, "ep-1", Witness(records, None))).sound, "who read it once looks again"
     with tampering(url) as connection:
         connection.execute(update(protocols).values(document=compact().canonical().replace("Compact", "Other")))
     with pytest.raises(HistoryError, match="was changed in the records"):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from time import process_time
 from typing import Any
 
@@ -101,6 +101,15 @@ async def test_a_year_is_counted_by_hand_without_drills(store: Store, records: D
     assert found.versions == (VERSION,)
     assert (await trends(records, NOW, VERSION)).named["crisis"] == {"relapse": 6}
     assert (await trends(records, NOW, "another 2")).named["crisis"] == {}
+
+
+async def test_a_month_begins_at_midnight_in_utc(records: Database):
+    begins = datetime(2026, 11, 1, tzinfo=UTC)
+    opened = [begins - timedelta(microseconds=1)] * 5 + [begins] * 6
+    made = [summary(1, f"ep-{number}", opened_at=at) for number, at in enumerate(opened)]
+    await records.write(lambda connection: [project(connection, [], one) for one in made])
+    by_month = (await trends(records, NOW)).by_month
+    assert (by_month["2026-10"], by_month["2026-11"]) == (5, 6)
 
 
 async def test_one_version_gives_nothing_away_about_the_rest(records: Database):

@@ -9,12 +9,18 @@ from protocol import commands as c
 from protocol import events as e
 from protocol.account import Entry, account
 from protocol.breaches import breaches
+from protocol.replay import replay
+from protocol.trail import TrailRow
 from tests.protocol.specs import compact, protocol
 from tests.protocol.story import START, Story
 
 
 def told(story: Story) -> list[Entry]:
-    return list(account(story.engine.spec, story.engine.rows))
+    return list(account(replay(story.engine.spec, story.engine.rows)))
+
+
+def told_of(rows: list[TrailRow]) -> list[Entry]:
+    return list(account(replay(compact(), rows)))
 
 
 def of(entries: list[Entry], kind: type[object]) -> Entry:
@@ -85,12 +91,12 @@ def test_a_difference_is_told_in_words():
     payload = rows[number].payload
     assert payload is not None
     changed = {**payload, "event": {**payload["event"], "because": "a whim"}}
-    entries = list(account(compact(), [*rows[:number], replace(rows[number], payload=changed), *rows[number + 1 :]]))
+    entries = told_of([*rows[:number], replace(rows[number], payload=changed), *rows[number + 1 :]])
     assert entries[number].differences == ("because is recorded as a whim; decided anew it is plan",)
     assert sum(bool(entry.differences) for entry in entries) == 1
-    shortened = list(account(compact(), rows[:-1]))
+    shortened = told_of(rows[:-1])
     assert shortened[-1].differences == ("ObligationOpened decide_step_up should follow and is not there",)
-    doubled = list(account(compact(), [*rows, rows[-1]]))
+    doubled = told_of([*rows, rows[-1]])
     assert doubled[-1].differences == ("the protocol asks for no ObligationOpened decide_step_up here",)
 
 
