@@ -122,9 +122,9 @@ def _unknown_step(turn: Turn, step: str) -> Refused:
 def _placed(turn: Turn, step: str) -> Refused | None:
     if turn.program.spec.steps[step].any_stage:
         return None
-    here = turn.program.placed[turn.episode.stage]
-    if any(placed.step == step and placed.applies(turn.episode) for placed in here):
-        return None
+    for placed in turn.program.placed[turn.episode.stage]:
+        if placed.step == step and placed.applies(turn.episode):
+            return None
     return Refused(
         "wrong_stage",
         f"{step} does not belong to the stage {turn.episode.stage} now.",
@@ -142,30 +142,31 @@ def may_act(role: str, roles: tuple[str, ...]) -> Refused | None:
 def _after(turn: Turn, step: str) -> Refused | None:
     program, episode = turn.program, turn.episode
     after = program.spec.steps[step].after
-    missing = tuple(one for one in after if one not in episode.steps and program.comes_before(one, episode))
+    missing = [one for one in after if one not in episode.steps and program.comes_before(one, episode)]
     if not missing:
         return None
-    return Refused("step_order", f"{', '.join(missing)} comes first.", f"Complete {missing[0]}, then this.", missing)
+    first = f"Complete {missing[0]}, then this."
+    return Refused("step_order", f"{', '.join(missing)} comes first.", first, tuple(missing))
 
 
 def _form(turn: Turn, command: c.CompleteStep) -> Refused | None:
     """Form facts count when given now or since the stage was entered. Instruments may stay unfinished."""
     entered = turn.episode.stage_entered.sequence
     step = turn.program.spec.steps[command.step]
-    missing = tuple(
+    missing = [
         name
         for name in step.form
         if name not in command.facts
         and name not in step.sets
         and not ((known := turn.episode.facts.get(name)) is not None and known.sequence >= entered)
-    )
+    ]
     if not missing:
         return None
     return Refused(
         "missing_facts",
         f"{len(missing)} answers of {command.step} are missing.",
         "Answer them, with `refused` where the client refuses, or skip the step with a reason.",
-        missing,
+        tuple(missing),
     )
 
 

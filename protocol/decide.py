@@ -56,7 +56,7 @@ def decide(
 
 
 def _act(turn: Turn, command: c.Command, onto: ProtocolSpec | None) -> Refused | None:
-    if isinstance(command, c.Migrate):
+    if type(command) is c.Migrate:
         return migrate(turn, command, onto)
     return ACTS[type(command)](turn, command)
 
@@ -122,9 +122,9 @@ def _forbidden(compiled: Program, episode: Episode, command: c.Command, now: dat
     if command.role not in compiled.spec.roles:
         known = ", ".join(compiled.spec.roles)
         return Refused("unknown_role", f"The protocol has no role {command.role}.", f"Act as one of: {known}.")
-    if episode.closed_at is not None and not isinstance(command, c.AddAddendum):
+    if episode.closed_at is not None and type(command) is not c.AddAddendum:
         return Refused("already_closed", "The episode is closed.", "Add an addendum, or open a new episode.")
-    if isinstance(command, c.DeclareEmergency):
+    if type(command) is c.DeclareEmergency:
         return None
     if not episode.opened_at <= command.occurred_at <= now:
         refused = wrong_time(command.occurred_at, episode.opened_at - EARLIEST, now)
@@ -136,13 +136,13 @@ def _forbidden(compiled: Program, episode: Episode, command: c.Command, now: dat
 EARLIEST = timedelta(days=1)
 """How long before its opening something of an episode may have happened (reported the next day)."""
 
-NEVER_STALE = (c.DeclareEmergency, c.RecordContact, c.Acknowledge, c.AddAddendum)
+NEVER_STALE = frozenset({c.DeclareEmergency, c.RecordContact, c.Acknowledge, c.AddAddendum})
 """Acts that must never conflict: they add to the record and overwrite nothing."""
 
 
 def _stale(episode: Episode, command: c.SentCommand) -> Refused | None:
     expected = command.expected_revision
-    if expected is None or isinstance(command, NEVER_STALE) or episode.edited <= expected <= episode.revision:
+    if expected is None or type(command) in NEVER_STALE or episode.edited <= expected <= episode.revision:
         return None
     return Refused(
         "stale_revision",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter
 
@@ -59,13 +59,7 @@ EFFECT: TypeAdapter[Effect] = TypeAdapter(Annotated[Effect, Field(discriminator=
 
 def effects_of(episode: Episode, events: Iterable[e.Event], now: datetime) -> tuple[Effect, ...]:
     """The effects of a macro step, in the order of its events."""
-    effects: list[Effect] = []
-    for event in events:
-        if type(event) is e.PageRequested:
-            effects.append(_page(episode, event))
-        elif type(event) is e.ReferralRequested:
-            effects.append(_referral(episode, event, now))
-    return tuple(effects)
+    return tuple([EFFECTS[type(event)](episode, event, now) for event in events if type(event) in EFFECTS])
 
 
 def _referral(episode: Episode, event: e.ReferralRequested, now: datetime) -> RequestReferral:
@@ -80,7 +74,7 @@ def _person(episode: Episode, role: str) -> str:
     return episode.handover.to if role == "addressee" and episode.handover else ""
 
 
-def _page(episode: Episode, event: e.PageRequested) -> Page:
+def _page(episode: Episode, event: e.PageRequested, now: datetime) -> Page:
     return Page(
         page_id=event.page_id,
         episode_id=episode.episode_id,
@@ -94,3 +88,9 @@ def _page(episode: Episode, event: e.PageRequested) -> Page:
         urgency=RANK[episode.risk],
         drill=episode.drill,
     )
+
+
+EFFECTS: dict[type, Callable[[Episode, Any, datetime], Effect]] = {
+    e.PageRequested: _page,
+    e.ReferralRequested: _referral,
+}

@@ -117,9 +117,10 @@ class OpenObligation:
         """
         if sequence <= self.sequence:
             return False
+        if at >= self.opened_at:
+            return True
         to_the_minute = at.second == 0 and at.microsecond == 0
-        since = self.opened_at.replace(second=0, microsecond=0) if to_the_minute else self.opened_at
-        return at >= since
+        return to_the_minute and at >= self.opened_at.replace(second=0, microsecond=0)
 
     def ladder_lease(self) -> timedelta:
         """How long an acknowledgement silences the ladder."""

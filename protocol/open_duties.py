@@ -20,11 +20,6 @@ SOON = timedelta(minutes=5)
 OWED = tuple(name for name in OpenObligation.__annotations__ if not name.startswith("__"))
 
 
-def put(mapping: Mapping[K, V], key: K, value: V) -> dict[K, V]:
-    """A copy with this in it."""
-    return {**mapping, key: value}
-
-
 def without(mapping: Mapping[K, V], key: K) -> dict[K, V]:
     """A copy without this."""
     return {name: value for name, value in mapping.items() if name != key}
@@ -44,8 +39,8 @@ def _obligation_opened(episode: Episode, event: e.ObligationOpened, revision: in
     )
     tally = episode.tallies.get(event.obligation, NO_TALLY)
     return {
-        "obligations": put(episode.obligations, event.obligation_id, owed),
-        "tallies": put(episode.tallies, event.obligation, Tally(tally.opened + 1, tally.last)),
+        "obligations": {**episode.obligations, event.obligation_id: owed},
+        "tallies": {**episode.tallies, event.obligation: Tally(tally.opened + 1, tally.last)},
     }
 
 
@@ -53,7 +48,7 @@ def _ended(episode: Episode, obligation_id: str, obligation: str, last: Settled)
     tally = episode.tallies.get(obligation, NO_TALLY)
     return {
         "obligations": without(episode.obligations, obligation_id),
-        "tallies": put(episode.tallies, obligation, Tally(tally.opened, last)),
+        "tallies": {**episode.tallies, obligation: Tally(tally.opened, last)},
     }
 
 
@@ -73,7 +68,7 @@ def _owed_changed(episode: Episode, obligation_id: str, **changes: Any) -> Chang
     owed = episode.obligations.get(obligation_id)
     if owed is None:
         return {}
-    return {"obligations": put(episode.obligations, obligation_id, changed(owed, **changes))}
+    return {"obligations": {**episode.obligations, obligation_id: changed(owed, **changes)}}
 
 
 def changed(owed: OpenObligation, **changes: Any) -> OpenObligation:

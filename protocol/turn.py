@@ -7,14 +7,13 @@ An obligation opens at most once a macro step, and each page moves its next page
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from protocol import events as e
 from protocol.clocks import due_at
-from protocol.duties import DueMoment, DueTable, Obligation
+from protocol.duties import DueMoment, Obligation
 from protocol.elements import elapsed_seconds
 from protocol.episode import Episode, Known, OpenObligation
 from protocol.evidence import done_at
@@ -45,8 +44,8 @@ class Turn:
         """When the thing happened (aware UTC)."""
         self.now = now
         self.events: list[e.Event] = []
-        self.queue: deque[tuple[Episode, e.Event, Episode]] = deque()
-        self.late: deque[tuple[tuple[str, ...], Episode]] = deque()
+        self.queue: list[tuple[Episode, e.Event, Episode]] = []
+        self.late: list[tuple[tuple[str, ...], Episode]] = []
         """Answers that a newer one keeps from being current, and the episode as they tell it."""
         self.opened: set[str] = set()
         self.raised = False
@@ -61,7 +60,7 @@ class Turn:
         for crisis_type in crisis_types:
             self.emit(e.CrisisTypeRecorded(crisis_type, self.at))
         self.record(answers)
-        self.queue.appendleft((self.episode, opened, self.episode))
+        self.queue.insert(0, (self.episode, opened, self.episode))
 
     def record(self, answers: Mapping[str, e.FactRecord]) -> None:
         """Record checked answers, with the scores that they complete or undo.
@@ -79,7 +78,7 @@ class Turn:
         for name, (value, at) in sums.items():
             if at > self.at:
                 self.emit(e.FactsRecorded({name: value}, at))
-        if any(name in before.facts and before.facts[name].at > self.at for name in answers):
+        if [name for name in answers if name in before.facts and before.facts[name].at > self.at]:
             self._hear_late(answers)
 
     def _hear_late(self, answers: Mapping[str, e.FactRecord]) -> None:
@@ -107,10 +106,10 @@ class Turn:
     def _react_to_all(self) -> None:
         while self.queue or self.late:
             if not self.queue:
-                names, seen = self.late.popleft()
+                names, seen = self.late.pop(0)
                 self._raise_risk([self.program.rules[name] for name in names if name in self.program.rules], seen)
                 continue
-            before, event, after = self.queue.popleft()
+            before, event, after = self.queue.pop(0)
             if type(event) is e.DecisionRecorded and not is_current(before, event):
                 continue
             known = self.program.at_opening if type(event) is e.EpisodeOpened else happenings(event)
@@ -218,7 +217,7 @@ class Turn:
             return
         obligation_id = f"{kind}-{number}"
         opened = self.opened_event(kind, spec, obligation_id, at)
-        if not (self.raised or counts_anew) and any(owed.due_at <= opened.due_at for owed in pending):
+        if pending and not (self.raised or counts_anew) and any(owed.due_at <= opened.due_at for owed in pending):
             return
         self.opened.add(kind)
         self.emit(opened)
@@ -240,16 +239,16 @@ class Turn:
     def due(self, spec: Obligation, at: datetime) -> datetime:
         """When an obligation that opens at `at` is due."""
         due, calendar, zone = spec.due, self.program.spec.calendar, self.program.zone
+        if isinstance(due, str):
+            return due_at(due, at, zone, calendar)
         if isinstance(due, DueMoment):
             return self._due_moment(due, at)
-        if isinstance(due, DueTable):
-            value = self.program.readers.reader(due.by)(self.episode)
-            duration = due.values.get(value or "", due.otherwise)
-            # A value that the table forgot falls to its shortest duration: when unsure, sooner.
-            if duration is None:
-                return min(due_at(one, at, zone, calendar) for one in due.values.values())
-            return due_at(duration, at, zone, calendar)
-        return due_at(due, at, zone, calendar)
+        value = self.program.readers.reader(due.by)(self.episode)
+        duration = due.values.get(value or "", due.otherwise)
+        # A value that the table forgot falls to its shortest duration: when unsure, sooner.
+        if duration is None:
+            return min(due_at(one, at, zone, calendar) for one in due.values.values())
+        return due_at(duration, at, zone, calendar)
 
     def _due_moment(self, due: DueMoment, at: datetime) -> datetime:
         ceiling = at + timedelta(seconds=elapsed_seconds(due.ceiling))
