@@ -7,7 +7,7 @@ WORKDIR /app
 COPY requirements.lock ./
 RUN pip install --require-hashes -r requirements.lock
 
-COPY named_keys.py settings.py setting_kinds.py logs.py worker.py watchdog.py ./
+COPY named_keys.py settings.py setting_kinds.py logs.py heap.py worker.py watchdog.py ./
 COPY protocol/ protocol/
 COPY rehearsal/ rehearsal/
 COPY proof/ proof/

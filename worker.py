@@ -21,6 +21,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
+import heap
 import logs
 from activities.channels import notifiers
 from activities.paging import Paging
@@ -180,6 +181,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     client = await reach(settings, stop)
     if client is None:
         return
+    heap.settle()
     async with episode_worker(client, settings, serving):
         log.info("worker ready", address=settings.temporal_address, task_queue=settings.temporal_task_queue)
         await stop.wait()

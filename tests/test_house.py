@@ -18,6 +18,7 @@ ARROWS: dict[str, set[str]] = {
     "setting_kinds": {"named_keys"},
     "settings": {"named_keys", "setting_kinds"},
     "logs": set(),
+    "heap": set(),
     "protocol": set(),
     "rehearsal": {"protocol"},
     "proof": {"protocol", "rehearsal"},
@@ -27,7 +28,7 @@ ARROWS: dict[str, set[str]] = {
     "practice": {"protocol", "audit", "logs"},
     "web": {
         *("protocol", "rehearsal", "proof", "protocol_specs", "workflows", "activities", "audit", "practice"),
-        *("settings", "logs"),
+        *("settings", "logs", "heap"),
     },
     "activities": {"protocol", "audit", "workflows", "settings", "logs"},
 }

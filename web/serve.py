@@ -6,6 +6,7 @@ import sys
 
 import uvicorn
 
+import heap
 import logs
 from settings import Settings, SettingsError, load
 from web.app import create_app
@@ -21,7 +22,9 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     logs.configure(settings.log_level, settings.log_format)
-    server(settings).run()
+    serving = server(settings)
+    heap.settle()
+    serving.run()
     return 0
 
 
