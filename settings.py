@@ -198,6 +198,10 @@ class Settings(BaseModel):
     protocols: Path = _HERE / "protocol_specs"
     """Folder with the protocols that may be opened."""
 
+    usual_protocol: Name = "virtual_iop_crisis"
+    """The protocol of a crisis, by its name: a report opens under it unless another is chosen. Where it is not in
+    effect, the first one that is."""
+
     rota: Path = _HERE / "protocol_specs" / "rota.yaml"
     """File that says who is on shift, on leave, and how each person is reached."""
 

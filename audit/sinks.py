@@ -15,6 +15,7 @@ from typing import IO, Any, Literal, get_args
 from pydantic_core import to_json
 
 from audit.access import Access, record
+from audit.cells import harmless
 from audit.conformance import Judged, Take, Told, draft_of, sha256_of, tell
 from audit.database import Database
 from audit.mining import ocel, xes
@@ -45,16 +46,11 @@ def _csv(out: IO[bytes]) -> Generator[Sink]:
         closed = one.closed_at.isoformat() if one.closed_at else ""
         known = [one.episode_id, one.protocol, one.version, " ".join(one.crisis_types), one.owner]
         when = [one.opened_at.isoformat(), closed, one.outcome or "", one.drill]
-        lines.writerow([*map(_harmless, known), *when, *(getattr(sums, name) for name in counts)])
+        lines.writerow([*map(harmless, known), *when, *(getattr(sums, name) for name in counts)])
 
     yield take
     text.flush()
     text.detach()
-
-
-def _harmless(value: str) -> str:
-    """A spreadsheet runs what begins like a formula."""
-    return f"'{value}" if value[:1] in ("=", "+", "-", "@") else value
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import csv
 import io
 from typing import Any
 
+from audit.cells import wrong_heading
 from practice.clients import ClientFile, Unreadable, read_file
 
 MOST_IMPORTED = 1_000
@@ -32,10 +33,8 @@ def read_csv(text: str) -> tuple[ClientFile, ...]:
     files: list[ClientFile] = []
     problems: list[tuple[str, str]] = []
     try:
-        unknown = sorted(str(one) for one in set(rows.fieldnames or ()) - set(COLUMNS))
-        if unknown or "name" not in (rows.fieldnames or ()):
-            said = f"there is no column {', '.join(unknown)[:200]}" if unknown else "the column name is missing"
-            raise Unreadable([("line 1", f"{said}; the columns are some of {', '.join(COLUMNS)}")])
+        if (problem := wrong_heading(tuple(rows.fieldnames or ()), COLUMNS, ("name",))) is not None:
+            raise Unreadable([("line 1", problem)])
         for number, row in enumerate(rows, start=2):
             if number > MOST_IMPORTED + 1:
                 raise Unreadable([(f"line {number}", f"import at most {MOST_IMPORTED} clients at once")])

@@ -13,12 +13,15 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError
 from sqlalchemy import Connection, insert, select, update
 
+from audit.cells import as_meant, harmless, wrong_heading
 from audit.database import Database
 from practice.tables import facilities
 
 LIFETIME = timedelta(days=90)
 """An entry is to be checked again after this (program policy: needs clinical sign-off)."""
 MOST_IMPORTED = 500
+NEEDED = ("name", "kind", "checked")
+"""Columns without which no line can be read."""
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
 Short = Annotated[str, StringConstraints(strip_whitespace=True, max_length=400)]
@@ -172,16 +175,32 @@ def read_csv(text: str) -> tuple[Facility, ...]:
     rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     found: list[Facility] = []
     try:
+        if (problem := wrong_heading(tuple(rows.fieldnames or ()), tuple(Facility.model_fields), NEEDED)) is not None:
+            raise FacilityError(f"line 1: {problem}")
         for row in rows:
-            if None in row or len(found) >= MOST_IMPORTED:
-                raise FacilityError(f"line {rows.line_num}: more cells than the heading, or too many lines")
+            if len(found) >= MOST_IMPORTED:
+                raise FacilityError(f"line {rows.line_num}: import at most {MOST_IMPORTED} facilities at once")
+            if None in row:
+                raise FacilityError(f"line {rows.line_num}: more cells than the heading has")
             try:
-                found.append(read_facility({key: value or "" for key, value in row.items()}))
+                found.append(read_facility({key: as_meant(value or "") for key, value in row.items()}))
             except FacilityError as error:
                 raise FacilityError(f"line {rows.line_num}: {error}") from None
     except csv.Error as error:
         raise FacilityError(f"line {rows.line_num} is no CSV: {error}") from None
     return tuple(found)
+
+
+def write_csv(several: Iterable[Kept]) -> str:
+    """The list as `read_csv` takes it back."""
+    told = io.StringIO(newline="")
+    lines = csv.DictWriter(told, list(Facility.model_fields), lineterminator="\n")
+    lines.writeheader()
+    for one in several:
+        shown = one.facility.model_dump(mode="json")
+        cells = {name: {True: "yes", False: "no"}.get(value, value) for name, value in shown.items()}
+        lines.writerow({name: harmless(str(value)) for name, value in cells.items()})
+    return told.getvalue()
 
 
 def _kept(row: Any) -> Kept:

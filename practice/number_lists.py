@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
+from audit.cells import as_meant, harmless
 from practice.numbers import NumberError, Wanted
 from protocol.directory import Directory
 
@@ -19,7 +20,7 @@ def write_csv(directory: Directory) -> str:
     lines = csv.writer(told, lineterminator="\n")
     lines.writerow(COLUMNS)
     for name, one in directory.resources.items():
-        lines.writerows((name, one.title, way.by, way.number, way.then, "") for way in one.ways)
+        lines.writerows((name, *map(harmless, (one.title, way.by, way.number, way.then)), "") for way in one.ways)
     return told.getvalue()
 
 
@@ -37,7 +38,7 @@ def read_csv(text: str, directory: Directory) -> tuple[Wanted, ...]:
             name = row["resource"].strip()
             if name not in directory.resources:
                 raise NumberError(f"line {rows.line_num}: there is no resource {name[:48]!r}")
-            ways.setdefault(name, []).append({key: row[key].strip() for key in ("by", "number", "then")})
+            ways.setdefault(name, []).append({key: as_meant(row[key].strip()) for key in ("by", "number", "then")})
             reasons[name] = row["reason"].strip() or reasons.get(name, "")
     except csv.Error as error:
         raise NumberError(f"line {rows.line_num} is no CSV: {error}") from None

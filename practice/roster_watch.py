@@ -17,6 +17,7 @@ from protocol.local_time import show_time
 from protocol.roster import gaps
 from protocol.rota import Rota
 from protocol.spec import ProtocolSpec
+from protocol.words import plain, unquoted
 
 log = structlog.get_logger()
 
@@ -73,6 +74,7 @@ class RosterWatch:
 
     def _line(self, one: Found) -> str:
         zone = self._rota.zone
-        whom = f"{one.owner} as owner" if one.owner else one.role
+        whom = f"{one.owner} as owner" if one.owner else plain(one.role)
         until = "" if one.goes_on else f" until {show_time(one.ends, zone)}"
-        return f"From {show_time(one.begins, zone)}{until} a page to {whom} reaches nobody: {one.why}. {one.remedy}."
+        reason = f"{unquoted(one.why)}. {unquoted(one.remedy)}"
+        return f"From {show_time(one.begins, zone)}{until} a page to {whom} reaches nobody: {reason}."

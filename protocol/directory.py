@@ -50,6 +50,11 @@ OUTSIDE = "outside_california"
 """What a protocol records as the present county when the client is in another state."""
 
 
+def county_said(name: str) -> str:
+    """`los_angeles` → `Los Angeles County`: as it is said to a dispatcher."""
+    return "outside California" if name == OUTSIDE else f"{name.replace('_', ' ').title()} County"
+
+
 def _as_day(value: object) -> object:
     if not isinstance(value, str):
         return value

@@ -143,10 +143,10 @@ def _of_owners(rota: Rota, need: Need, begins: datetime, ends: datetime) -> Iter
             there = present_for(rota, person, at)
             if there is not None and _may(rota, need, there):
                 return None
-            remedy = f"name a `cover` for the leave of {person.id}, who is there and may act as {need.role}"
+            remedy = f"name a `cover` for the leave of {person.name}, who is there and may act as `{need.role}`"
             if there is None:
-                return f"{person.id} is on leave and nobody stands in", remedy
-            return f"{person.id} is on leave, and {there.id}, who stands in, has no licence in {rota.state}", remedy
+                return f"{person.name} is on leave and nobody stands in", remedy
+            return f"{person.name} is on leave, and {there.name}, who stands in, has no licence in {rota.state}", remedy
 
         yield from _merged(need, person.id, moments, missing)
 
@@ -157,20 +157,20 @@ def _may(rota: Rota, need: Need, person: Person) -> bool:
 
 def _why(rota: Rota, need: Need, present: Sequence[Person], people: Sequence[Person], at: datetime) -> tuple[str, str]:
     if not people:
-        return f"nobody of the staff has the role {need.role}", f"give somebody the role {need.role} in `people`"
+        return f"nobody of the staff has the role `{need.role}`", f"give somebody the role `{need.role}` in `people`"
     if present:
-        names = ", ".join(one.id for one in present)
+        names = ", ".join(one.name for one in present)
         return (
             f"{names} would be paged, without a licence in {rota.state}",
             f"put somebody licensed on shift, or add {rota.state} to `licensed_in` where the licence exists",
         )
-    away = [one.id for one in _asked(rota, need.role, at) if present_for(rota, one, at) is None]
+    away = [one.name for one in _asked(rota, need.role, at) if present_for(rota, one, at) is None]
     if away:
         names = ", ".join(dict.fromkeys(away))
         return f"{names} is on leave and nobody stands in", f"name a `cover` for {names}, or give the shift to another"
     return (
-        f"no shift of {need.role} covers this",
-        f"add a shift as {need.role}: {', '.join(one.id for one in people[:5])}",
+        f"no shift of `{need.role}` covers this",
+        f"add a shift as `{need.role}`: {', '.join(one.name for one in people[:5])}",
     )
 
 

@@ -21,14 +21,15 @@ def blanks(line: str) -> tuple[str, ...]:
 
 def spoken(spec: ProtocolSpec, facts: Mapping[str, Known]) -> tuple[str, ...]:
     """The lines with what is known filled in; what is not known stands there as what is to be asked."""
+    from protocol.directory import county_said
     from protocol.words import Words  # brings every command along, which checking a script needs not
 
     words = Words(spec)
 
     def said(name: str) -> str:
         known = facts.get(name)
-        if known is not None and known.value not in ("refused", ""):
-            return words.answer(known.value)
+        if known is not None and known.value not in ("refused", "unknown", ""):
+            return county_said(str(known.value)) if name == spec.pages.county else words.answer(known.value)
         return f"({spec.facts[name].ask.rstrip('?.:')})"
 
     return tuple(BLANK.sub(lambda found: said(found[1]), line) for line in spec.emergency.script)

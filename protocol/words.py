@@ -33,6 +33,11 @@ def plain(name: str) -> str:
     return name.replace("_", " ")
 
 
+def unquoted(text: str) -> str:
+    """Text in which names of a file stand between backticks, for people who see no file: as words."""
+    return "".join(plain(one) if place % 2 else one for place, one in enumerate(text.split("`")))
+
+
 def person(actor: str) -> str:
     """`mara` → `Mara`."""
     return actor[:1].upper() + actor[1:]

@@ -87,10 +87,9 @@ async def import_facilities(request: Request, visit: Writer, key: Key) -> JSONRe
     try:
         found = read_csv((await body_of(request, CSV)).csv)
         ids = [identity(one.name) for one in found]
+        await visit.parts.facilities.save_all(found, visit.actor.account_id, visit.parts.clock())
     except FacilityError as error:
         raise Problem(422, str(error).capitalize(), "Mend the named line.") from None
-    for one in found:
-        await visit.parts.facilities.save(one, visit.actor.account_id, visit.parts.clock())
     return JSONResponse({"facility_ids": ids}, 201)
 
 

@@ -10,9 +10,6 @@ from protocol.spec import ProtocolSpec
 from web.errors import NotPublished, NotThere
 from web.parts import Parts
 
-USUAL = "virtual_iop_crisis"
-"""The protocol of a crisis, where it is installed; else the first one."""
-
 
 async def effective(parts: Parts) -> dict[str, ProtocolSpec]:
     """What a new episode takes, by the protocol's name.
@@ -33,11 +30,11 @@ async def effective(parts: Parts) -> dict[str, ProtocolSpec]:
 
 
 async def usual(parts: Parts, named: str) -> ProtocolSpec:
-    """The protocol to open under; the usual one where the name is of none. Raises NotThere, NotPublished."""
+    """The protocol to open under; that of the settings where the name is of none. Raises NotThere, NotPublished."""
     known, files = await effective(parts), parts.shelf.open_now()
     if not known and not files:
         raise NotThere
-    wanted = named if named in known or named in files else USUAL
+    wanted = named if named in known or named in files else parts.settings.usual_protocol
     found = known.get(wanted)
     if found is None and wanted not in files:
         found = next(iter(known.values()), None)
@@ -59,4 +56,4 @@ def at_hand(parts: Parts) -> ProtocolSpec:
     files = parts.shelf.open_now()
     if not files:
         raise NotThere
-    return files.get(USUAL) or next(iter(files.values()))
+    return files.get(parts.settings.usual_protocol) or next(iter(files.values()))

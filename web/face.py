@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from practice.clients import Client
-from protocol.directory import Directory, Guidance, Listing, look_up
+from protocol.directory import Directory, Guidance, Listing, county_said, look_up
 from protocol.episode import OpenObligation, StepRecord
 from protocol.local_time import show_clock, show_span, show_time
 from protocol.readers import waits_for_signature
@@ -43,7 +43,7 @@ def banner(look: Look) -> list[dict[str, Any]]:
         known = episode.facts.get(name)
         value = words.answer(known.value) if known is not None else ""
         if name == spec.pages.address and value and (county := county_of(look.seen)):
-            value = f"{value}, {county.replace('_', ' ').title()} County"
+            value = f"{value}, {county_said(county)}"
         asked_by = next((step for step, one in spec.steps.items() if name in (*one.form, *one.optional)), "")
         href = f"?step={asked_by}#f-fact.{name}" if asked_by else ""
         kind = "phone" if name == spec.pages.callback else ""

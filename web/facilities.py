@@ -17,6 +17,7 @@ from practice.facilities import (
     identity,
     read_csv,
     read_facility,
+    write_csv,
 )
 from protocol.words import plain
 from web import drafting
@@ -54,6 +55,14 @@ async def listed(
         may_change=authorize(visit.actor, "directory.write"),
         flash=SAID.get(said),
     )
+
+
+@router.get("/facilities/list.csv")
+async def export(visit: Annotated[Visit, Depends(May("directory.read"))]) -> Response:
+    """Every facility as CSV, to be checked and imported again."""
+    headers = {"Content-Disposition": 'attachment; filename="facilities.csv"'}
+    told = write_csv(await visit.parts.facilities.listed())
+    return Response(told, media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @router.get("/facilities/new")

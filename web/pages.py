@@ -18,7 +18,7 @@ from starlette.responses import HTMLResponse
 from practice.sessions import IDLE, Session
 from protocol import saying
 from protocol.local_time import show_span, show_time
-from protocol.words import plain
+from protocol.words import plain, unquoted
 from web.access import Actor
 from web.guard import FORM_TOKEN, records_are_away, session_of
 from web.masking import answer, masked
@@ -59,6 +59,7 @@ def environment() -> Environment:
     made.globals.update(shared)
     made.filters["plain"] = plain
     made.filters["coded"] = coded
+    made.filters["unquoted"] = unquoted
     return made
 
 

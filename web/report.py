@@ -15,7 +15,7 @@ from web import drafting
 from web.access import authorize
 from web.acting import Malformed, happened_at
 from web.attempt import first
-from web.effective import USUAL, effective, usual
+from web.effective import effective, usual
 from web.errors import Away
 from web.forms import FACT, answers_of, fact_field, fields_of
 from web.guard import MOST_FIELDS, May, Visit
@@ -193,7 +193,7 @@ async def shown(
         request,
         "report.html",
         status=status,
-        usual=USUAL,
+        usual=visit.parts.settings.usual_protocol,
         **await leads(visit, spec, meant),
         asked=[fact_field(made, None, name, fields) for name in opening_facts(spec)],
         clients=[{"value": one.client_ref, "label": one.name} for one in known[:MOST_SUGGESTED]],

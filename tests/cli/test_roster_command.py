@@ -38,8 +38,8 @@ def test_each_gap_is_named_in_local_time_with_a_remedy(command: list[str], capsy
     assert run(command) == 1
     said = capsys.readouterr().out
     assert "Tue 1 Dec 2026 00:00" in said
-    assert "no shift of supervisor covers this" in said
-    assert "→ add a shift as supervisor: sue" in said
+    assert "no shift of `supervisor` covers this" in said
+    assert "→ add a shift as `supervisor`: Sue" in said
     assert "7 gaps." in said
     assert run([*command, "--json"]) == 1
     told = json.loads(capsys.readouterr().out)

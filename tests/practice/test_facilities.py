@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from audit.database import Database
-from practice.facilities import Facilities, FacilityError, identity, read_csv, read_facility
+from practice.facilities import MOST_IMPORTED, Facilities, FacilityError, identity, read_csv, read_facility, write_csv
 from tests.audit.records import START
 
 HARBOR = {
@@ -51,3 +51,32 @@ def test_lines_are_read_or_the_wrong_one_is_named():
         read_csv(f"{heading}\nx,y,z,yes,2026-01-01\n")
     with pytest.raises(FacilityError, match="letters"):
         identity("---")
+
+
+async def test_the_list_is_written_as_it_is_read(records: Database):
+    kept = Facilities(records)
+    odd = {**HARBOR, "name": '=1+1, "Bay" House', "phone": "+1 510 555 0100", "takes": "two\nlines", "minors": "yes"}
+    for one in (HARBOR, odd):
+        await kept.save(read_facility(one), "ruth", START)
+    listed = await kept.listed()
+    text = write_csv(listed)
+    assert "\n=1" not in text, "a spreadsheet would run it"
+    assert read_csv(text) == tuple(one.facility for one in listed)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "line 1: the column name is missing"),
+        ("name;kind;checked\nHarbor;php;2026-09-01\n", "line 1: the cells stand between semicolons"),
+        ("name,kind,checked,shoe\n", "line 1: there is no column shoe; the columns are some of name, kind"),
+        ("name,kind\nHarbor,php\n", "line 1: the column checked is missing"),
+        ("name,kind,checked,name\n", "line 1: the column name stands there twice"),
+        ("name,kind,checked\nHarbor,php,2026-09-01,x\n", "line 2: more cells than the heading has"),
+        ("name,kind,checked\n" + "Harbor,php,2026-09-01\n" * (MOST_IMPORTED + 1), "import at most 500 facilities"),
+    ],
+)
+def test_a_list_that_cant_be_read_says_why(text: str, said: str):
+    with pytest.raises(FacilityError) as refused:
+        read_csv(text)
+    assert said in str(refused.value)

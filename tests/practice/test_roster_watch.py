@@ -93,7 +93,7 @@ async def test_a_gap_is_said_once_and_kept(records: Database):
     assert await house.told(NOON) == ["Nobody would answer: 1 gap in the rota"]
     ((_, text),) = house.heard.said
     assert "From Thu 24 Dec 2026 00:00 until Sun 27 Dec 2026 00:00 a page to coordinator reaches nobody" in text
-    assert "name a `cover` for ola" in text
+    assert "name a cover for Ola" in text
     (kept,) = await house.found.ahead(NOON)
     assert (kept.role, kept.told_at, kept.goes_on) == ("coordinator", NOON, False)
     assert any("rung" in one for one in kept.rungs)

@@ -58,8 +58,8 @@ def test_an_hour_between_two_shifts_is_named_once_a_day_and_merged_over_others()
     assert told(one) == ("supervisor", "Mon 30 00:00", "Mon 30 01:00")
     assert told(others[0]) == ("supervisor", "Mon 30 23:00", "Tue 01 01:00")
     assert len(others) == 7
-    assert one.why == "no shift of supervisor covers this"
-    assert "add a shift as supervisor: sue, sol" in one.remedy
+    assert one.why == "no shift of `supervisor` covers this"
+    assert "add a shift as `supervisor`: sue, sol" in one.remedy
     assert "minimal: minutes, rung 2" in one.rungs
 
 
@@ -95,7 +95,7 @@ def test_a_licence_counts_only_when_it_is_held_and_only_where_it_is_needed() -> 
 def test_a_role_that_nobody_has_is_one_gap_over_the_whole_period() -> None:
     (gap,) = found(people=STAFF[:3])
     assert (gap.role, gap.begins, gap.ends) == ("coordinator", *WEEK)
-    assert gap.why == "nobody of the staff has the role coordinator"
+    assert gap.why == "nobody of the staff has the role `coordinator`"
 
 
 def test_an_owner_on_leave_without_cover_is_named() -> None:

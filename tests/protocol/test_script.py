@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from protocol.script import spoken
 from protocol.spec import ProtocolSpec
 from tests.protocol.specs import protocol
@@ -33,6 +35,18 @@ def test_an_answer_that_was_refused_or_left_empty_is_asked_for():
     story = Story.begun()
     story.answer(address="12 Elm")
     known = story.episode.facts["address"]
-    for value in ("refused", ""):
+    for value in ("refused", "unknown", ""):
         nothing = {"address": replace(known, value=value)}
         assert spoken(with_script("At {address}."), nothing) == ("At (Address).",)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "said"), [("los_angeles", "Los Angeles County"), ("outside_california", "outside California")]
+)
+def test_a_county_is_said_by_its_name(recorded: str, said: str):
+    spec = with_script("At {means}, {address}.")
+    story = Story.begun()
+    story.answer(address="12 Elm")
+    place = {"means": replace(story.episode.facts["address"], value=recorded)}
+    pages = spec.pages.model_copy(update={"county": "means"})
+    assert spoken(spec.model_copy(update={"pages": pages}), place) == (f"At {said}, (Address).",)

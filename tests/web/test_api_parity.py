@@ -83,6 +83,7 @@ PAGES: dict[str, str] = {
     "GET /episodes/{episode_id}/step-up": "GET /api/v1/episodes/{episode_id}/step-up",
     "GET /episodes/{episode_id}/timeline": "GET /api/v1/episodes/{episode_id}/trail",
     "GET /facilities": "GET /api/v1/facilities",
+    "GET /facilities/list.csv": "GET /api/v1/facilities",
     "GET /facilities/new": A_FORM,
     "POST /facilities/new": "PUT /api/v1/facilities/{facility_id}",
     "GET /facilities/import": A_FORM,

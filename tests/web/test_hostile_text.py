@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -30,14 +33,26 @@ HOSTILE = (
 SCRIPTS = HOSTILE[:4]
 EVERYTHING = " ".join(HOSTILE)
 NAME = HOSTILE[0][:60] + HOSTILE[1][:58]
+STAFF = HOSTILE[1]
+ROTA = Path(__file__).parents[2] / "protocol_specs" / "rota.yaml"
 RUN = "62615533"
 """What the template in the corpus would come to."""
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with house(tmp_path_factory.mktemp("hostile")) as made:
+    folder = tmp_path_factory.mktemp("hostile")
+    rota = folder / "rota.yaml"
+    text = ROTA.read_text(encoding="utf-8")
+    for name in ("Maya Ortiz", "Sam Lindqvist"):
+        text = text.replace(f"name: {name}", f"name: {json.dumps(STAFF)}")
+    rota.write_text(text, encoding="utf-8")
+    with house(folder, HOLDFAST_ROTA=str(rota)) as made:
         yield made
+
+
+def today() -> str:
+    return datetime.now(UTC).date().isoformat()
 
 
 def writes(page: Page, within: str = "main form") -> None:
@@ -116,6 +131,36 @@ def small_acts(visitor: Visitor, place: str) -> None:
         press(page, form.locator(".btn").first)
 
 
+def of_the_staff(home: House) -> None:
+    """An account with a hostile name that leads an episode, a holiday and a leave of hostile words."""
+    with home.visitor("abel") as visitor:
+        page = visitor.goes_to("/accounts")
+        form = page.locator('form[action="/accounts"]')
+        form.get_by_label("Account", exact=True).fill("harm")
+        form.get_by_label("Name", exact=True).fill(STAFF)
+        form.get_by_label("Therapist", exact=True).check()
+        form.get_by_label("First password").fill(home.password)
+        press(page, form.get_by_role("button", name="Make the account"))
+        assert told_of(page) == ""
+    with home.visitor("harm") as visitor:
+        page = visitor.goes_to("/report")
+        page.get_by_label("Client", exact=True).fill(f"client-{uuid4().hex[:8]}")
+        page.get_by_label("In words").fill(EVERYTHING)
+        press(page, page.get_by_role("button", name="Open the episode"))
+    with home.visitor("ruth") as visitor:
+        page = visitor.goes_to("/rota")
+        for fields in ({"Day": today(), "Its name": STAFF}, {"Who is away": "maya", "First day": today()}):
+            fold = page.locator("details", has=page.get_by_label(list(fields)[-1], exact=True))
+            fold.locator("summary").click()
+            for label, value in fields.items():
+                one = fold.get_by_label(label, exact=True)
+                one.select_option(value) if one.evaluate("one => one.tagName") == "SELECT" else one.fill(value)
+            press(page, fold.get_by_role("button", name="What would this do?"))
+            assert harm(page) == []
+            press(page, page.locator("#preview button"))
+            assert told_of(page) == ""
+
+
 def a_facility(home: House) -> None:
     """Facilities by form and by a list that was pasted."""
     columns = ("name", "kind", "county", "phone", "hours", "takes", "checked")
@@ -133,6 +178,7 @@ def test_words_stay_words_wherever_they_are_shown(home: House):
     client = a_client(home)
     place = an_episode(home, client)
     a_facility(home)
+    of_the_staff(home)
     number = place.rpartition("/")[2]
     shown = {
         "ruth": (
@@ -140,8 +186,12 @@ def test_words_stay_words_wherever_they_are_shown(home: House):
             *(place, f"{place}?step=session_start", f"{place}?step=safety_plan", f"{place}/timeline", f"{place}/plan"),
             *(f"{place}/plan/shared", f"{place}/step-up", f"/audit/episodes/{number}", "/facilities", "/reassign"),
             *(f"/clients?find={uuid4().hex[:4]}%22%3E%3Cscript%3E", "/openings", "/audit/access", "/audit/disclosures"),
+            *("/rota", "/board?owner=harm", "/reassign?owner=harm", "/insight", "/audit/retention"),
         ),
-        "iris": ("/facilities",),
+        "iris": ("/facilities", "/rota"),
+        "harm": ("/", "/account", "/report", "/clients"),
+        "abel": ("/accounts",),
+        "finn": ("/audit", "/audit/access", "/board"),
     }
     wrong: list[str] = []
     read = 0

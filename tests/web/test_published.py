@@ -12,10 +12,11 @@ from audit.signatures import SigningKeys
 from protocol.publishing import Publication
 from protocol.spec import ProtocolSpec
 from tests.web.desk import Desk
-from web.effective import USUAL, usual
+from web.effective import at_hand, usual
 from web.errors import NotPublished
 from web.parts import Parts
 
+USUAL = "virtual_iop_crisis"
 KEYS = SigningKeys([("s1", b"s" * 32)])
 
 
@@ -54,3 +55,12 @@ async def test_without_a_version_in_effect_nothing_is_opened(web: Desk) -> None:
         assert answer.status_code == 409
         assert "paper fallback" in answer.text
         assert (await browser.get("/paper")).status_code == 200
+
+
+async def test_the_settings_say_which_protocol_is_the_usual_one(web: Desk) -> None:
+    parts, other = web.parts, "withdrawal_monitoring"
+    assert (await usual(parts, "")).protocol == USUAL
+    told = replace(parts, settings=parts.settings.model_copy(update={"usual_protocol": other}))
+    assert (await usual(told, "")).protocol == other
+    assert at_hand(told).protocol == other
+    assert (await usual(told, USUAL)).protocol == USUAL, "whoever names one gets it"

@@ -78,7 +78,7 @@ def test_a_disconnect_at_imminent_risk_is_led_from_one_place(home: House, size: 
 
 def the_call(page: Page) -> None:
     panel = page.locator("#rescue")
-    expect(panel.get_by_text(f"The client is at {PLACE}, in orange county")).to_be_visible()
+    expect(panel.get_by_text(f"The client is at {PLACE}, Orange County")).to_be_visible()
     expect(panel.get_by_text("can be reached at 714-555-0134")).to_be_visible()
     called = panel.locator("#loop-request_responder")
     expect(called.get_by_text("Call the responder (D1)")).to_be_visible()
