@@ -38,6 +38,8 @@ BOOKS = {
     "releases": releases.c.release_id,
 }
 """The tables that are chained, with their keys."""
+TWICE = "two rows have this key"
+"""The content of a row that somebody put beside another past the guards; no row was entered with it."""
 AT_ONCE = 500
 """Rows in one transaction: on SQLite, writers wait no longer than that takes."""
 
@@ -98,14 +100,17 @@ def ledger_end(connection: Connection) -> Mark | None:
 
 async def check_ledger(database: Database, marks: Mapping[int, str]) -> LedgerFound:
     """The first bad entry, held against `marks` of signed checkpoints, number → hash; and rows that have none."""
-    last, before = 0, NOTHING_BEFORE
-    while some := await database.read(partial(_read, after=last)):
+    last, before, read = 0, NOTHING_BEFORE, None
+    while some := await database.read(partial(_read, after=read)):
+        read = some[-1][0].number
         for entry, there in some:
             problem = _wrong(entry, there, last, before, marks)
             if problem is not None:
                 return LedgerFound(last, 0, problem)
             last, before = entry.number, entry.hash
     reach = max(marks, default=0)
+    if await database.read(partial(_count, last=last)) != last:
+        return LedgerFound(last, 0, f"a ledger entry up to number {last} stands there twice")
     if reach > last:
         return LedgerFound(last, 0, f"ledger entry {last + 1} is missing: a signed checkpoint has entry {reach}")
     for book in BOOKS:
@@ -140,9 +145,15 @@ def _enter(connection: Connection) -> int:
     return len(waiting)
 
 
-def _read(connection: Connection, after: int) -> list[tuple[_Entry, str | None]]:
+def _count(connection: Connection, last: int) -> int:
+    return connection.scalar(select(func.count()).select_from(ledger).where(ledger.c.number <= last)) or 0
+
+
+def _read(connection: Connection, after: int | None) -> list[tuple[_Entry, str | None]]:
     """Some entries, each with the content that its row has now; None where there is no such row."""
-    query = select(*ledger.columns).where(ledger.c.number > after).order_by(ledger.c.number).limit(AT_ONCE)
+    query = select(*ledger.columns).order_by(ledger.c.number).limit(AT_ONCE)
+    if after is not None:  # whoever takes the guards away can put an entry before the first
+        query = query.where(ledger.c.number > after)
     rows = reading_anything(connection, lambda: connection.execute(query).all())
     entries = [_Entry(**row._mapping) for row in rows]  # pyright: ignore[reportPrivateUsage] (SQLAlchemy's own name)
     contents = _contents(connection, [one.place for one in entries])
@@ -150,6 +161,8 @@ def _read(connection: Connection, after: int) -> list[tuple[_Entry, str | None]]
 
 
 def _wrong(entry: _Entry, there: str | None, last: int, before: str, marks: Mapping[int, str]) -> str | None:
+    if entry.number <= last:
+        return f"{entry} stands where no entry may stand"
     if entry.number != last + 1:
         return f"ledger entry {last + 1} is missing"
     if entry.hash != _hash(entry.previous_hash, entry.number, entry.book, entry.entry, entry.content):
@@ -191,8 +204,10 @@ def _contents(connection: Connection, places: Iterable[_Place]) -> dict[_Place, 
         query = select(*columns).where(key.in_(keys))
         for row in reading_anything(connection, lambda query=query: connection.execute(query).all()):
             columns_by_name = dict(zip(names, row, strict=True))
+            place = (book, str(columns_by_name[key.name]))
             with suppress(NotCanonicalError):
-                found[book, str(columns_by_name[key.name])] = sha256(canonical(columns_by_name)).hexdigest()
+                content = sha256(canonical(columns_by_name)).hexdigest()
+                found[place] = TWICE if place in found else content
     return found
 
 
