@@ -83,6 +83,11 @@ def as_row(one: Access) -> dict[str, Any]:
     }
 
 
+def record_in(connection: Connection, *looks: Access) -> None:
+    """Write down looks within a transaction: together with what they tell of, or not at all."""
+    _write(connection, [*map(as_row, looks)])
+
+
 def _write(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     ids = [row["access_id"] for row in rows]
     there = set(connection.scalars(select(accesses.c.access_id).where(accesses.c.access_id.in_(ids))))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from audit.checkpoints import NO_KEY, Signed, Vouched, check_pinned, vouched
 from audit.crew import Crew
@@ -26,6 +27,8 @@ from audit.sealing import Keyring
 from audit.signatures import CheckpointError, VerifyKeys
 from audit.verify import Known, Piece, Verdict, Verifier, pieces
 
+MOST_KEPT = 200
+"""Findings that the access trail keeps of one verification."""
 SHARE = 40_000
 """Rows that one process checks at a time; fewer are not worth starting another."""
 Progress = Callable[[str, int, int], None]
@@ -95,6 +98,16 @@ class Findings:
         if self.ledger is not None and self.ledger.problem is not None:
             found.append(LEDGER_CHANGED.of(self.ledger.problem))
         return found + ([PUBLICATION_CHANGED.of(self.publications)] if self.publications else [])
+
+    def account(self, begun: datetime) -> dict[str, Any]:
+        """What came of a verification that was begun then, as the access trail keeps it."""
+        return {
+            "good": not self.bad,
+            "said": [*self.said],
+            "found": [asdict(one) for one in self.found[:MOST_KEPT]],
+            "count": len(self.found),
+            "begun": begun.isoformat(),
+        }
 
     def cut(self, one: Comparison) -> str | None:
         """A trail that ends before the list, unless its workflow says that rows are still on the way."""

@@ -9,6 +9,7 @@ import typer
 
 from audit.access import WHATS, Access, Sought, What, looked
 from cli.books import Books, with_books
+from cli.looks import look, note
 from cli.output import USAGE, AsJson, Trouble, say, say_json, table
 
 Client = Annotated[str | None, typer.Option("--client", help="At this client: the reference.")]
@@ -30,7 +31,7 @@ def access(
     """Tell who read or exported what is recorded of a client, latest first."""
     if not (client or episode or by or what or begins or ends):
         raise Trouble("whose accesses?", "give --client, --episode, --by, --what, --from or --to", USAGE)
-    found = with_books(lambda books: _looked(books, client, episode, by, what, begins, ends))
+    found = with_books(lambda books: _looked(books, "access", client, episode, by, what, begins, ends))
     if as_json:
         say_json(found)
         return
@@ -52,7 +53,7 @@ def disclosures(
     as_json: AsJson = False,
 ) -> None:
     """List what was handed out: to whom, for what purpose, with which hash, and what was withheld; latest first."""
-    found = with_books(lambda books: _looked(books, client, episode, by, "exported", begins, ends))
+    found = with_books(lambda books: _looked(books, "disclosures", client, episode, by, "exported", begins, ends))
     if as_json:
         say_json(found)
         return
@@ -70,6 +71,7 @@ def disclosures(
 
 async def _looked(
     books: Books,
+    command: str,
     client: str | None,
     episode: str | None,
     by: str | None,
@@ -79,6 +81,8 @@ async def _looked(
 ) -> tuple[Access, ...]:
     episode_id = None if episode is None else await books.find(episode)
     period = (begins and begins.replace(tzinfo=UTC), ends and ends.replace(tzinfo=UTC))
+    asked = {name: str(one) for name, one in (("who", by), ("what", what), ("from", begins), ("to", ends)) if one}
+    await note(books, look(f"audit {command}", "searched", episode_id or "", client or "", asked=asked))
     return await looked(books.records, Sought(client, episode_id, by, what, *period))
 
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
 
 import typer
 
-from audit.database import connect
-from audit.sealing import Keyring
-from cli.configuration import settings
+from audit.access import Access
+from cli.books import Books, with_books
 from cli.desk import utc_now
+from cli.looks import Looks, look
 from cli.output import USAGE, AsJson, Trouble, say, say_json
 from practice.reach import Reach, ReachError
 from practice.sealing import Seal
-
-T = TypeVar("T")
 
 app = typer.Typer()
 
@@ -27,14 +24,14 @@ Account = Annotated[str, typer.Argument(help="The therapist's account.", show_de
 @app.command()
 def assign(client: ClientRef, account: Account, as_json: AsJson = False) -> None:
     """Put a client on somebody's caseload."""
-    _with_reach(lambda reach: reach.assign(client, account, utc_now()))
+    _changing(lambda books: _reach(books).assign(client, account, utc_now(), _by("assign")))
     _answer(client, account, "is on the caseload of", as_json=as_json)
 
 
 @app.command()
 def release(client: ClientRef, account: Account, as_json: AsJson = False) -> None:
     """Take a client off somebody's caseload; it counts from their next request on."""
-    _with_reach(lambda reach: reach.release(client, account))
+    _changing(lambda books: _reach(books).release(client, account, _by("release")))
     _answer(client, account, "is not on the caseload of", as_json=as_json)
 
 
@@ -46,14 +43,14 @@ def transfer(
     as_json: AsJson = False,
 ) -> None:
     """Hand a client from one caseload to another: both or neither."""
-    _with_reach(lambda reach: reach.transfer(client, leaving, taking, utc_now()))
+    _changing(lambda books: _reach(books).transfer(client, leaving, taking, utc_now(), _by("transfer")))
     _answer(client, taking, "is on the caseload of", as_json=as_json)
 
 
 @app.command("list")
 def list_keepers(client: ClientRef, as_json: AsJson = False) -> None:
     """List on whose caseload a client is."""
-    keepers, _ = _with_reach(lambda reach: reach.keepers(client, utc_now()))
+    keepers = with_books(lambda books: _keepers(books, client))
     if as_json:
         say_json({"client": client, "accounts": sorted(keepers)})
     else:
@@ -67,16 +64,21 @@ def _answer(client: str, account: str, what: str, *, as_json: bool) -> None:
         say(f"{client} {what} {account}.")
 
 
-def _with_reach(work: Callable[[Reach], Awaitable[T]]) -> T:
-    async def do() -> T:
-        told = settings()
-        database = connect(told.database_url.get_secret_value(), pool_size=1)
-        try:
-            return await work(Reach(database, Seal(Keyring((key.id, key.secret) for key in told.record_keys))))
-        finally:
-            await database.dispose()
+async def _keepers(books: Books, client: str) -> frozenset[str]:
+    await Looks("caseload list").shows(books, [("", client)])
+    return (await _reach(books).keepers(client, utc_now()))[0]
 
+
+def _by(command: str) -> Access:
+    return look(f"caseload {command}", "administered")
+
+
+def _reach(books: Books) -> Reach:
+    return Reach(books.records, Seal(books.ring))
+
+
+def _changing(work: Callable[[Books], Coroutine[Any, Any, None]]) -> None:
     try:
-        return asyncio.run(do())
+        with_books(work)
     except ReachError as error:
         raise Trouble(str(error), "look at the client and the account, then try again", USAGE) from None

@@ -11,6 +11,7 @@ import typer
 
 from audit.verify import Verifier
 from cli.desk import Desk, at_desk, utc_now
+from cli.looks import Looks
 from cli.output import FOUND, AsJson, Trouble, say, say_json
 from cli.shelf import find_person, read_rota, spec_of
 from cli.verbs import As
@@ -59,6 +60,7 @@ def reconcile(
 async def reconciled(desk: Desk, reference: str, actor: str) -> Reconciled:
     """Do it. Raises Trouble when the trail is damaged, or when there is nothing to reconcile."""
     episode_id = await desk.find(reference)
+    await Looks("audit reconcile").shows(desk, [(episode_id, "")])
     verdict = await Verifier(desk.records, desk.ring).episode(episode_id)
     if verdict.fault is not None:
         raise Trouble(f"the trail itself is damaged: {verdict.fault}", "restore the records first", FOUND)

@@ -12,6 +12,7 @@ from audit.access import Access, What, record
 from audit.retention import Kept, Policy, kept, policies
 from cli.books import Books, with_books
 from cli.desk import utc_now
+from cli.looks import Looks
 from cli.output import AsJson, say, say_json, table
 from cli.who import ROLE, somebody
 from practice.clients import Clients
@@ -30,8 +31,7 @@ def retention(
     Nothing goes by itself. `holdfast keys destroy CLIENT` makes what is recorded of a client unreadable for good.
     """
     today = utc_now().date()
-    clients, documents = with_books(_all)
-    clients = tuple(one for one in clients if everything or one.due(today))
+    clients, documents = with_books(lambda books: _all(books, today, everything=everything))
     documents = tuple(one for one in documents if everything or (one.until is not None and one.until <= today))
     if as_json:
         say_json({"clients": [{**_shown(one), "due": one.due(today)} for one in clients], "protocols": documents})
@@ -73,8 +73,10 @@ async def kept_of(books: Books, client_ref: str | None = None) -> tuple[Kept, ..
     return await kept(books.records, books.ring, born, client_ref)
 
 
-async def _all(books: Books) -> tuple[tuple[Kept, ...], tuple[Policy, ...]]:
-    return await kept_of(books), await policies(books.records, utc_now())
+async def _all(books: Books, today: date, *, everything: bool) -> tuple[tuple[Kept, ...], tuple[Policy, ...]]:
+    clients = tuple(one for one in await kept_of(books) if everything or one.due(today))
+    await Looks("audit retention").shows(books, (("", one.client_ref) for one in clients))
+    return clients, await policies(books.records, utc_now())
 
 
 async def _hold(books: Books, client_ref: str, reason: str, what: What) -> None:

@@ -14,7 +14,8 @@ from audit.crew import Crew
 from audit.verification import Findings, Wanted, verification
 from cli.books import keys_to_check, verify_keys
 from cli.checkpoint import read_pinned
-from cli.desk import Desk, at_desk
+from cli.desk import Desk, at_desk, utc_now
+from cli.looks import look, note
 from cli.output import FOUND, AsJson, Trouble, say, say_json, table
 from workflows.client import EngineUnavailableError, EpisodeClient
 
@@ -54,10 +55,15 @@ def verify(
 async def _verify(desk: Desk, reference: str | None, wanted: Wanted, count: int) -> Findings:
     if reference is not None:
         wanted = replace(wanted, episode_id=await desk.find(reference))
-    keys, workflows = keys_to_check(desk.settings), Ends(ways_to(desk))
+    keys, workflows, begun = keys_to_check(desk.settings), Ends(ways_to(desk)), utc_now()
     with Crew(desk.settings.database_url.get_secret_value(), _sealing_keys(desk), count) as crew:
         side_by_side = crew if count > 1 else None
-        return await verification(desk.records, desk.ring, keys, workflows, wanted, side_by_side)
+        found = await verification(desk.records, desk.ring, keys, workflows, wanted, side_by_side)
+    how: dict[str, Any] = {"workflows": wanted.ask, "quick": wanted.quick, "kept_outside": len(wanted.pinned)}
+    # Records that take nothing, damaged or read only, must still be verified: the row then waits in a file.
+    did = look("audit verify", "verified", wanted.episode_id or "", **how, **found.account(begun))
+    await note(desk, did, urgent=True)
+    return found
 
 
 def _sealing_keys(desk: Desk) -> list[tuple[str, bytes]]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Delete, delete, insert, select, update
 
+from audit.access import Access, record_in
 from audit.database import Database
 from practice.accounts import Role
 from practice.sealing import Seal
@@ -47,23 +48,39 @@ class Reach:
         self._database = database
         self._seal = seal
 
-    async def assign(self, client_ref: str, account_id: str, now: datetime) -> None:
-        """Put a client on somebody's caseload; being there already changes nothing. Raises ReachError."""
-        await self._database.write(lambda connection: _assign(connection, client_ref, account_id, now))
+    async def assign(self, client_ref: str, account_id: str, now: datetime, by: Access | None = None) -> None:
+        """Put a client on somebody's caseload; being there already changes nothing. Raises ReachError.
 
-    async def transfer(self, client_ref: str, leaving: str, taking: str, now: datetime) -> None:
+        `by` says who changes it; that is written into the access trail with the change, or neither is.
+        """
+
+        def work(connection: Connection) -> None:
+            _assign(connection, client_ref, account_id, now)
+            _told(connection, by, client_ref, on=account_id)
+
+        await self._database.write(work)
+
+    async def transfer(
+        self, client_ref: str, leaving: str, taking: str, now: datetime, by: Access | None = None
+    ) -> None:
         """Hand a client from one caseload to another: both or neither. Raises ReachError."""
 
         def work(connection: Connection) -> None:
+            _told(connection, by, client_ref, off=leaving, on=taking)
             _assign(connection, client_ref, taking, now)
             if leaving != taking and connection.execute(_release(client_ref, leaving)).rowcount == 0:
                 raise ReachError(f"the client is not on the caseload of {leaving}")
 
         await self._database.write(work)
 
-    async def release(self, client_ref: str, account_id: str) -> None:
+    async def release(self, client_ref: str, account_id: str, by: Access | None = None) -> None:
         """Take a client off somebody's caseload."""
-        await self._database.write(lambda connection: connection.execute(_release(client_ref, account_id)))
+
+        def work(connection: Connection) -> None:
+            connection.execute(_release(client_ref, account_id))
+            _told(connection, by, client_ref, off=account_id)
+
+        await self._database.write(work)
 
     async def carried_by(self, accounts: Iterable[str], now: datetime) -> frozenset[str]:
         """The clients on these people's caseloads, and those whom one of them has open in an emergency."""
@@ -141,6 +158,12 @@ def _assign(connection: Connection, client_ref: str, account_id: str, now: datet
     if connection.execute(select(caseloads).where(mine)).first() is None:
         row = {"client_ref": client_ref, "account_id": account_id, "since": now}
         connection.execute(insert(caseloads), row)
+
+
+def _told(connection: Connection, by: Access | None, client_ref: str, **who: str) -> None:
+    if by is not None:
+        look = replace(by, what="administered", purpose="caseload", client_ref=client_ref, detail={**by.detail, **who})
+        record_in(connection, look)
 
 
 def _release(client_ref: str, account_id: str) -> Delete:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from audit.access import Access, record
+from audit.access import Access
 from practice.reach import CARRIERS, ReachError
 from web.access import authorize
 from web.api_guard import Problem, call
@@ -55,20 +55,23 @@ async def change(request: Request, client_ref: Ref, visit: Keeper) -> Response:
     return RedirectResponse(f"/clients/{client_ref}?said=caseload", 303)
 
 
+def changer(visit: Visit) -> Access:
+    """Who changes a caseload, for the access trail."""
+    detail = {"view": visit.view}
+    return Access(visit.parts.clock(), visit.actor.account_id, visit.actor.roles[0], "administered", detail=detail)
+
+
 async def changed(visit: Visit, client_ref: str, leaving: str, taking: str) -> None:
     """Change the caseload, and write down who did. Raises ReachError."""
-    parts, actor, now = visit.parts, visit.actor, visit.parts.clock()
+    reach, now, by = visit.parts.reach, visit.parts.clock(), changer(visit)
     if leaving and taking:
-        await parts.reach.transfer(client_ref, leaving, taking, now)
+        await reach.transfer(client_ref, leaving, taking, now, by)
     elif taking:
-        await parts.reach.assign(client_ref, taking, now)
+        await reach.assign(client_ref, taking, now, by)
     elif leaving:
-        await parts.reach.release(client_ref, leaving)
+        await reach.release(client_ref, leaving, by)
     else:
         raise ReachError("choose a person")
-    detail = {name: one for name, one in (("off", leaving), ("on", taking)) if one}
-    row = Access(now, actor.account_id, actor.roles[0], "administered", "caseload", "", client_ref, detail)
-    await record(parts.database, row)
 
 
 @api.get("")

@@ -21,7 +21,7 @@ from protocol.spec import RANK
 from web import drafting
 from web.access import authorize
 from web.attempt import first
-from web.caseload import carriers, caseload_of
+from web.caseload import carriers, caseload_of, changer
 from web.errors import NotThere
 from web.guard import MOST_FILES, May, Visit
 from web.looks import ITS_CLIENT, NOTHING, SHOWN, shows
@@ -105,7 +105,7 @@ async def add(request: Request, visit: Writer) -> Response:
         )
     await visit.parts.clients.add(file, visit.parts.clock(), client_ref)
     if therapist:
-        await visit.parts.reach.assign(client_ref, therapist, visit.parts.clock())
+        await visit.parts.reach.assign(client_ref, therapist, visit.parts.clock(), changer(visit))
     await drafting.sent(visit, "client/new")
     return RedirectResponse(f"/clients/{client_ref}?said=added", 303)
 

@@ -28,7 +28,7 @@ from audit.sealing import Keyring, SealingError
 from audit.signatures import CheckpointError, SigningKeys, checking
 from audit.sinks import FORMATS, Format, Handed, write_files
 from audit.veil import Veil
-from audit.verification import Findings, Wanted, verification
+from audit.verification import Wanted, verification
 from protocol.conformance import OVERRIDES, Conformance
 from settings import Settings
 from web.errands import ORDER, STATE, STOP, Order, Standing, State, write
@@ -41,8 +41,8 @@ GENTLY = 10
 """How much this process gives way to the others."""
 LOOK_SECONDS = 0.5
 PATIENCE = timedelta(seconds=10)
-MOST_FOUND = 200
-"""Findings of a verification that are kept."""
+MOST_UNJUDGED = 200
+"""Episodes of a conformance run that are named with why they can't be judged."""
 EPISODES = "episodes.ndjson"
 """What the page of a conformance run lists; it is not handed out."""
 
@@ -120,7 +120,7 @@ class Worker:
         found = await verification(
             records, ring, _checking(settings), Ends(self._engine), wanted, progress=self._follow
         )
-        told = account_of(found, order, begun)
+        told = {"view": "/audit/verify", "workflows": order.workflows, **found.account(begun)}
         look = Access(utc_now(), order.by, order.role, "verified", order.purpose, detail=told)
         await record(records, look)  # the result is this row: nobody can change it
         return {"good": told["good"]}
@@ -167,7 +167,7 @@ class Worker:
                 progress=lambda done: self._follow("Episodes", done, len(ids)),
             )
         groups = {by: {name: asdict(sums) for name, sums in sorted(found.items())} for by, found in told.groups.items()}
-        more = {"episodes": len(told.episodes), "drills": told.drills, "not_judged": told.not_judged[:MOST_FOUND]}
+        more = {"episodes": len(told.episodes), "drills": told.drills, "not_judged": told.not_judged[:MOST_UNJUDGED]}
         return {**more, "groups": groups, "files": _described([*files.values()])}
 
     async def _engine(self) -> EpisodeClient:
@@ -176,19 +176,6 @@ class Worker:
         except RuntimeError:
             raise EngineUnavailableError("Temporal does not answer") from None
         return EpisodeClient(client, self._settings.temporal_task_queue, PATIENCE)
-
-
-def account_of(found: Findings, order: Order, begun: datetime) -> dict[str, Any]:
-    """What came of a verification, as the access trail keeps it."""
-    return {
-        "view": "/audit/verify",
-        "good": not found.bad,
-        "said": list(found.said),
-        "found": [asdict(one) for one in found.found[:MOST_FOUND]],
-        "count": len(found.found),
-        "workflows": order.workflows,
-        "begun": begun.isoformat(),
-    }
 
 
 def line_of(one: Conformance) -> dict[str, Any]:

@@ -256,7 +256,8 @@ def test_an_export_verifies_and_leaves_a_row_for_each_episode(tmp_path: Path, ca
     assert offline_verifier.main([str(out), "--key", key]) == 0
     digest = capsys.readouterr().out.splitlines()[0].split()[1]
     assert run(["audit", "access", "--client", "client-1", "--json"]) == 0
-    (look,) = json.loads(capsys.readouterr().out)
+    asking, look = json.loads(capsys.readouterr().out)
+    assert asking["what"] == "searched", "who asks who looked is a row itself"
     assert (look["what"], look["episode_id"], look["purpose"]) == ("exported", "ep-1", "yearly review")
     assert look["detail"] == {"to": "the board", "bundle": digest, "withheld": "sud"}
     assert run(told) == 2, "an export is never overwritten"

@@ -118,6 +118,8 @@ async def test_a_dry_run_shows_each_changed_deadline_and_then_they_change(holdfa
     assert "sooner" in holdfast.out
     assert "1 episodes: 1 can be moved, 0 of them need a sign-off." in holdfast.out
     dry = await holdfast.json("protocol", "migrate", newer, "--dry-run")
+    looks = await holdfast.json("audit", "access", "--episode", episode_id, "--what", "replayed")
+    assert [one["purpose"] for one in looks] == ["dry run of a migration"] * 2
     (changed,) = [one for one in dry["deadlines"] if one["effect"] != "kept"]
     assert await holdfast("protocol", "migrate", newer) == 2
     assert "who moves them?" in holdfast.err

@@ -76,6 +76,8 @@ def test_a_draft_is_run_over_what_was_recorded(holdfast: Callable[..., Any], tmp
     assert "1 episodes compared: 1 would have gone otherwise, 0 the same." in said
     told = json.loads(holdfast("protocol", "whatif", draft(tmp_path, "1h"), "--all", "--json"))
     assert (told["compared"], told["differ"], told["step_ups"], told["not_compared"]) == (1, 1, 0, {})
+    looks = json.loads(holdfast("audit", "access", "--client", "client-1", "--what", "replayed", "--json"))
+    assert [one["purpose"] for one in looks] == ["what if 1.1.0"] * 2
     same = holdfast("protocol", "whatif", draft(tmp_path, "2h"), "--all")
     assert "0 would have gone otherwise, 1 the same." in same
 

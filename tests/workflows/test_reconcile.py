@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from audit.access import Sought, looked
 from audit.database import connect
 from audit.sealing import Keyring
 from cli.desk import Desk
@@ -46,6 +47,14 @@ async def reconcile(shell: Stack, episode_id: str) -> Reconciled:
         await records.dispose()
 
 
+async def who_looked(shell: Stack, episode_id: str) -> list[str]:
+    records = connect(shell.settings.database_url.get_secret_value())
+    try:
+        return [one.detail["view"] for one in await looked(records, Sought(episode_id=episode_id))]
+    finally:
+        await records.dispose()
+
+
 async def note(shell: Stack, episode_id: str, text: str) -> None:
     await shell.episodes.submit(episode_id, command(c.AddAddendum, refers_to=1, text=text))
 
@@ -69,6 +78,7 @@ async def test_an_episode_whose_workflow_is_behind_goes_on_from_its_trail(tmp_pa
                 await shell.recorded(told.episode_id)
                 with pytest.raises(Trouble, match="knows all that the trail says"):
                     await reconcile(shell, told.episode_id)
+                assert await who_looked(shell, told.episode_id) == ["audit reconcile"]
             first.close()
             copy(folder, tmp_path / "aside")
             with temporal_server(port, folder / "temporal.db"):
