@@ -8,8 +8,9 @@ from sqlalchemy import Connection, Delete, delete, or_, select, update
 
 from audit.database import Database
 from audit.tables import episodes
+from practice.calls import forget_answers_in
 from practice.sealing import Seal
-from practice.tables import api_calls, caseloads, clients, drafts, emergency_access
+from practice.tables import caseloads, clients, drafts, emergency_access
 
 REPORT = "page/report"
 """Where the draft of a report lies; of whom it is stands in it."""
@@ -19,14 +20,14 @@ GONE = "(destroyed with the client's records)"
 async def forget_client(database: Database, seal: Seal, client_ref: str) -> bool:
     """Drop the client's file, caseloads, and whatever anybody has typed about them and not sent, in one transaction.
 
-    That somebody broke the glass stays; their reason goes. Answers kept for calls that are repeated go for everybody:
-    they don't say of whom they are. True when there was a file or a draft. Raises SealingError for a draft that can't
-    be read: it may be about this client.
+    That somebody broke the glass stays; their reason goes. Answers kept for calls that are repeated go where they are
+    theirs or may be. True when there was a file or a draft. Raises SealingError for a draft that can't be read: it may
+    be about this client.
     """
 
     def work(connection: Connection) -> bool:
         connection.execute(delete(caseloads).where(caseloads.c.client_ref == client_ref))
-        connection.execute(delete(api_calls).where(api_calls.c.sealed.is_not(None)))  # not those under way
+        forget_answers_in(connection, client_ref)
         for access_id in connection.scalars(
             select(emergency_access.c.access_id).where(emergency_access.c.client_ref == client_ref)
         ).all():

@@ -67,6 +67,7 @@ api_calls = Table(
     Column("asked", Text, nullable=False),
     Column("begun_at", Moment, nullable=False, index=True),
     Column("sealed", LargeBinary),
+    Column("of_whom", Text),
 )
 
 subscriptions = Table(

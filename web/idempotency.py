@@ -9,7 +9,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, cast
 
 from fastapi.routing import APIRoute
 from fastapi.security.utils import get_authorization_scheme_param
@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from practice.accounts import digest
-from practice.calls import Before
+from practice.calls import NOBODY, Before, of_client, of_episode
 from web.api_guard import MayCall, Problem
 from web.parts import parts_of
 
@@ -49,10 +49,21 @@ class OnceRoute(APIRoute):
             except BaseException:
                 await parts.calls.drop(call)
                 raise
-            await parts.calls.end(call, _told(answer))
+            await parts.calls.end(call, _told(answer), self._of_whom(request, answer))
             return answer
 
         return once
+
+    def _of_whom(self, request: Request, answer: Response) -> str | None:
+        """Of whom the address is, or else the answer by its own words; None when that can't be told."""
+        guards = [one.call for one in self.dependant.dependencies if isinstance(one.call, MayCall)]
+        if guards and all(one.reads is None for one in guards):
+            return NOBODY
+        named = {**_object(answer), **request.path_params}
+        for name, whose in (("client_ref", of_client), ("episode_id", of_episode)):
+            if isinstance(named.get(name), str):
+                return whose(named[name])
+        return None
 
     async def _admit(self, request: Request) -> None:
         """Whoever may not do this any more gets no former answer either. Raises Problem."""
@@ -70,6 +81,14 @@ def _again(before: Before, asked: str) -> Response:
         raise Problem(409, "The same call is under way", "Send it again in a moment.", code="in_flight")
     told = before.answer
     return Response(base64.b64decode(told["body"]), told["status"], told["headers"])
+
+
+def _object(answer: Response) -> dict[str, Any]:
+    try:
+        told = json.loads(bytes(answer.body))
+    except ValueError:
+        return {}
+    return cast("dict[str, Any]", told) if isinstance(told, dict) else {}
 
 
 def _told(answer: Response) -> dict[str, Any]:

@@ -17,8 +17,10 @@ import pytest
 import schemathesis
 import uvicorn
 from hypothesis import HealthCheck, Phase, given, settings
+from sqlalchemy import select
 
 from practice.accounts import ROLES
+from practice.tables import api_calls
 from tests.web.desk import BASE, PEOPLE, Desk, RealClock, desk
 from tests.workflows.stack import free_port, stack
 from web.access import ACTIONS, NOWHERE, Actor
@@ -70,6 +72,26 @@ async def test_an_episode_is_opened_once_and_led_with_revisions(live: Desk):
         assert receipts[0].json() == receipts[1].json()
         stale = await http.post(f"{place}/commands", json=change, headers=key() | {"If-Match": revision})
         assert (stale.status_code, stale.json()["code"]) == (409, "stale_revision")
+
+
+async def test_an_answer_is_kept_with_of_whom_it_is(live: Desk):
+    """So that forgetting somebody takes theirs along and leaves the others."""
+    async with caller(live, "ruth") as http:
+        episode_id = await opened(http)
+        calls: tuple[tuple[str, str, dict[str, Any]], ...] = (
+            ("POST", f"/episodes/{episode_id}/preview", {"kind": "AddAddendum", "refers_to": 1, "text": "x"}),
+            ("POST", "/clients", {"name": "Dana R."}),
+            ("POST", "/protocol-drafts/lint", {"document": "x"}),
+            ("POST", "/audit/verifications", {}),
+        )
+        answers = [await http.request(how, place, json=body, headers=key()) for how, place, body in calls]
+    query = select(api_calls.c.of_whom).where(api_calls.c.sealed.is_not(None))
+    found = await live.parts.database.read(lambda connection: connection.scalars(query).all())
+    added = next(one.json()["client_ref"] for one in answers if "client_ref" in one.text)
+    kept = {one for one in found if one is None or not one.endswith(episode_id)}
+    assert {f"episode/{episode_id}"} == {*found} - kept
+    assert kept <= {f"client/{added}", "nobody", None}
+    assert f"client/{added}" in kept
 
 
 async def test_false_is_not_a_score_and_unknown_fields_are_refused(live: Desk):
