@@ -35,8 +35,10 @@ def unpacked(path: Path) -> Iterator[tuple[str, tuple[TrailRow, ...]]]:
                 if fault is not None:
                     raise UnpackError(str(fault))
                 yield episode_id, rows
-    except (zipfile.BadZipFile, OSError) as error:
-        raise UnpackError(f"{path.name} is no export: {type(error).__name__}") from None
+    except zipfile.BadZipFile:
+        raise UnpackError("it is no export of this system, or it is damaged") from None
+    except OSError as error:
+        raise UnpackError(f"it can't be read: {error.strerror or error}") from None
 
 
 def protocol_in(path: Path, content_hash: str) -> ProtocolSpec:

@@ -11,7 +11,7 @@ from cli.configuration import settings
 from cli.output import FOUND, USAGE, AsJson, Trouble, say, say_json
 from cli.shelf import find_protocol, protocol_files, scenario_files
 from protocol.findings import did_you_mean
-from protocol_specs.loader import load_protocol, read_file
+from protocol_specs.loader import contents, load_protocol
 from protocol_specs.schema import MODELS, schema_text
 from protocol_specs.starting import copied, may_be_named, of_template, templates, tidied, with_modeline
 
@@ -74,10 +74,9 @@ def fmt(
     What it says stays the same to the last word, and so does its content hash.
     """
     file = find_protocol(spec, settings().protocols)
-    read_file(file)  # bounds its size, and says what can't be read
-    before = file.read_bytes().decode("utf-8-sig")
-    after = tidied(before)
-    changed = after != before
+    before = contents(file)
+    after = tidied(before, str(file))
+    changed = after != before.decode("utf-8-sig")
     if changed and not check:
         file.write_text(after, "utf-8")
     if as_json:

@@ -129,7 +129,7 @@ def tables(
     from protocol.explain import as_text
 
     document = read_file(find_protocol(spec, settings().protocols)).validate(ProtocolSpec)
-    explained = [_explained(document, one) for one in ([_table(document, name)] if name else document.tables)]
+    explained = _explained(document, _table(document, name) if name else None)
     if as_json:
         told = [one.as_object() for one in explained]
         say_json(told[0] if name else told)
@@ -147,12 +147,14 @@ def _table(spec: ProtocolSpec, name: str) -> str:
     raise Trouble(f"{spec.protocol} has no table {name}", did_you_mean(name, [*spec.tables, *spec.decisions]), USAGE)
 
 
-def _explained(spec: ProtocolSpec, name: str) -> Explanation:
-    from protocol.explain import explain
+def _explained(spec: ProtocolSpec, name: str | None) -> list[Explanation]:
+    from protocol.explain import explain, explain_all
 
-    explained = explain(spec, name)
-    if explained is None:
-        raise Trouble(f"the rows of {name} can't be compared case by case", "`holdfast protocol lint` says why")
+    explained: list[Explanation] = []
+    for table, told in ({name: explain(spec, name)} if name else explain_all(spec)).items():
+        if told is None:
+            raise Trouble(f"the rows of {table} can't be compared case by case", "`holdfast protocol lint` says why")
+        explained.append(told)
     return explained
 
 

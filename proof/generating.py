@@ -17,6 +17,10 @@ from rehearsal.play import Report
 from rehearsal.rehearse import rehearse
 from rehearsal.scenario import Scenario
 
+MOST_ACTS = 20_000
+"""Of people, tried for one protocol: eight times what the largest that ships takes."""
+GIVEN_UP = "not found before the limit of what is tried; it may still be possible"
+
 Told = Callable[[Spot, bool], None]
 """Is told of each spot in turn, and whether a scenario goes through it."""
 
@@ -38,22 +42,26 @@ class Generated:
     missed: tuple[Missed, ...]
 
 
-def generate(spec: ProtocolSpec, told: Told | None = None) -> Generated:
+def generate(spec: ProtocolSpec, told: Told | None = None, most_acts: int = MOST_ACTS) -> Generated:
     """Scenarios for all that is found in a protocol; each of them passes on the pure core."""
     compiled = program(spec)
-    aiming = Aiming(Pilot(compiled))
+    aiming = Aiming(Pilot(compiled, most_in_all=most_acts))
     reports: list[Report] = []
     covered: set[Spot] = set()
     missed: list[Missed] = []
     for number, spot in enumerate(spots_of(spec)):
         if spot not in covered:
-            report = _report(spec, aiming, spot, f"{_name(spot)}_{number}")
+            try:
+                report = _report(spec, aiming, spot, f"{_name(spot)}_{number}")
+                why = aiming.why_not(spot)
+            except Lost:
+                report, why = None, GIVEN_UP
             gained = _gained(report) if report is not None else set[Spot]()
             if report is not None and spot in gained:
                 reports.append(report)
                 covered |= gained
             else:
-                missed.append(Missed(spot, aiming.why_not(spot)))
+                missed.append(Missed(spot, why))
         if told is not None:
             told(spot, spot in covered)
     left = tuple(one for one in missed if one.spot not in covered)
@@ -61,11 +69,8 @@ def generate(spec: ProtocolSpec, told: Told | None = None) -> Generated:
 
 
 def _report(spec: ProtocolSpec, aiming: Aiming, spot: Spot, name: str) -> Report | None:
-    """A scenario through a spot, played; None when none was found, or the player sees it otherwise."""
-    try:
-        aim = aiming.at(spot)
-    except Lost:
-        return None
+    """A scenario through a spot, played; None when none was found, or the player sees it otherwise. Raises Lost."""
+    aim = aiming.at(spot)
     if aim is None:
         return None
     report = rehearse(spec, aim.scenario(name, spot.text))

@@ -50,6 +50,7 @@ class Overlap:
     lower: int
     contradiction: bool
     examples: tuple[Cases, ...]
+    """The first group of such cases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +93,19 @@ class Explanation:
         return {**asdict(self), "sound": self.sound}
 
 
+def explain_all(spec: ProtocolSpec) -> dict[str, Explanation | None]:
+    """Every table, as `explain` has it; together they may take no more work than the checks of a protocol."""
+    ground = Ground(spec)
+    return {name: _explained(ground, name) for name in spec.tables}
+
+
 def explain(spec: ProtocolSpec, name: str) -> Explanation | None:
     """Explain a table; None when its rows can't be read or have too many combinations. Raises KeyError."""
-    table, ground = spec.tables[name], Ground(spec)
+    return _explained(Ground(spec), name)
+
+
+def _explained(ground: Ground, name: str) -> Explanation | None:
+    table = ground.spec.tables[name]
     space = ground.table_space(table)
     if space is None:
         return None
@@ -154,7 +165,7 @@ def _overlaps(space: Space, table: Table, masks: Sequence[int]) -> Iterator[Over
         for upper in range(lower):
             if both := masks[upper] & mask:
                 differs = table.rows[upper].then != table.rows[lower].then
-                yield Overlap(upper + 1, lower + 1, differs, _groups(space, both))
+                yield Overlap(upper + 1, lower + 1, differs, (space.box(both).values,))
 
 
 def _groups(space: Space, combinations: int) -> tuple[Cases, ...]:

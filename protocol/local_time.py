@@ -7,6 +7,10 @@ from zoneinfo import ZoneInfo
 
 from protocol.elements import SECONDS_OF_UNIT
 
+LAST_YEAR = 2999
+"""A later one is a typing error, and near the end of the calendar nothing can be reckoned any more."""
+DAY = 86_400
+
 
 def to_utc(written: str, zone: ZoneInfo, reference: datetime | None = None) -> datetime:
     """Read `2026-12-01 14:05`, `14:20`, `+15m` or `+1d`, with `Z` for UTC, as an aware UTC time.
@@ -25,6 +29,8 @@ def to_utc(written: str, zone: ZoneInfo, reference: datetime | None = None) -> d
         raise ValueError(f"{written[:40]!r} is not a time; write 2026-12-01 14:05, 14:20 or +15m") from None
     if day is None:
         day = _needed(written, reference).astimezone(here or UTC).date()
+    if day.year > LAST_YEAR:
+        raise ValueError(f"{written[:40]!r} lies too far ahead; check the year")
     moment = datetime.combine(day, clock)
     return moment.replace(tzinfo=UTC) if here is None else localized(moment, here)
 
@@ -37,8 +43,10 @@ def _needed(written: str, reference: datetime | None) -> datetime:
 
 def _later(written: str, zone: ZoneInfo, reference: datetime) -> datetime:
     amount, unit = int(written[1:-1]), written[-1]
+    local = reference.astimezone(zone).replace(tzinfo=None)
+    if local.year + amount * SECONDS_OF_UNIT.get(unit, DAY) // (365 * DAY) > LAST_YEAR:
+        raise ValueError(f"{written!r} lies too far ahead; let less time pass")
     if unit == "d":
-        local = reference.astimezone(zone).replace(tzinfo=None)
         return localized(local + timedelta(days=amount), zone)
     return reference + timedelta(seconds=amount * SECONDS_OF_UNIT[unit])
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, cast
 
-from protocol_specs.loader import read_yaml
+from protocol.findings import Finding
+from protocol_specs.loader import Document, read_yaml
+from protocol_specs.located import SpecErrors
 from protocol_specs.schema import protocol_json_schema
 from protocol_specs.yaml_text import Node, outline
 
@@ -21,17 +23,26 @@ MOST_ROUNDS = 4
 """A layout that has not settled after so many rounds is a fault of ours."""
 
 Schema = dict[str, Any]
+_LINE_END = re.compile("\r\n?")
 
 
 def laid_out(text: str) -> str:
     """The text in canonical layout. Raises SpecErrors for what is no document, AssertionError for a fault of ours."""
-    before = read_yaml(text).data
-    text, root = text.replace("\r\n", "\n").rstrip() + "\n", protocol_json_schema()
+    return laid_out_from(read_yaml(text), text)[0]
+
+
+def laid_out_from(before: Document, text: str) -> tuple[str, Document]:
+    """The same for a text that was read already; what the layout was read back as comes with it."""
+    if not isinstance(cast("object", before.data), dict):
+        message, remedy = "this is no protocol: it has no `name: value` lines", "begin one with `holdfast protocol new`"
+        raise SpecErrors(before.locate([Finding((), message, remedy)]))
+    text, root = _LINE_END.sub("\n", text).rstrip() + "\n", protocol_json_schema()
     for _ in range(MOST_ROUNDS):
-        again = _spaced(_indented(_Order(text, root).text()))
+        again = _lines_laid(_Order(text, root).text())
         if again == text:
-            assert read_yaml(text).data == before
-            return text
+            after = read_yaml(text)
+            assert after.data == before.data
+            return text, after
         text = again
     raise AssertionError("the layout does not settle")
 
@@ -177,10 +188,12 @@ class _Lines:
         return self.text.rfind("-", 0, position)
 
 
-def _indented(text: str) -> str:
-    lines = _Lines(text)
-    _place(lines, outline(text), 0, 0)
-    return "\n".join(_moved(lines, number, line) for number, line in enumerate(text.split("\n")))
+def _lines_laid(text: str) -> str:
+    """Each line at its column; then the blank lines. Moving a line sideways leaves its number as it was."""
+    placed, node = _Lines(text), outline(text)
+    _place(placed, node, 0, 0)
+    moved = [_moved(placed, number, line) for number, line in enumerate(text.rstrip().split("\n"))]
+    return _spaced(placed, moved, node)
 
 
 def _place(lines: _Lines, node: Node, column: int, first: int) -> None:
@@ -225,11 +238,8 @@ def _shifted(line: str, shift: int) -> str:
 # Blank lines
 
 
-def _spaced(text: str) -> str:
+def _spaced(placed: _Lines, lines: list[str], node: Node) -> str:
     """At most one blank line at once, and one before each part of the document that is longer than a line."""
-    lines, node = text.rstrip().split("\n"), outline(text)
-    placed = _Lines(text)
-    _place(placed, node, 0, 0)
     apart = dict(_parts(placed, lines, node))
     kept: list[str] = []
     for number, line in enumerate(lines):

@@ -86,14 +86,18 @@ def read_yaml(text: str | bytes, file: str = "<text>", limits: Limits = LIMITS) 
 
 def read_file(path: pathlib.Path, limits: Limits = LIMITS) -> Document:
     """Read a file of one document. Raises SpecErrors, also when there is no such file."""
+    return read_yaml(contents(path, limits), str(path), limits)
+
+
+def contents(path: pathlib.Path, limits: Limits = LIMITS) -> bytes:
+    """What stands in a file, and no more of it than shows that it is too large. Raises SpecErrors."""
     if not path.is_file():
         raise _unreadable(path, "there is no such file", "check the name and the folder")
     try:
         with path.open("rb") as stream:
-            content = stream.read(limits.size + 1)
+            return stream.read(limits.size + 1)
     except OSError as error:
         raise _unreadable(path, f"the file can't be read: {error.strerror}", "check its permissions") from None
-    return read_yaml(content, str(path), limits)
 
 
 def load(path: pathlib.Path, model: type[T], limits: Limits = LIMITS) -> T:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from protocol.spec import ProtocolSpec
-from protocol_specs.layout import laid_out
+from protocol_specs.layout import laid_out_from
 from protocol_specs.loader import NOT_PROTOCOLS, Document, read_yaml
 from protocol_specs.located import SpecErrors
 
@@ -65,13 +65,14 @@ def with_modeline(text: str, schema: str) -> str:
     return text if text.startswith(MODELINE) else f"{MODELINE}{schema}.schema.json\n{text}"
 
 
-def tidied(text: str) -> str:
+def tidied(text: str | bytes, file: str = "<text>") -> str:
     """A protocol in its canonical layout, which says the same to the last word. Raises SpecErrors."""
-    before = read_yaml(text)  # bounds its size, and says what can't be read
-    after = laid_out(text)
-    if after != text and _hash(before) != _hash(read_yaml(after)):
+    before = read_yaml(text, file)  # bounds its size, and says what can't be read
+    text = text.decode("utf-8-sig") if isinstance(text, bytes) else text
+    laid_out, after = laid_out_from(before, text)
+    if laid_out != text and _hash(before) != _hash(after):
         raise AssertionError("the layout changed what the protocol says")
-    return after
+    return laid_out
 
 
 def _hash(document: Document) -> str:

@@ -13,6 +13,7 @@ from protocol.directory import Directory
 from protocol.effects import Page
 from protocol.engine import Engine
 from protocol.episode import Episode
+from protocol.findings import Finding
 from protocol.program import program
 from protocol.rota import resolve
 from protocol.spec import ProtocolSpec
@@ -20,10 +21,13 @@ from protocol.trail import TrailRow
 from rehearsal.casting import rota_of
 from rehearsal.play import Report, play
 from rehearsal.scenario import Scenario
-from rehearsal.script import episode_id_of
+from rehearsal.script import ScenarioError, episode_id_of
 
 SALT_KEY = bytes(32)
 """A rehearsal's trail is thrown away, so its salts need not be secret."""
+
+MOST_SWEEPS = 20_000
+"""Deadlines that come due while time passes; a protocol that needs more pages for ever."""
 
 T = TypeVar("T")
 
@@ -51,14 +55,21 @@ class VirtualStage:
         self._rota = rota_of(spec, scenario)
         self._engine = Engine(spec, episode_id_of(scenario), SALT_KEY)
         self._now: datetime | None = None
+        self._swept = 0
         self.trail: list[TrailRow] = []
         """Every row so far."""
 
     async def advance_to(self, at: datetime) -> Sequence[Happened]:
-        """Sweep every deadline at its very moment."""
+        """Sweep every deadline at its very moment. Raises ScenarioError for far too many."""
         while (due := self._engine.next_deadline()) is not None and due <= at:
             self._engine.sweep(due)
             self._deliver(due)
+            self._swept += 1
+            if self._swept > MOST_SWEEPS:
+                message = f"more than {MOST_SWEEPS:,} deadlines come due in this scenario"
+                raise ScenarioError(
+                    Finding(("steps",), message, "let less time pass, or let the ladder page less often")
+                )
         self._now = at
         return chronicle(self._take_rows())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -18,6 +18,8 @@ from protocol.readers import waits_for_signature
 from protocol.spec import ProtocolSpec
 from rehearsal.scenario import COMMANDS, Entry, Opening, Scenario
 
+LONGEST = timedelta(days=1100)
+"""Of a scenario: three years, and every deadline in them is kept."""
 NO_OBLIGATION = "none-open"
 """Stands for an obligation of a kind of which none is open; the core refuses it."""
 NO_ROLE = "nobody"
@@ -43,7 +45,7 @@ class Cue:
 
 
 def timeline(spec: ProtocolSpec, scenario: Scenario) -> tuple[Cue, ...]:
-    """Every entry with its time. Raises ScenarioError for a time that is none or goes back."""
+    """Every entry with its time. Raises ScenarioError for a time that is none, goes back or lies too far ahead."""
     zone = ZoneInfo(spec.time_zone)
     now = _time(("starts",), scenario.starts, zone, None)
     cues = [Cue(("open",), scenario.open, now, 0)]
@@ -52,6 +54,11 @@ def timeline(spec: ProtocolSpec, scenario: Scenario) -> tuple[Cue, ...]:
         if at < now:
             message = f"{entry.at} lies before the entry above"
             raise ScenarioError(Finding(("steps", place, "at"), message, "write the day too, such as 2026-12-01 14:05"))
+        if at - cues[0].at > LONGEST:
+            message = f"{entry.at} lies more than {LONGEST.days} days after the beginning"
+            raise ScenarioError(
+                Finding(("steps", place, "at"), message, "let less time pass; check the day and the year")
+            )
         cues.append(Cue(("steps", place), entry, at, place + 1))
         now = at
     return tuple(cues)

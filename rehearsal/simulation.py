@@ -145,15 +145,15 @@ class Simulation:
 
     def _play(self, cue: Cue) -> Played:
         spec = self.program.spec
+        stage = self._stages[-1].fork()
         try:
             command = command_of(spec, self._cast, cue, self.played[-1].episode if self.played else None)
+            before = tuple(finished(stage.advance_to(cue.at)))
         except ScenarioError as error:
             raise _of(error.finding) from None
         except ValidationError as error:
             problem = error.errors(include_url=False)[0]
             raise SimulationError(str(problem["msg"]), "write it differently") from None
-        stage = self._stages[-1].fork()
-        before = tuple(finished(stage.advance_to(cue.at)))
         happened = () if command is None else tuple(finished(stage.submit(command)))
         episode = finished(stage.episode())
         self._stages.append(stage)

@@ -121,10 +121,11 @@ class Space:
         group = around or combinations & -combinations
         number = group.bit_length() - 1
         found: dict[str, tuple[str, ...]] = {}
+        others = ~combinations
         for name, axis in self._axes.items():
             here = number // axis.stride % len(axis.groups)
             moved = [_shifted(group, (there - here) * axis.stride) for there in range(len(axis.groups))]
-            fitting = [there for there, mask in enumerate(moved) if mask & ~combinations == 0]
+            fitting = [there for there, mask in enumerate(moved) if mask & others == 0]
             group = _any(moved[there] for there in fitting)
             if len(fitting) < len(axis.groups):
                 found[name] = tuple(value or "unknown" for there in fitting for value in axis.groups[there])

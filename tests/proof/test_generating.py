@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli.main import run
-from proof.generating import generate
+from proof.generating import GIVEN_UP, generate
 from protocol_specs.loader import load, load_protocol
 from rehearsal.coverage import GROUPS
 from rehearsal.rehearse import rehearse
@@ -30,6 +30,12 @@ def test_nothing_of_the_starter_is_left_out(tmp_path: Path) -> None:
     """Its rule on an unfinished screen holds alone only where the second question was answered without the first."""
     assert run(["protocol", "new", "evening_line", "--in", str(tmp_path)]) == 0
     assert generate(load_protocol(tmp_path / "evening_line.yaml")).missed == ()
+
+
+def test_what_was_given_up_is_not_said_to_be_impossible() -> None:
+    generated = generate(load_protocol(MINIMAL), most_acts=20)
+    assert generated.scenarios
+    assert GIVEN_UP in {one.why for one in generated.missed}
 
 
 def test_what_is_left_is_named_with_a_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

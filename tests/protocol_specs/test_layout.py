@@ -145,3 +145,15 @@ def test_line_endings_and_empty_lines_become_ordinary() -> None:
 def test_what_is_no_document_is_refused() -> None:
     with pytest.raises(SpecErrors):
         laid_out("protocol: [x\n")
+
+
+@pytest.mark.parametrize("text", ["hello\n", "12\n", "- one\n- two\n"])
+def test_what_is_no_mapping_is_told_so(text: str) -> None:
+    with pytest.raises(SpecErrors, match="this is no protocol"):
+        laid_out(text)
+
+
+@pytest.mark.parametrize("ends", ["\r\n", "\r"])
+def test_the_line_ends_of_other_systems_become_ours(ends: str) -> None:
+    text = "protocol: x\nsummary: >-\n  One.\n  Two.\n"
+    assert laid_out(text.replace("\n", ends)) == text

@@ -13,6 +13,7 @@ from protocol.directory import Directory
 from protocol.program import program
 from protocol.rota import PERSONAL, Rota, resolve
 from protocol.spec import ProtocolSpec
+from protocol_specs.layout import laid_out
 from protocol_specs.lint import lint
 from protocol_specs.loader import load, load_protocol
 from rehearsal.coverage import Coverage, cover
@@ -48,6 +49,12 @@ def test_the_scenarios_of_a_protocol_refuse_something_and_page_somebody(name: st
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
+def test_a_protocol_is_in_its_canonical_layout(name: str) -> None:
+    text = (SPECS / f"{name}.yaml").read_text(encoding="utf-8")
+    assert laid_out(text) == text, "`holdfast protocol fmt` puts it right, and changes nothing of what it says"
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
 def test_every_scenario_says_what_it_rests_on(name: str) -> None:
     scenarios = [load(path, Scenario) for path in SCENARIOS if path.parent.name == name]
     assert scenarios
@@ -63,7 +70,8 @@ def test_the_counties_of_a_protocol_are_those_of_the_directory(name: str) -> Non
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_every_reference_is_cited(name: str) -> None:
     text = (SPECS / f"{name}.yaml").read_text(encoding="utf-8")
-    body, _, _ = text.partition("\nreferences:")
+    before, _, after = text.partition("\nreferences:\n")
+    body = before + after.partition("\n\n")[2]
     for reference in protocol(name).references:
         assert reference in body, f"{reference} is never cited"
 

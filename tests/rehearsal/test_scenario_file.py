@@ -107,6 +107,12 @@ def test_a_time_that_is_not_one_moment_is_refused_with_a_remedy(written: str, wh
         to_utc(written, LA)
 
 
+@pytest.mark.parametrize("written", ["9999-12-31 23:59", "+99999d", "+99999h"])
+def test_a_time_beyond_the_calendar_is_told(written: str) -> None:
+    with pytest.raises(ValueError, match="too far ahead; "):
+        to_utc(written, LA, NOON.replace(year=2995))
+
+
 def test_a_bare_time_needs_a_day() -> None:
     with pytest.raises(ValueError, match="needs a day"):
         to_utc("14:20", LA)

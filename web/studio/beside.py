@@ -10,7 +10,7 @@ from typing import Any, Literal, cast
 from protocol.diff import HEADINGS, ORDER, compare, summary
 from protocol.diffs.change import Change, Effect
 from protocol.elements import Element, Source
-from protocol.explain import Explanation, explain
+from protocol.explain import Explanation, explain_all
 from protocol.findings import dotted
 from protocol.spec import ProtocolSpec
 from protocol.words import cited, plain
@@ -67,7 +67,7 @@ async def changes(old: ProtocolSpec | None, new: ProtocolSpec) -> dict[str, Any]
 
 def explained(spec: ProtocolSpec) -> list[tuple[str, str, Explanation | None]]:
     """Every table with its explanation; None where its rows can't be compared case by case."""
-    return [(name, table.title, explain(spec, name)) for name, table in spec.tables.items()]
+    return [(name, spec.tables[name].title, told) for name, told in explain_all(spec).items()]
 
 
 def sourced(spec: ProtocolSpec) -> Iterator[Sourced]:
