@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from audit.conformance import judge_one, opened_between
 from audit.shelf import Shelf
@@ -74,7 +74,7 @@ async def export_state(visit: Exporter, errand_id: str) -> JSONResponse:
 
 
 @router.get("/exports/{errand_id}/{name}")
-async def fetch(visit: Annotated[Visit, call("audit.export", SHOWN)], errand_id: str, name: str) -> FileResponse:
+async def fetch(visit: Annotated[Visit, call("audit.export", SHOWN)], errand_id: str, name: str) -> Response:
     """A file of an export or a conformance run."""
     return await exports.file_of(visit, errand_id, name)
 
@@ -95,7 +95,7 @@ async def conformance(request: Request, visit: Reader, idempotency_key: Key) -> 
 async def conformance_state(visit: Annotated[Visit, call("audit.read", SHOWN)], errand_id: str) -> JSONResponse:
     """How far a run is; then the sums by version, therapist and type, and each episode."""
     errand = own(visit, errand_id, "conformance")
-    episodes = episodes_of(errand)
+    episodes = episodes_of(errand, visit.parts.ring)
     await shows(visit, [(one["episode_id"], "") for one in episodes])
     return given({**_state(errand), "episodes": episodes})
 

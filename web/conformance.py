@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from audit.conformance import opened_between
+from audit.sealing import Keyring
 from protocol.conformance import BYS
 from web.access import authorize
 from web.account import fields
@@ -23,6 +24,7 @@ from web.guard import May
 from web.looks import NOTHING, SHOWN, Visit, shows
 from web.pages import page
 from web.people import names_of
+from web.waiting_files import opened, sealed_path
 
 router = APIRouter(include_in_schema=False)
 Reader = Annotated[Visit, Depends(May("audit.read", NOTHING))]
@@ -73,7 +75,7 @@ async def one(
 ) -> Response:
     """How far it is; then the sums, the episodes with what each left out, and the files."""
     errand = own(visit, errand_id, "conformance")
-    lines = episodes_of(errand)
+    lines = episodes_of(errand, visit.parts.ring)
     rows = lines[(number - 1) * ROWS :][:ROWS]
     await shows(visit, [(one["episode_id"], "") for one in rows])
     return await page(
@@ -94,12 +96,12 @@ async def one(
     )
 
 
-def episodes_of(errand: Errand) -> list[dict[str, Any]]:
+def episodes_of(errand: Errand, ring: Keyring) -> list[dict[str, Any]]:
     """The episodes of a run, those with most to look at first."""
     path = errand.folder / EPISODES
-    if errand.state.standing != "done" or not path.is_file():
+    if errand.state.standing != "done" or not sealed_path(path).is_file():
         return []
-    found = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    found = [json.loads(line) for line in b"".join(opened(path, ring)).splitlines()]
     return sorted(found, key=_weight)
 
 

@@ -31,7 +31,8 @@ from audit.veil import Veil
 from audit.verification import Wanted, verification
 from protocol.conformance import OVERRIDES, Conformance
 from settings import Settings
-from web.errands import ORDER, STATE, STOP, Order, Standing, State, write
+from web.errands import ORDER, STATE, STOP, Order, Standing, State, drop_files, read, seal_of, write
+from web.waiting_files import seal
 from workflows.client import EngineUnavailableError, EpisodeClient
 from workflows.connection import connect as connect_engine
 
@@ -61,7 +62,8 @@ class Worker:
     def __init__(self, settings: Settings, folder: Path) -> None:
         self._settings = settings
         self._folder = folder
-        self._order = Order.model_validate_json((folder / ORDER).read_bytes())
+        self._seal = seal_of(settings)
+        self._order = read(folder / ORDER, Order, self._seal)
         self._far = ("Beginning", 0, 0)
 
     async def run(self) -> None:
@@ -84,11 +86,13 @@ class Worker:
         except Exception as error:
             log.error("an errand failed", error_type=type(error).__name__)  # its text may be a client's
             self._say("failed", "It could not be finished: a fault of ours. Nothing was handed out.")
+        if task.cancelled() or task.exception() is not None:
+            drop_files(self._folder)
 
     def _say(self, standing: Standing, why: str = "", result: dict[str, Any] | None = None) -> None:
         doing, done, of = self._far
         state = State(standing=standing, doing=doing, done=done, of=of, why=why, result=result or {}, at=utc_now())
-        write(self._folder / STATE, state)
+        write(self._folder / STATE, state, self._seal)
 
     def _follow(self, doing: str, done: int, of: int) -> None:
         self._far = (doing, done, of)
@@ -145,7 +149,7 @@ class Worker:
         return {
             **{name: getattr(made, name) for name in ("sha256", "episodes", "rows", "withheld")},
             "keys": exporting.needed_keys(made, keys),
-            "files": _described([out, *certificate]),
+            "files": _sealed([out, *certificate], ring),
         }
 
     async def _judge(self, records: Database, ring: Keyring) -> dict[str, Any]:
@@ -168,7 +172,8 @@ class Worker:
             )
         groups = {by: {name: asdict(sums) for name, sums in sorted(found.items())} for by, found in told.groups.items()}
         more = {"episodes": len(told.episodes), "drills": told.drills, "not_judged": told.not_judged[:MOST_UNJUDGED]}
-        return {**more, "groups": groups, "files": _described([*files.values()])}
+        seal(self._folder / EPISODES, ring)
+        return {**more, "groups": groups, "files": _sealed([*files.values()], ring)}
 
     async def _engine(self) -> EpisodeClient:
         try:
@@ -199,8 +204,12 @@ def line_of(one: Conformance) -> dict[str, Any]:
     )
 
 
-def _described(paths: Sequence[Path]) -> dict[str, dict[str, Any]]:
-    return {path.name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)} for path in paths}
+def _sealed(paths: Sequence[Path], ring: Keyring) -> dict[str, dict[str, Any]]:
+    """Seal files, and say what they were in the clear."""
+    told = {path.name: {"bytes": path.stat().st_size, "sha256": sha256_of(path)} for path in paths}
+    for path in paths:
+        seal(path, ring)
+    return told
 
 
 def _checking(settings: Settings):

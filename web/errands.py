@@ -1,7 +1,7 @@
 """Long work for auditors: each errand has a folder below `var` and a process of its own that works on it.
 
 The folder tells what was asked, how far it is and what came of it, so that any web process on this machine can show
-it. It holds client data while it stands: for whoever asked and nobody else, and for an hour.
+it. It holds client data while it stands: for whoever asked and nobody else, sealed, and for an hour.
 """
 
 from __future__ import annotations
@@ -16,11 +16,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from audit.sealing import Keyring, SealingError
+from practice.sealing import Seal
 from settings import Settings
+
+M = TypeVar("M", bound=BaseModel)
 
 FOLDER = "errands"
 """Folder below `var`."""
@@ -29,7 +33,8 @@ KEPT_FOR = timedelta(hours=1)
 SILENT = timedelta(minutes=2)
 """A process that says nothing for so long is gone."""
 AT_ONCE = 2
-ORDER, STATE, STOP = "order.json", "state.json", "stop"
+ORDER, STATE, STOP = "order", "state", "stop"
+_WHAT = "errand"
 ERRAND_ID = re.compile(r"[0-9a-f]{32}")
 
 Kind = Literal["verification", "export", "conformance"]
@@ -104,7 +109,7 @@ class Errand:
         return self.state.at + KEPT_FOR
 
     def file(self, name: str) -> Path | None:
-        """A file that it made; None for any other name."""
+        """A file that it made, to be read with `waiting_files`; None for any other name."""
         return self.folder / name if self.over and name in self.state.result.get("files", {}) else None
 
 
@@ -114,6 +119,7 @@ class Errands:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._folder = settings.var / FOLDER
+        self._seal = seal_of(settings)
 
     def begin(self, order: Order) -> Errand:
         """Begin an errand in a process of its own. Raises Busy: one at a time for a person, a few for all."""
@@ -126,9 +132,9 @@ class Errands:
         errand_id = secrets.token_hex(16)
         folder = self._folder / errand_id
         folder.mkdir(parents=True, mode=0o700)
-        write(folder / ORDER, order)
+        write(folder / ORDER, order, self._seal)
         state = State(at=order.asked_at, doing="Beginning")
-        write(folder / STATE, state)
+        write(folder / STATE, state, self._seal)
         from web.errand_worker import work  # its process imports it too
 
         process = multiprocessing.get_context("spawn").Process(target=work, args=(self._settings, folder), daemon=True)
@@ -155,9 +161,12 @@ class Errands:
             (errand.folder / STOP).touch(mode=0o600)
 
     def sweep(self, now: datetime) -> None:
-        """Take away what waited long enough, and what can't be read and is not just being written."""
+        """Take away what waited long enough, what came to nothing, and what can't be read and is not just being
+        written."""
         for path in self._folders():
             found = self._read(path, now)
+            if found is not None and found.over and found.state.standing != "done":
+                drop_files(path)
             waited = found.over and now >= found.gone_at if found is not None else _since(path, now) > SILENT
             if waited:
                 shutil.rmtree(path, ignore_errors=True)
@@ -167,9 +176,8 @@ class Errands:
 
     def _read(self, folder: Path, now: datetime) -> Errand | None:
         try:
-            order = Order.model_validate_json((folder / ORDER).read_bytes())
-            state = State.model_validate_json((folder / STATE).read_bytes())
-        except (OSError, ValueError):
+            order, state = read(folder / ORDER, Order, self._seal), read(folder / STATE, State, self._seal)
+        except (OSError, ValueError, SealingError):
             return None
         if state.standing == "running" and now - state.at > SILENT:
             lost = "The process that worked on it is gone. Nothing of it was handed out; begin anew."
@@ -184,9 +192,31 @@ def _since(path: Path, now: datetime) -> timedelta:
         return timedelta()
 
 
-def write(path: Path, told: BaseModel) -> None:
-    """Write a file that is whole or not there, for this user alone."""
+def drop_files(folder: Path) -> None:
+    """Take away what an errand that came to nothing has made."""
+    for path in folder.iterdir():
+        if path.name not in (ORDER, STATE):
+            path.unlink(missing_ok=True)
+
+
+def seal_of(settings: Settings) -> Seal:
+    """What seals the errands of this machine."""
+    return Seal(Keyring((key.id, key.secret) for key in settings.record_keys))
+
+
+def write(path: Path, told: BaseModel, seal: Seal) -> None:
+    """Write a sealed file that is whole or not there, for this user alone."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        json.dump(told.model_dump(mode="json"), file, ensure_ascii=False)
+    sealed = seal.close(told.model_dump(mode="json"), _WHAT, _place(path))
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(sealed)
     draft.replace(path)
+
+
+def read(path: Path, kind: type[M], seal: Seal) -> M:
+    """What `write` wrote. Raises OSError, SealingError, ValueError."""
+    return kind.model_validate_json(json.dumps(seal.open(path.read_bytes(), _WHAT, _place(path))))
+
+
+def _place(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"

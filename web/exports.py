@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
-from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from audit.conformance import opened_between
 from audit.history import episodes_beginning_with
@@ -20,6 +20,7 @@ from web.errors import NotThere
 from web.guard import May
 from web.looks import ITS_EPISODE, NOTHING, SHOWN, Visit, look, note
 from web.pages import page
+from web.waiting_files import opened, sealed_path
 
 router = APIRouter(include_in_schema=False)
 Exporter = Annotated[Visit, Depends(May("audit.export", NOTHING))]
@@ -181,16 +182,18 @@ async def fetch(visit: Fetcher, errand_id: str, name: str) -> Response:
     return await file_of(visit, errand_id, name)
 
 
-async def file_of(visit: Visit, errand_id: str, name: str) -> FileResponse:
+async def file_of(visit: Visit, errand_id: str, name: str) -> Response:
     """A file, to whoever asked for it; that it was fetched is written down. Raises NotThere."""
     errand = own(visit, errand_id, "export", "conformance")
     path = errand.file(name)
-    if path is None or not path.is_file():
+    if path is None or not sealed_path(path).is_file():
         raise NotThere
     order, about = errand.order, errand.state.result["files"][name]
     alone = order.episodes[0] if order.episodes is not None and len(order.episodes) == 1 else ""
     await note(visit, look(visit, alone, purpose=order.purpose, fetched=name, sha256=about["sha256"]))
-    return FileResponse(path, media_type=TYPES[name.rpartition(".")[2]], filename=name)
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Content-Length": str(about["bytes"])}
+    pieces = opened(path, visit.parts.ring)
+    return StreamingResponse(pieces, media_type=TYPES[name.rpartition(".")[2]], headers=headers)
 
 
 def described(errand: Errand) -> Iterator[dict[str, Any]]:

@@ -16,7 +16,7 @@ from tests.audit.test_history import recorded
 from tests.protocol.story import Story
 from tests.web.desk import Browser, Desk, desk
 from tests.workflows.stack import free_port, key, settings_for
-from web.errands import FOLDER, Errand, Order, State, write
+from web.errands import FOLDER, Errand, Order, State, seal_of, write
 
 SIGNING = key()
 ASK_SECONDS = 0.1
@@ -52,8 +52,9 @@ def standing(web: Desk, by: str = "finn") -> Errand:
     order = Order(kind="verification", by=by, role="auditor", asked_at=web.clock())
     folder = web.settings.var / FOLDER / secrets.token_hex(16)
     folder.mkdir(parents=True)
-    write(folder / "order.json", order)
-    write(folder / "state.json", State(at=web.clock(), doing="Chains", done=3, of=12))
+    seal = seal_of(web.settings)
+    write(folder / "order", order, seal)
+    write(folder / "state", State(at=web.clock(), doing="Chains", done=3, of=12), seal)
     found = web.parts.errands.get(folder.name, by, web.clock())
     assert found is not None
     return found

@@ -19,7 +19,7 @@ from tests.audit.bundles import SPECS, played
 from tests.web.desk import Desk
 from tests.web.errands import SIGNING, done, links, over, signing_desk, standing, with_a_breach
 from tests.web.test_api import caller
-from web.errands import KEPT_FOR
+from web.errands import KEPT_FOR, SILENT
 
 pytestmark = pytest.mark.full
 
@@ -106,16 +106,32 @@ async def test_the_files_are_for_whoever_asked_and_go_after_an_hour(signing: Des
         (one,) = signing.parts.errands.everything(signing.clock())
         assert one.folder.stat().st_mode & 0o077 == 0
         assert all(path.stat().st_mode & 0o077 == 0 for path in one.folder.iterdir())
+        assert {path.name for path in one.folder.iterdir()} >= {"order", "state"}
+        for path in one.folder.iterdir():
+            lying = path.read_bytes()
+            told = [word for word in (b"ep-1", b"%PDF", b"finn", b"purpose", b"offline_verifier") if word in lying]
+            assert not told, f"{path.name} lies there in the clear"
         for somebody, address in ((ruth, link), (ruth, answer.headers["location"])):
             assert (await somebody.get(address)).status_code == 404
         base = link.rpartition("/")[0]
-        for name in ("order.json", "state.json", "..%2Fstate.json", "%2e%2e", "nothing.zip"):
+        for name in ("order", "state", "..%2Fstate", "%2e%2e", "nothing.zip", link.rpartition("/")[2] + ".sealed"):
             assert (await browser.get(f"{base}/{name}")).status_code == 404, name
     signing.clock.goes_on(KEPT_FOR + timedelta(minutes=1))
     signing.parts.errands.sweep(signing.clock())
     async with signing.signed_in("finn") as browser:
         assert (await browser.get(link)).status_code == 404
         assert not one.folder.exists()
+
+
+async def test_what_came_to_nothing_leaves_no_file_behind(signing: Desk):
+    one = standing(signing)
+    (one.folder / "half.zip").write_bytes(b"what somebody said")
+    signing.parts.errands.sweep(signing.clock())
+    assert (one.folder / "half.zip").exists(), "it is still under way"
+    signing.clock.goes_on(SILENT + timedelta(seconds=1))
+    signing.parts.errands.sweep(signing.clock())
+    assert {path.name for path in one.folder.iterdir()} == {"order", "state"}
+    assert signing.parts.errands.get(one.errand_id, "finn", signing.clock()) is not None, "the page still says so"
 
 
 async def test_whoever_is_no_auditor_any_more_fetches_nothing(signing: Desk):
