@@ -29,7 +29,7 @@ test: setup ## All tests: servers, databases, processes and kill -9 included
 	@$(PY) -m pytest
 
 test-fast: setup ## The tests that need no server and no database
-	@$(PY) -m pytest -q -m "not full" -n auto --dist loadfile -p no:schemathesis
+	@$(PY) -m pytest -q -m "not full" -n auto --dist worksteal -p no:schemathesis
 
 lint: setup ## Style, formatting and types
 	@$(PY) -m ruff check .

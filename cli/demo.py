@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from cli.configuration import settings
-from cli.durable import perform
 from cli.output import FOUND, Trouble, say, say_json
 from cli.shelf import find_protocol, read_directory, read_scenario, scenario_files
 from protocol_specs.loader import load_protocol
@@ -16,6 +15,8 @@ SCENARIOS = ["disconnect_at_imminent_risk", "follow_up_missed_three_times", "php
 
 def play_all() -> list[Report]:
     """The reports of the three episodes. Raises Trouble where there is no server that skips time."""
+    from cli.durable import perform  # Temporal's library; telling the stories does without it
+
     file = find_protocol(PROTOCOL, settings().protocols)
     spec, directory = load_protocol(file), read_directory(settings())
     return [perform(spec, read_scenario(path)[1], directory) for path in scenario_files(file, SCENARIOS)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any, cast
 
 from pydantic import TypeAdapter
@@ -19,8 +20,12 @@ MODELS: dict[str, type] = {"protocol": ProtocolSpec, "scenario": Scenario}
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
+@cache
 def json_schema(model: type) -> Schema:
-    """The JSON Schema of a document: every key described, every value explained, nothing that our reader refuses."""
+    """The JSON Schema of a document: every key described, every value explained, nothing that our reader refuses.
+
+    Made once in a process, for every look at a draft's layout asks for it; nobody may change it.
+    """
     schema: Schema = TypeAdapter[Any](model).json_schema()
     definitions: dict[str, Schema] = schema.get("$defs", {})
     for part in (schema, *definitions.values()):

@@ -11,10 +11,11 @@ from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.text import Text
 
-from protocol_specs.loader import load, load_protocol
+from protocol_specs.loader import load
 from rehearsal.rehearse import rehearse
 from rehearsal.scenario import Scenario
 from rehearsal.transcript import transcript
+from tests.shipped import protocol_in
 
 ROOT = Path(__file__).parent.parent
 PICTURE = ROOT / "docs" / "images" / "told.svg"
@@ -32,7 +33,7 @@ LABEL = re.compile(r" {10}([\w-]+) ")
 def told() -> str:
     """The scenario that the README shows, as it is told."""
     specs = ROOT / "protocol_specs"
-    spec = load_protocol(specs / f"{PROTOCOL}.yaml")
+    spec = protocol_in(specs / f"{PROTOCOL}.yaml")
     return transcript(rehearse(spec, load(specs / "scenarios" / PROTOCOL / f"{SCENARIO}.yaml", Scenario)))
 
 

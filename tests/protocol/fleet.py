@@ -17,12 +17,12 @@ from pathlib import Path
 from random import Random
 
 from protocol.spec import ProtocolSpec
-from protocol_specs.loader import load_protocol
 from tests.protocol.invariants import check_chain, check_trail
 from tests.protocol.menu import Menu
 from tests.protocol.simulator import Simulation
 from tests.protocol.specs import compact
 from tests.protocol.versions import newer_versions
+from tests.shipped import protocol_in
 
 ROOT = Path(__file__).parents[2]
 FILES = {
@@ -82,7 +82,7 @@ class Voyage:
 @cache
 def aboard(name: str) -> tuple[ProtocolSpec, Menu]:
     """A protocol and its menu."""
-    spec = load_protocol(FILES[name]) if name in FILES else compact()
+    spec = protocol_in(FILES[name]) if name in FILES else compact()
     return spec, Menu(spec)
 
 

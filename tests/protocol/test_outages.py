@@ -11,10 +11,10 @@ import pytest
 from proof.climbing import Climb
 from protocol.open_duties import SOON
 from protocol.program import Program, program
-from protocol_specs.loader import load_protocol
 from tests.protocol.specs import LADDERS, protocol
 from tests.protocol.story import START, Story, span
 from tests.protocol.test_ladders import paged, report
+from tests.shipped import protocol_in
 
 SPECS = Path(__file__).parents[2] / "protocol_specs"
 SHIPPED = ("virtual_iop_crisis", "withdrawal_monitoring", "caring_contacts")
@@ -26,7 +26,7 @@ REPEATS = 3
 
 @cache
 def shipped(name: str) -> Program:
-    return program(load_protocol(SPECS / f"{name}.yaml"))
+    return program(protocol_in(SPECS / f"{name}.yaml"))
 
 
 def ladders() -> list[tuple[str, str, str]]:

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from protocol.roster import Gap, gaps, local_days, needs, owning
 from protocol.rota import Rota, parse_rota, present_for, resolve
-from protocol_specs.loader import load, load_protocol
+from protocol_specs.loader import load
+from tests.shipped import protocol_in
 
 ROOT = Path(__file__).parents[2]
-MINIMAL = load_protocol(ROOT / "tests/specs/minimal.yaml")
+MINIMAL = protocol_in(ROOT / "tests/specs/minimal.yaml")
 LOCAL = ZoneInfo("America/Los_Angeles")
 EVERY_DAY = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEK = local_days(date(2026, 11, 30), 1, LOCAL)
@@ -184,9 +185,7 @@ def test_gaps_are_where_nobody_who_may_act_would_be_paged_and_nowhere_else(staff
 
 def test_the_rota_that_ships_answers_every_page() -> None:
     specs = [
-        load_protocol(path)
-        for path in sorted((ROOT / "protocol_specs").glob("*.yaml"))
-        if "stages:" in path.read_text()
+        protocol_in(path) for path in sorted((ROOT / "protocol_specs").glob("*.yaml")) if "stages:" in path.read_text()
     ]
     rota = load(ROOT / "protocol_specs/rota.yaml", Rota)
     assert len(specs) >= 3

@@ -16,7 +16,7 @@ from protocol.engine import Engine
 from protocol.program import program
 from protocol.spec import ProtocolSpec
 from protocol.turn import Turn
-from protocol_specs.loader import load_protocol
+from tests.shipped import protocol_in
 
 SPECS = Path(__file__).parents[2] / "protocol_specs"
 NAMES = ("virtual_iop_crisis", "withdrawal_monitoring", "caring_contacts")
@@ -25,7 +25,7 @@ START = datetime(2026, 12, 1, 18, tzinfo=UTC)
 
 @cache
 def protocol(name: str) -> ProtocolSpec:
-    return load_protocol(SPECS / f"{name}.yaml")
+    return protocol_in(SPECS / f"{name}.yaml")
 
 
 DUTIES = [(name, duty) for name in NAMES for duty in protocol(name).obligations]

@@ -18,7 +18,8 @@ from protocol.elements import Table
 from protocol.explain import MOST_GROUPS, Explanation, as_text, explain
 from protocol.spec import ProtocolSpec
 from protocol.vocabulary import Domain, accepted
-from protocol_specs.loader import load_protocol, read_file
+from protocol_specs.loader import read_file
+from tests.shipped import protocol_in
 
 ROOT = Path(__file__).parent.parent.parent
 DATA = read_file(ROOT / "tests/specs/minimal.yaml").data
@@ -155,7 +156,7 @@ def test_every_answer_agrees_with_reading_row_after_row(rows: list[dict[str, Any
 
 @pytest.mark.parametrize("name", ["virtual_iop_crisis", "withdrawal_monitoring", "caring_contacts"])
 def test_the_shipped_tables_are_sound(name: str) -> None:
-    spec = load_protocol(ROOT / f"protocol_specs/{name}.yaml")
+    spec = protocol_in(ROOT / f"protocol_specs/{name}.yaml")
     for table in spec.tables:
         found = explain(spec, table)
         assert found is not None

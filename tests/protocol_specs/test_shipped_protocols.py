@@ -15,10 +15,11 @@ from protocol.rota import PERSONAL, Rota, resolve
 from protocol.spec import ProtocolSpec
 from protocol_specs.layout import laid_out
 from protocol_specs.lint import lint
-from protocol_specs.loader import load, load_protocol
+from protocol_specs.loader import load
 from rehearsal.coverage import Coverage, cover
 from rehearsal.rehearse import rehearse
 from rehearsal.scenario import Scenario
+from tests.shipped import protocol_in
 
 SPECS = Path(__file__).parents[2] / "protocol_specs"
 SCENARIOS = sorted(SPECS.glob("scenarios/*/*.yaml"))
@@ -27,7 +28,7 @@ PROTOCOLS = sorted(path.stem for path in SPECS.glob("*.yaml") if path.stem not i
 
 @cache
 def protocol(name: str) -> ProtocolSpec:
-    return load_protocol(SPECS / f"{name}.yaml")
+    return protocol_in(SPECS / f"{name}.yaml")
 
 
 @cache

@@ -11,12 +11,13 @@ from protocol.directory import Directory
 from protocol.findings import dotted
 from protocol.program import program
 from protocol.spec import ProtocolSpec
-from protocol_specs.loader import load, load_protocol
+from protocol_specs.loader import load
 from rehearsal.coverage import GROUPS, Coverage, as_text, cover, spots_of
 from rehearsal.expectations import Failure
 from rehearsal.play import Report
 from rehearsal.rehearse import rehearse
 from rehearsal.scenario import Scenario
+from tests.shipped import protocol_in
 
 ROOT = Path(__file__).parent.parent.parent
 SPECS = ROOT / "protocol_specs"
@@ -30,14 +31,14 @@ def directory() -> Directory:
 
 @cache
 def small() -> tuple[ProtocolSpec, Report]:
-    spec = load_protocol(ROOT / "tests/scenarios/lookout.yaml")
+    spec = protocol_in(ROOT / "tests/scenarios/lookout.yaml")
     scenario = load(ROOT / "tests/scenarios/call_back_is_late.yaml", Scenario)
     return spec, rehearse(spec, scenario, directory())
 
 
 @cache
 def large() -> tuple[ProtocolSpec, tuple[Report, ...], Coverage]:
-    spec = load_protocol(SPECS / "virtual_iop_crisis.yaml")
+    spec = protocol_in(SPECS / "virtual_iop_crisis.yaml")
     files = [SPECS / f"scenarios/virtual_iop_crisis/{name}.yaml" for name in MANY]
     reports = tuple(rehearse(spec, load(file, Scenario), directory()) for file in files)
     return spec, reports, cover(program(spec), reports)

@@ -9,16 +9,17 @@ import pytest
 from pydantic import ValidationError
 
 from protocol.spec import ProtocolSpec
-from protocol_specs.loader import load, load_protocol, read_file
+from protocol_specs.loader import load, read_file
 from rehearsal.load_chart import draw_load, in_words
 from rehearsal.population import Load, as_object, populate, spread
 from rehearsal.rates import Answers, Rates, Response, Staff, misnamed
+from tests.shipped import protocol_in
 
 pytestmark = pytest.mark.full
 ROOT = Path(__file__).parents[2]
-MINIMAL = load_protocol(ROOT / "tests/specs/minimal.yaml")
+MINIMAL = protocol_in(ROOT / "tests/specs/minimal.yaml")
 SHIPPED = ROOT / "protocol_specs/rates"
-CRISIS = load_protocol(ROOT / "protocol_specs/virtual_iop_crisis.yaml")
+CRISIS = protocol_in(ROOT / "protocol_specs/virtual_iop_crisis.yaml")
 MANY = 60
 
 
@@ -126,7 +127,7 @@ def test_episodes_begin_when_the_rates_say() -> None:
 @pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.yaml")), ids=lambda path: path.stem)
 def test_rates_that_ship_fit_their_protocol_and_are_called_assumptions(path: Path) -> None:
     rates = load(path, Rates)
-    assert misnamed(load_protocol(SHIPPED.parent / path.name), rates) == ()
+    assert misnamed(protocol_in(SHIPPED.parent / path.name), rates) == ()
     assert rates.source.grade == "P"
     assert "needs local data" in (rates.source.note or "")
     assert path.read_text(encoding="utf-8").startswith("# ASSUMPTIONS")

@@ -12,7 +12,7 @@ import pytest
 
 from protocol import commands as c
 from protocol.spec import ProtocolSpec
-from protocol_specs.loader import load_protocol, read_yaml
+from protocol_specs.loader import read_yaml
 from protocol_specs.writing import yaml_text
 from rehearsal.casting import problems
 from rehearsal.keeping import as_scenario
@@ -21,11 +21,12 @@ from rehearsal.rehearse import rehearse
 from rehearsal.scenario import COMMANDS, Scenario
 from rehearsal.simulation import Simulation, SimulationError, cast_of, written_time
 from rehearsal.timing import NoSuchTime, until
+from tests.shipped import protocol_in
 
 ROOT = Path(__file__).parents[2]
-MINIMAL = load_protocol(ROOT / "tests/specs/minimal.yaml")
+MINIMAL = protocol_in(ROOT / "tests/specs/minimal.yaml")
 SHIPPED = [
-    load_protocol(ROOT / f"protocol_specs/{name}.yaml") for name in ("withdrawal_monitoring", "virtual_iop_crisis")
+    protocol_in(ROOT / f"protocol_specs/{name}.yaml") for name in ("withdrawal_monitoring", "virtual_iop_crisis")
 ]
 PACIFIC = ZoneInfo("America/Los_Angeles")
 TUESDAY = datetime(2026, 12, 1, 18, tzinfo=UTC)

@@ -8,16 +8,16 @@ import pytest
 from cli.almanac import CYCLE, later, years_until_free
 from cli.demo import PROTOCOL, told
 from cli.demo import SCENARIOS as DEMO
-from cli.durable import perform_async
 from protocol.directory import Directory
 from protocol.local_time import to_utc
 from protocol.program import program
 from protocol.spec import ProtocolSpec
-from protocol_specs.loader import load, load_protocol
+from protocol_specs.loader import load
 from rehearsal.play import Report
 from rehearsal.rehearse import rehearse
 from rehearsal.scenario import Scenario
 from rehearsal.transcript import transcript
+from tests.shipped import protocol_in
 
 ROOT = Path(__file__).parent.parent.parent
 SPECS = ROOT / "protocol_specs"
@@ -27,7 +27,7 @@ GOLDEN = ROOT / "tests/demo/transcript.txt"
 
 @cache
 def protocol(path: Path) -> ProtocolSpec:
-    return load_protocol(path)
+    return protocol_in(path)
 
 
 @cache
@@ -35,11 +35,17 @@ def directory() -> Directory:
     return load(SPECS / "directory.yaml", Directory)
 
 
+async def performed(spec: ProtocolSpec, scenario: Scenario) -> Report:
+    from cli.durable import perform_async  # Temporal's library; the fast tests of this file do without it
+
+    return await perform_async(spec, scenario, directory())
+
+
 @pytest.mark.full
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: f"{path.parent.name}/{path.stem}")
 async def test_a_scenario_passes_through_the_real_workflow(path: Path) -> None:
     spec, scenario = protocol(SPECS / f"{path.parent.name}.yaml"), load(path, Scenario)
-    report = await perform_async(spec, scenario, directory())
+    report = await performed(spec, scenario)
     assert report.passed, transcript(report)
     assert transcript(report) == transcript(rehearse(spec, scenario, directory()))
 
@@ -48,7 +54,7 @@ async def test_a_scenario_passes_through_the_real_workflow(path: Path) -> None:
 async def test_a_scenario_of_the_past_is_told_as_if_it_were_today() -> None:
     spec = protocol(ROOT / "tests/scenarios/lookout.yaml")
     past = later(load(ROOT / "tests/scenarios/call_back_is_late.yaml", Scenario), -CYCLE)
-    report = await perform_async(spec, past, directory())
+    report = await performed(spec, past)
     assert report.passed, transcript(report)
     assert "Tue 1 Dec 1998" in transcript(report)
     assert transcript(report) == transcript(rehearse(spec, past, directory()))

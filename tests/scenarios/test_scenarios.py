@@ -10,12 +10,13 @@ from protocol.program import program
 from protocol.replay import replay
 from protocol.spec import ProtocolSpec
 from protocol.whatif import compare
-from protocol_specs.loader import load, load_protocol
+from protocol_specs.loader import load
 from rehearsal.casting import problems
 from rehearsal.play import play
 from rehearsal.rehearse import VirtualStage, finished
 from rehearsal.scenario import Scenario
 from rehearsal.transcript import WIDTH, transcript
+from tests.shipped import protocol_in
 
 SPECS = Path(__file__).parent.parent.parent / "protocol_specs"
 SCENARIOS = sorted((SPECS / "scenarios").glob("*/*.yaml"))
@@ -23,7 +24,7 @@ SCENARIOS = sorted((SPECS / "scenarios").glob("*/*.yaml"))
 
 @cache
 def protocol(name: str) -> ProtocolSpec:
-    return load_protocol(SPECS / f"{name}.yaml")
+    return protocol_in(SPECS / f"{name}.yaml")
 
 
 @cache
