@@ -155,7 +155,8 @@ async def draft(request: Request, visit: Typer, episode_id: str) -> Response:
     fields = await form_of(request)
     place = f"{episode_id}/{first(fields, 'draft')[:120]}"
     kept = {name: values for name, values in fields.items() if name != "revision"}
-    return answered(request, await saved(visit, place, kept), f"/episodes/{episode_id}")
+    back = local(first(fields, "back") or f"/episodes/{episode_id}")
+    return answered(request, await saved(visit, place, kept), back)
 
 
 async def meant(visit: Visit, seen: Seen, attempt: Attempt) -> HumanCommand:

@@ -12,7 +12,7 @@ from typing import Any
 from practice.facilities import Kept
 from protocol.trail import TrailRow
 from web.face import Look
-from web.forms import FACT, fact_field
+from web.forms import FACT, Fields, fact_field
 from web.rescue import answered, written
 
 NAME = re.compile(r"(\w+)_name")
@@ -53,8 +53,16 @@ def slot_for(look: Look, facility: str) -> int | None:
     return min(full)[1] if full else None
 
 
-def asking(look: Look, kept: Kept) -> dict[str, Any] | None:
-    """The form to ask a facility; None where every place holds an offer, or the protocol has no such step."""
+def draft_of(look: Look, kept: Kept) -> str:
+    """Where is kept what somebody types of an asking."""
+    return f"complete-step/{step_of(look)}/{kept.facility_id}"
+
+
+def asking(look: Look, kept: Kept, drafts: Mapping[str, Fields]) -> dict[str, Any] | None:
+    """The form to ask a facility, with what was typed and not sent.
+
+    None where every place holds an offer, or the protocol has no such step.
+    """
     number = slot_for(look, kept.facility.name)
     if number is None:
         return None
@@ -62,13 +70,23 @@ def asking(look: Look, kept: Kept) -> dict[str, Any] | None:
     now = look.now.astimezone(program.zone).strftime("%Y-%m-%dT%H:%M")
     name, *rest = found[number]
     fresh = {FACT + one: [now] if program.spec.facts[one].type == "moment" else [""] for one in rest}
+    typed = _typed(found, number, kept.facility.name, drafts.get(draft_of(look, kept), {}))
     return {
         "hidden": {
             **held_by(look, (one for other, names in enumerate(found) if other != number for one in names)),
             FACT + name: kept.facility.name,
         },
-        "fields": [fact_field(program, episode, one, fresh) for one in rest],
+        "fields": [fact_field(program, episode, one, {**fresh, **typed}) for one in rest],
+        "draft": draft_of(look, kept),
+        "typed": bool(typed),
     }
+
+
+def _typed(found: list[list[str]], number: int, facility: str, draft: Fields) -> Fields:
+    """What was typed of an asking, for the place it would go to now: another may have been taken meanwhile."""
+    own = next((names for names in found if draft.get(FACT + names[0]) == [facility]), [])
+    pairs = zip(own[1:], found[number][1:], strict=False)
+    return {FACT + here: draft[FACT + there] for there, here in pairs if FACT + there in draft}
 
 
 def held_by(look: Look, names: Iterable[str]) -> Mapping[str, str]:

@@ -50,7 +50,8 @@ async def step_up(
     client = await parts.clients.get(seen.episode.client_ref)
     rows = await parts.queries.trail_rows(episode_id)
     drafts = await parts.drafts.under(visit.actor.account_id, episode_id)
-    typed = {name.removeprefix("complete-step/"): one.fields for name, one in drafts.items()}
+    kept_fields = {name: one.fields for name, one in drafts.items()}
+    typed = {name.removeprefix("complete-step/"): fields for name, fields in kept_fields.items()}
     kept = nearest(chosen(await parts.facilities.listed(), kind, takes), seen)[:MOST_FACILITIES]
     return await page(
         request,
@@ -73,7 +74,7 @@ async def step_up(
         revision=seen.episode.revision,
         may_act=authorize(visit.actor, "episode.act", visit.target) and seen.episode.closed_at is None,
         duties=[duty(look, one) for one in seen.episode.obligations.values() if _about(seen, one.obligation)],
-        facilities=[(one, places.asking(look, one)) for one in kept],
+        facilities=[(one, places.asking(look, one, kept_fields)) for one in kept],
         kind=kind,
         takes=takes,
         kind_choices=[{"value": one, "label": KINDS[one]} for one in HIGHER],

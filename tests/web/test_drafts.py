@@ -12,6 +12,7 @@ from practice import facilities
 from practice.drafts import LONGEST_FIELD
 from practice.facilities import read_facility
 from tests.web.desk import Browser, Desk, form_of, hidden
+from tests.web.recorded import recorded
 from tests.web.test_caseload import put_client
 from tests.web.test_episodes import reported
 
@@ -178,3 +179,29 @@ async def test_a_facility_that_somebody_else_changed_is_not_written_over(web: De
         again = hidden(answer.text, "revision")
         last = await ruth.post("/facilities/harbor-house", **typed, phone="510-555-0122", revision=again)
         assert last.status_code == 303
+
+
+async def test_a_decision_and_an_asking_are_kept_as_they_are_typed_on_the_page_of_more_care(web: Desk):
+    harbor = read_facility({"name": "Harbor House", "kind": "php", "checked": "2026-11-01"})
+    await web.parts.facilities.save(harbor, "ruth", web.clock())
+    place = f"/episodes/{(await recorded(web, 'php_has_no_place', steps=6)).episode_id}"
+    typed = {
+        "record-decision/step_up": {"decision": "step_up", "option": "php", "rationale": "Half <a> reason"},
+        "complete-step/facility_search/harbor-house": {
+            "fact.facility_2_name": "Harbor House",
+            "fact.facility_2_person": "Half <an> answer",
+        },
+    }
+    async with web.signed_in("ruth") as browser:
+        page = (await browser.get(f"{place}/step-up")).text
+        for draft, fields in typed.items():
+            assert f'name="draft" value="{draft}"' in page
+            back = f"{place}/step-up"
+            answer = await browser.post(f"{place}/draft", draft=draft, back=back, **fields)
+            assert answer.headers["location"] == back, "without scripts one stays on the page"
+        page = (await browser.get(f"{place}/step-up")).text
+        assert "Half &lt;a&gt; reason</textarea>" in page
+        assert re.search(r'value="php"[^>]* checked', page)
+        assert 'value="Half &lt;an&gt; answer"' in page
+        assert '<details id="ask-harbor-house" open>' in page
+        assert "Half &lt;a&gt; reason</textarea>" in (await browser.get(place)).text, "it is the same form there"

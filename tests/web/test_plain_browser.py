@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.web.browser import House, house
-from tests.web.player import PATIENCE, SPEC, press, told_of
+from tests.web.player import PATIENCE, SPEC, Player, press, scenario, told_of
 from tests.web.sessions import BEGUN
 
 pytestmark = pytest.mark.full
@@ -76,6 +76,27 @@ def test_a_crisis_is_led_to_its_end_without_scripts(home: House):
         expect(page.get_by_label("Why, in a few words")).to_have_value("Handed over")
         visitor.picture("without-scripts-close-refused")
         assert [one for one in visitor.complaints if "422" not in one] == []
+
+
+def test_an_episode_is_led_to_its_close_without_scripts(home: House):
+    """Every step of a calm scenario, a refusal to close, what was missing, and the end."""
+    script = scenario("craving_without_danger")
+    with home.visitor("maya", scripts=False) as visitor:
+        player = Player(script, {"mara": visitor})
+        player.opens()
+        *steps, end = script.steps
+        player.plays(steps)
+        page = visitor.page
+        player.closes(visitor, end)
+        expect(page.locator(".problems")).to_contain_text("open: Live contact with a clinician")
+        expect(page.get_by_label("Why, in a few words")).to_have_value(end.reason or "")
+        writes_down_a_contact(page)
+        player.closes(visitor, end)
+        assert told_of(page) == ""
+        expect(page.locator("main")).to_contain_text("closed")
+        assert page.get_by_role("button", name="Close it").count() == 0
+        expect(page.locator("#timeline")).to_contain_text("The wedding passed without a drink")
+        visitor.picture("without-scripts-closed")
 
 
 def writes_down_a_contact(page: Page) -> None:
