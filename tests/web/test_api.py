@@ -242,3 +242,27 @@ def test_whatever_the_description_allows_is_no_fault_of_ours(served: Served):
 @pytest.mark.parametrize("person", PEOPLE)
 def test_whatever_a_role_asks_is_no_fault_of_ours(served: Served, person: str):
     assert asks(served, person, 2)
+
+
+async def test_who_opened_a_client_in_an_emergency_writes_down_that_they_tried_and_nothing_else(live: Desk):
+    async with caller(live, "maya") as maya, caller(live, "noor") as noor:
+        place = f"/episodes/{await opened(maya)}"
+        attempt = {
+            "kind": "RecordContact",
+            "party": "client",
+            "channel": "phone",
+            "outcome": "no_answer",
+            "note": "Rang twice",
+        }
+        assert (await noor.post(f"{place}/contacts", json=attempt, headers=key())).status_code == 403
+        reason = {"reason": "Her message says goodbye; nobody answers"}
+        assert (await noor.post(f"/openings/new{place[9:]}", json=reason, headers=key())).status_code == 201
+        once = key()
+        tried = [await noor.post(f"{place}/contacts", json=attempt, headers=once) for _ in range(2)]
+        assert [one.status_code for one in tried] == [200, 200], tried[0].text
+        reached = await noor.post(f"{place}/contacts", json={**attempt, "outcome": "reached"}, headers=key())
+        assert reached.status_code == 200
+        assert tried[0].json() == tried[1].json(), "sent twice is one attempt"
+        assert "ContactMade" in reached.text
+        more = {"kind": "RecordFacts", "facts": {"present_address": "1 Pier Road"}}
+        assert (await noor.post(f"{place}/commands", json=more, headers=key())).status_code == 403
