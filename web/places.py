@@ -84,8 +84,10 @@ def asking(look: Look, kept: Kept, drafts: Mapping[str, Fields]) -> dict[str, An
 
 def _typed(found: list[list[str]], number: int, facility: str, draft: Fields) -> Fields:
     """What was typed of an asking, for the place it would go to now: another may have been taken meanwhile."""
-    own = next((names for names in found if draft.get(FACT + names[0]) == [facility]), [])
-    pairs = zip(own[1:], found[number][1:], strict=False)
+    own = next((names for names in found if draft.get(FACT + names[0]) == [facility]), None)
+    if own is None:
+        return {}
+    pairs = zip(own[1:], found[number][1:], strict=True)
     return {FACT + here: draft[FACT + there] for there, here in pairs if FACT + there in draft}
 
 
