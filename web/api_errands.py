@@ -17,7 +17,8 @@ from web.api_commands import given
 from web.api_guard import Problem, body_of, call
 from web.api_routes import EpisodeId, Key, api_router
 from web.conformance import episodes_of
-from web.errands import Busy, Errand, Order
+from web.errand import Errand, Order
+from web.errands import Busy
 from web.errors import NotThere
 from web.exports import own
 from web.looks import NOTHING, REPLAYED, SHOWN, Visit, shows

@@ -16,8 +16,9 @@ from audit.sealing import Keyring
 from protocol.conformance import BYS
 from web.access import authorize
 from web.account import fields
+from web.errand import Errand
 from web.errand_worker import EPISODES
-from web.errands import Busy, Errand
+from web.errands import Busy
 from web.errors import Denied
 from web.exports import described, order_of, own, period_of, problems
 from web.guard import May

@@ -31,7 +31,7 @@ from audit.veil import Veil
 from audit.verification import Wanted, verification
 from protocol.conformance import OVERRIDES, Conformance
 from settings import Settings
-from web.errands import ORDER, STATE, STOP, Order, Standing, State, drop_files, read, seal_of, write
+from web.errand import ORDER, STATE, STOP, Order, Standing, State, drop_files, read, seal_of, write
 from web.waiting_files import seal
 from workflows.client import EngineUnavailableError, EpisodeClient
 from workflows.connection import connect as connect_engine

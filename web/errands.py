@@ -1,116 +1,30 @@
-"""Long work for auditors: each errand has a folder below `var` and a process of its own that works on it.
-
-The folder tells what was asked, how far it is and what came of it, so that any web process on this machine can show
-it. It holds client data while it stands: for whoever asked and nobody else, sealed, and for an hour.
-"""
+"""Long work for auditors: each errand has a folder below `var` and a process of its own that works on it."""
 
 from __future__ import annotations
 
-import json
 import multiprocessing
-import os
 import re
 import secrets
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict
-
-from audit.sealing import Keyring, SealingError
-from practice.sealing import Seal
+from audit.sealing import SealingError
 from settings import Settings
-
-M = TypeVar("M", bound=BaseModel)
+from web.errand import ORDER, STATE, STOP, Errand, Kind, Order, State, drop_files, read, seal_of, write
+from web.errand_worker import work
 
 FOLDER = "errands"
 """Folder below `var`."""
-KEPT_FOR = timedelta(hours=1)
-"""How long files wait to be fetched."""
 SILENT = timedelta(minutes=2)
 """A process that says nothing for so long is gone."""
 AT_ONCE = 2
-ORDER, STATE, STOP = "order", "state", "stop"
-_WHAT = "errand"
 ERRAND_ID = re.compile(r"[0-9a-f]{32}")
-
-Kind = Literal["verification", "export", "conformance"]
-Standing = Literal["running", "done", "failed", "stopped"]
 
 
 class Busy(Exception):
     """It is not begun now; the message says why."""
-
-
-class Order(BaseModel):
-    """What somebody asked for. Times are aware UTC."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: Kind
-    by: str
-    role: str
-    asked_at: datetime
-    episodes: tuple[str, ...] | None = None
-    """None: those opened in the period."""
-    begins: datetime | None = None
-    ends: datetime | None = None
-    to: str = ""
-    purpose: str = ""
-    redact: bool = False
-    """Withhold what tells about substance use."""
-    certificate: bool = False
-    workflows: bool = False
-    """Also ask the workflows of a verification."""
-
-    @property
-    def everything(self) -> bool:
-        """All episodes that there are."""
-        return self.episodes is None and self.begins is None and self.ends is None
-
-
-class State(BaseModel):
-    """How far an errand is, as its process says."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    standing: Standing = "running"
-    doing: str = ""
-    done: int = 0
-    of: int = 0
-    """0: not known."""
-    why: str = ""
-    """Why it failed, for the person."""
-    result: dict[str, Any] = {}
-    at: datetime
-    """When it was last heard of."""
-
-
-@dataclass(frozen=True, slots=True)
-class Errand:
-    """One errand as its folder tells it."""
-
-    errand_id: str
-    folder: Path
-    order: Order
-    state: State
-
-    @property
-    def over(self) -> bool:
-        """Nothing more comes of it."""
-        return self.state.standing != "running"
-
-    @property
-    def gone_at(self) -> datetime:
-        """When its files are taken away."""
-        return self.state.at + KEPT_FOR
-
-    def file(self, name: str) -> Path | None:
-        """A file that it made, to be read with `waiting_files`; None for any other name."""
-        return self.folder / name if self.over and name in self.state.result.get("files", {}) else None
 
 
 class Errands:
@@ -135,8 +49,6 @@ class Errands:
         write(folder / ORDER, order, self._seal)
         state = State(at=order.asked_at, doing="Beginning")
         write(folder / STATE, state, self._seal)
-        from web.errand_worker import work  # its process imports it too
-
         process = multiprocessing.get_context("spawn").Process(target=work, args=(self._settings, folder), daemon=True)
         process.start()
         return Errand(errand_id, folder, order, state)
@@ -190,33 +102,3 @@ def _since(path: Path, now: datetime) -> timedelta:
         return now - datetime.fromtimestamp(path.stat().st_mtime, UTC)
     except OSError:  # another process took it away
         return timedelta()
-
-
-def drop_files(folder: Path) -> None:
-    """Take away what an errand that came to nothing has made."""
-    for path in folder.iterdir():
-        if path.name not in (ORDER, STATE):
-            path.unlink(missing_ok=True)
-
-
-def seal_of(settings: Settings) -> Seal:
-    """What seals the errands of this machine."""
-    return Seal(Keyring((key.id, key.secret) for key in settings.record_keys))
-
-
-def write(path: Path, told: BaseModel, seal: Seal) -> None:
-    """Write a sealed file that is whole or not there, for this user alone."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    sealed = seal.close(told.model_dump(mode="json"), _WHAT, _place(path))
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(sealed)
-    draft.replace(path)
-
-
-def read(path: Path, kind: type[M], seal: Seal) -> M:
-    """What `write` wrote. Raises OSError, SealingError, ValueError."""
-    return kind.model_validate_json(json.dumps(seal.open(path.read_bytes(), _WHAT, _place(path))))
-
-
-def _place(path: Path) -> str:
-    return f"{path.parent.name}/{path.name}"

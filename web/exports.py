@@ -15,7 +15,8 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from audit.conformance import opened_between
 from audit.history import episodes_beginning_with
 from web.account import fields
-from web.errands import Busy, Errand, Kind, Order
+from web.errand import Errand, Kind, Order
+from web.errands import Busy
 from web.errors import NotThere
 from web.guard import May
 from web.looks import ITS_EPISODE, NOTHING, SHOWN, Visit, look, note

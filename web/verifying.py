@@ -16,7 +16,8 @@ from audit.access import Access, Sought, looked
 from audit.releases import present
 from protocol.canonical import rfc3339
 from web.account import fields
-from web.errands import Busy, Errand, Order
+from web.errand import Errand, Order
+from web.errands import Busy
 from web.errors import NotThere, Refused
 from web.guard import May
 from web.looks import NOTHING, Visit

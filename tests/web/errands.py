@@ -16,7 +16,8 @@ from tests.audit.test_history import recorded
 from tests.protocol.story import Story
 from tests.web.desk import Browser, Desk, desk
 from tests.workflows.stack import free_port, key, settings_for
-from web.errands import FOLDER, Errand, Order, State, seal_of, write
+from web.errand import Errand, Order, State, seal_of, write
+from web.errands import FOLDER
 
 SIGNING = key()
 ASK_SECONDS = 0.1

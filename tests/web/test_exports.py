@@ -19,7 +19,8 @@ from tests.audit.bundles import SPECS, played
 from tests.web.desk import Desk
 from tests.web.errands import SIGNING, done, links, over, signing_desk, standing, with_a_breach
 from tests.web.test_api import caller
-from web.errands import KEPT_FOR, SILENT
+from web.errand import KEPT_FOR
+from web.errands import SILENT
 
 pytestmark = pytest.mark.full
 

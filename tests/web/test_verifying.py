@@ -17,8 +17,9 @@ from audit.signatures import SigningKeys
 from protocol.trail import Wrong
 from tests.web.desk import Desk
 from tests.web.errands import SIGNING, done, signing_desk, standing, with_a_breach
+from web.errand import STOP
 from web.errand_worker import Worker
-from web.errands import SILENT, STOP
+from web.errands import SILENT
 
 pytestmark = pytest.mark.full
 
