@@ -41,19 +41,20 @@ LOOKED_AT = (
 @contextmanager
 def standing_still(page: Page) -> Iterator[None]:
     """What the page asks by itself waits for its answer meanwhile: a page that loads anew can't be looked at."""
-    held: list[Route] = []
+    held, over = list[Route](), False
 
     def hold(route: Route) -> None:
-        if route.request.headers.get("x-live"):
+        if route.request.headers.get("x-live") and not over:
             held.append(route)
         else:
             route.fallback()
 
     page.route("**/*", hold)
     yield
-    page.unroute("**/*", hold)
-    for route in held:
+    over = True
+    for route in held:  # first: taking the handler away lets them go by itself, and then they can't be
         route.continue_()
+    page.unroute("**/*", hold)
 
 
 def one_of_many(number: int) -> Story:
