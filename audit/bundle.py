@@ -25,6 +25,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
 
+from pydantic_core import to_json
 from sqlalchemy import Connection, select
 
 from audit import redaction
@@ -313,4 +314,4 @@ def _entry(name: str) -> zipfile.ZipInfo:
 
 
 def _line(value: dict[str, Any]) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    return to_json(value) + b"\n"

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column, Connection, Table, select, type_coerce
 from sqlalchemy.types import NullType
@@ -27,12 +27,15 @@ from audit.verify import Verdict
 from protocol.canonical import rfc3339
 from protocol.chronicle import event_of
 from protocol.episode import Episode
-from protocol.events import PageReported, PageRequested
+from protocol.events import Event, PageReported, PageRequested
 from protocol.evolve import evolve
 from protocol.spec import ProtocolSpec
 from protocol.summary import EpisodeSummary, PageSummary, summarise
 from protocol.tallies import rises as risen
 from protocol.trail import Fault, TrailRow, Wrong
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 ROWS_AT_ONCE = 2_000
 """Rows of the trail that one transaction reads, whole episodes at a time."""
@@ -123,7 +126,8 @@ class Lists:
         if ahead is not None:
             return Comparison(episode_id, ahead=ahead)
         try:
-            episode = folded(rows)
+            events = [*map(event_of, rows)]
+            episode = fold(events)
         except (ValueError, KeyError):  # says what people wrote
             return Comparison(episode_id, skipped="its rows are no steps of an episode")
         try:
@@ -131,39 +135,54 @@ class Lists:
         except ShelfError as error:
             lost = Disagreement("protocols", episode_id, episode.protocol_hash, "document", "otherwise", str(error))
             return Comparison(episode_id, lost)
-        return Comparison(episode_id, next(_disagreements(episode_id, listed, expected(spec, episode, rows)), None))
+        return Comparison(
+            episode_id, next(_disagreements(episode_id, listed, expected(spec, episode, rows, events)), None)
+        )
 
 
 def folded(rows: Iterable[TrailRow]) -> Episode:
-    """The state that recorded events make. Raises ValueError for rows that are no episode."""
+    """The state that recorded rows make. Raises ValueError for rows that are no episode."""
+    return fold(map(event_of, rows))
+
+
+def fold(events: Iterable[Event]) -> Episode:
+    """The state that events make. Raises ValueError for events that are no episode."""
     episode: Episode | None = None
-    for row in rows:
-        episode = evolve(episode, event_of(row))
+    for event in events:
+        episode = evolve(episode, event)
     if episode is None:
         raise ValueError("an episode without rows")
     return episode
 
 
-def expected(spec: ProtocolSpec, episode: Episode, rows: Sequence[TrailRow]) -> Listed:
-    """What the lists must say of an episode."""
+def expected(spec: ProtocolSpec, episode: Episode, rows: Sequence[TrailRow], events: Sequence[Event]) -> Listed:
+    """What the lists must say of an episode of these rows, with the event of each."""
     summary: EpisodeSummary = summarise(spec, episode)
-    values = asdict(summary)
-    owed = values.pop("obligations")
+    owed: dict[Any, Line] = {
+        one.obligation_id: {"episode_id": episode.episode_id, **_line(one)} for one in summary.obligations
+    }
     return {
-        "episodes": {"": values},
-        "obligations": {one["obligation_id"]: {"episode_id": episode.episode_id, **one} for one in owed},
-        "rises": {one.sequence: asdict(one) for one in risen(rows)},
-        "pages": {one.page_id: asdict(one) for one in page_summaries(rows)},
+        "episodes": {"": {name: value for name, value in _line(summary).items() if name != "obligations"}},
+        "obligations": owed,
+        "rises": {one.sequence: _line(one) for one in risen(rows)},
+        "pages": {one.page_id: _line(one) for one in page_summaries(rows, events)},
     }
 
 
-def page_summaries(rows: Iterable[TrailRow]) -> tuple[PageSummary, ...]:
-    """The pages that rows tell of, in the order of their requests. Raises ValueError for a destroyed payload."""
+def _line(one: DataclassInstance) -> dict[str, Any]:
+    """The fields of a value by name, as they are: `asdict` copies whatever is in them."""
+    return {name: getattr(one, name) for name in _names(type(one))}
+
+
+@cache
+def _names(kind: type[DataclassInstance]) -> tuple[str, ...]:
+    return tuple(one.name for one in fields(kind))
+
+
+def page_summaries(rows: Iterable[TrailRow], events: Iterable[Event]) -> tuple[PageSummary, ...]:
+    """The pages that rows and their events tell of, in the order of their requests."""
     found: dict[str, PageSummary] = {}
-    for row in rows:
-        if row.kind not in ("PageRequested", "PageReported"):
-            continue
-        event = event_of(row)
+    for row, event in zip(rows, events, strict=True):
         if isinstance(event, PageRequested) and event.page_id not in found:
             found[event.page_id] = _requested(row, event)
         elif isinstance(event, PageReported) and event.page_id in found:

@@ -17,6 +17,7 @@ import argparse
 import hashlib
 import json
 import re
+import stat
 import sys
 import zipfile
 from pathlib import Path
@@ -31,6 +32,10 @@ CHECKPOINT = "holdfast-checkpoint-1"
 SIGNATURE = 128
 DIGITS = re.compile(r"\b[0-9a-f]{64}\b")
 LONGEST_LINE = 16 * 1024 * 1024
+LARGEST = 64 * 1024 * 1024
+"""Bytes of an entry that is read at once."""
+NAMES = ("rows.ndjson", "episodes.ndjson", "manifest.json", "README.txt", "offline_verifier.py")
+PROTOCOL = re.compile(r"protocols/[0-9a-f]{64}\.json")
 COLUMNS = ("episode_id", "sequence", "occurred_at", "recorded_at", "actor", "role", "command_id", "kind", "commitment")
 
 
@@ -38,8 +43,7 @@ class Bad(Exception):
     """Something does not hold; the message says what."""
 
 
-def canonical(value):
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+canonical = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 
 
 def sha(data):
@@ -192,10 +196,24 @@ def check_episode(told, rows, keys, count):
     return protocols - {None}
 
 
+def check_entries(archive):
+    """Each entry once, under a name of ours: whoever unpacks the file gets what was checked here, and nothing else."""
+    entries = archive.infolist()
+    if len({one.filename for one in entries}) != len(entries):
+        raise Bad("two entries of the file have the same name")
+    for one in entries:
+        known = one.filename in NAMES or PROTOCOL.fullmatch(one.filename)
+        if not known or stat.S_IFMT(one.external_attr >> 16) not in (0, stat.S_IFREG):
+            raise Bad(f"the file has an entry that no export has: {one.filename!r}")
+        if not one.filename.endswith(".ndjson") and one.file_size > LARGEST:
+            raise Bad(f"{one.filename} is larger than any that an export has")
+
+
 def check_contents(path, keys):
     """What the bundle holds, counted. Raises Bad."""
     count = dict.fromkeys(("episodes", "rows", "unreadable", "withheld", "uncovered"), 0)
     with zipfile.ZipFile(path) as archive:
+        check_entries(archive)
         manifest = json.loads(archive.read("manifest.json"))
         protocols = {
             name[10:-5]: sha(archive.read(name)) for name in archive.namelist() if name.startswith("protocols/")
@@ -210,9 +228,14 @@ def check_contents(path, keys):
             count["episodes"] += 1
         if next(rows, None) is not None:
             raise Bad("there are rows of no episode")
-    if (manifest["episodes"], manifest["rows"]) != (count["episodes"], count["rows"]):
-        raise Bad("the manifest counts other episodes or rows")
+    if any(manifest[name] != count[name] for name in ("episodes", "rows", "withheld")):
+        raise Bad("the manifest counts other episodes, rows or withheld values")
     return manifest, count, protocols
+
+
+def printable(line):
+    """One line stays one: what people typed into it can neither end it nor steer the terminal."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line)
 
 
 def say(manifest, count, protocols, digest):
@@ -247,9 +270,11 @@ def check(path, keys):
     with path.open("rb") as file:
         is_certificate = file.read(5) == b"%PDF-"
     if is_certificate:
-        return say_certificate(check_certificate(path, keys))
-    digest = check_signature(path, keys)
-    return say(*check_contents(path, keys), digest)
+        said = say_certificate(check_certificate(path, keys))
+    else:
+        digest = check_signature(path, keys)
+        said = say(*check_contents(path, keys), digest)
+    return map(printable, said)
 
 
 def read_key(text):
@@ -277,7 +302,7 @@ def main(arguments=None):
         sys.stderr.write(f"{error.filename}: {error.strerror}\n")
         return 2
     except Bad as bad:
-        sys.stdout.write(f"BAD   {bad}\n")
+        sys.stdout.write(printable(f"BAD   {bad}") + "\n")
         return 1
     except Exception as error:  # signed, and yet not as we write it: never good
         sys.stdout.write(f"BAD   the file can't be read: {type(error).__name__}\n")

@@ -6,13 +6,13 @@ not need it. A sealed payload is bound to its row: moved to another row, it does
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from pydantic_core import from_json
 
 from protocol.canonical import canonical, quoted
 
@@ -76,7 +76,9 @@ class Place(NamedTuple):
     def bound(self) -> bytes:
         """What the seal covers besides the payload."""
         episode_id, sequence, row_hash, key_id, written_at = self
-        return _bound(episode_id, str(sequence), row_hash, key_id, written_at)
+        return (
+            f'[{quoted(episode_id)},"{sequence}",{quoted(row_hash)},{quoted(key_id)},{quoted(written_at)}]'
+        ).encode()
 
 
 class ClientKey:
@@ -92,19 +94,26 @@ class ClientKey:
 
     def unseal(self, sealed: bytes, place: Place) -> bytes:
         """Salt and payload as they were sealed. Raises SealingError when anything about the row was changed."""
-        if sealed[:1] != _FORMAT:
+        if not sealed.startswith(_FORMAT):
             raise SealingError(f"episode {place.episode_id}, row {place.sequence}: sealed in an unknown format")
         try:
-            return _decrypt(self._cipher, sealed[1:], place.bound())
+            return _decrypt(self._cipher, sealed, place.bound(), len(_FORMAT))
         except InvalidTag:
             raise SealingError(
                 f"episode {place.episode_id}, row {place.sequence}: the seal does not fit the row"
             ) from None
 
     def open(self, sealed: bytes, place: Place) -> tuple[dict[str, Any], str]:
-        """Payload and salt of a row. Raises SealingError."""
+        """Payload and salt of a row. Raises SealingError, also for what is no payload: a key can seal anything."""
         plain = self.unseal(sealed, place)
-        return json.loads(plain[_SALT_BYTES:].decode()), plain[:_SALT_BYTES].hex()
+        try:
+            # Only names are kept for the next time, never what somebody said.
+            payload: object = from_json(plain[_SALT_BYTES:], allow_inf_nan=False, cache_strings="keys")
+        except ValueError:
+            payload = None
+        if not isinstance(payload, dict):
+            raise SealingError(f"episode {place.episode_id}, row {place.sequence}: what is sealed is no payload")
+        return cast("dict[str, Any]", payload), plain[:_SALT_BYTES].hex()
 
 
 def new_data_key() -> bytes:
@@ -122,7 +131,8 @@ def _encrypt(cipher: AESGCM, plain: bytes, bound: bytes) -> bytes:
     return nonce + cipher.encrypt(nonce, plain, bound)
 
 
-def _decrypt(cipher: AESGCM, sealed: bytes, bound: bytes) -> bytes:
-    if len(sealed) < _NONCE_BYTES:
+def _decrypt(cipher: AESGCM, sealed: bytes, bound: bytes, after: int = 0) -> bytes:
+    begins = after + _NONCE_BYTES
+    if len(sealed) < begins:
         raise InvalidTag
-    return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], bound)
+    return cipher.decrypt(sealed[after:begins], sealed[begins:], bound)

@@ -19,7 +19,7 @@ from audit.database import Database
 from audit.keys import WrappedKey, wrapped_keys
 from audit.sealing import ClientKey, Keyring, Place, SealingError, UnknownKeyError
 from audit.tables import Moment, episodes, trail
-from protocol.trail import Fault, Head, Link, Wrong, check_end, check_link, commit, genesis
+from protocol.trail import Fault, Head, Wrong, check_end, check_link, commit, genesis
 
 CHUNK = 2_000
 """Rows read in one transaction: on SQLite, writers wait no longer than that takes."""
@@ -227,9 +227,11 @@ class ChainCheck:
         self._contents = contents
         self._marks = marks
         self._remembered = remembered
-        self._head = _beginning(episode_id)
+        self._last: Head | StoredRow = _beginning(episode_id)
+        self._told = {*marks, remembered.sequence}
         self._unreadable = 0
         self._client_ref: str | None = None
+        self._key: FoundKey | None = None
         self._fault: Fault | None = None
         if not is_text(episode_id):
             self._fault = Fault(shown(episode_id), 1, Wrong.EDITED, "the episode's id is no text")
@@ -238,31 +240,31 @@ class ChainCheck:
         """Judge the next row, unless one before it was bad."""
         if self._fault is not None:
             return
-        link = Link(*row[:11])
-        self._fault = (
-            check_link(self._head, self.episode_id, link)
-            or self._key_fault(row, key)
-            or self._content_fault(row, key.key)
-            or self._mark_fault(link)
-        )
-        if self._fault is None:
-            self._head = Head(link.sequence, link.hash)
-            self._client_ref = key.client_ref
+        fault = check_link(self._last, self.episode_id, row)
+        if fault is None and key is not self._key:  # the same as of the row before is as good as there
+            fault = self._key_fault(row, key)
+        if fault is None and key.key is not None:
+            fault = self._content_fault(row, key.key)
+        if fault is None and row.sequence in self._told:
+            fault = self._mark_fault(row)
+        if fault is None:
+            self._last, self._key, self._client_ref = row, key, key.client_ref
             self._unreadable += key.key is None
+        self._fault = fault
 
     def verdict(self, expected_head: Head | None = None) -> Verdict:
         """What was found."""
-        fault = self._fault
+        fault, head = self._fault, Head(self._last.sequence, self._last.hash)
         reach = max(self._marks, default=0)
-        if fault is None and reach > self._head.sequence:
-            fault = check_end(self._head, self.episode_id, Head(reach, self._marks[reach]))
-        if fault is None and self._remembered.sequence > self._head.sequence:
-            fault = check_end(self._head, self.episode_id, self._remembered)
+        if fault is None and reach > head.sequence:
+            fault = check_end(head, self.episode_id, Head(reach, self._marks[reach]))
+        if fault is None and self._remembered.sequence > head.sequence:
+            fault = check_end(head, self.episode_id, self._remembered)
         if fault is None and expected_head is not None:
-            fault = check_end(self._head, self.episode_id, expected_head)
-        return Verdict(shown(self.episode_id), self._head.sequence, self._unreadable, self._head, fault)
+            fault = check_end(head, self.episode_id, expected_head)
+        return Verdict(shown(self.episode_id), head.sequence, self._unreadable, head, fault)
 
-    def _mark_fault(self, link: Link) -> Fault | None:
+    def _mark_fault(self, link: StoredRow) -> Fault | None:
         if link.sequence == self._remembered.sequence and link.hash != self._remembered.hash:
             detail = "the workflow remembers another row here: this one or some before it were rewritten"
             return Fault(self.episode_id, link.sequence, Wrong.REWRITTEN, detail)
@@ -276,13 +278,11 @@ class ChainCheck:
         problem = key.problem
         if problem is None and self._client_ref not in (None, key.client_ref):
             problem = "its key is of another client than the rows before"
-        if problem is None and key.key is None and self._unreadable < self._head.sequence:
+        if problem is None and key.key is None and self._unreadable < self._last.sequence:
             problem = "its key was destroyed, but not that of the rows before"
         return None if problem is None else Fault(self.episode_id, row.sequence, Wrong.SEAL, problem)
 
-    def _content_fault(self, row: StoredRow, key: ClientKey | None) -> Fault | None:
-        if key is None:
-            return None
+    def _content_fault(self, row: StoredRow, key: ClientKey) -> Fault | None:
         place = Place(row.episode_id, row.sequence, row.hash, row.key_id, row.written_at)
         try:
             if not is_text(row.written_at):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+
+from pydantic_core import to_json
 
 from protocol.commands import Command
 from protocol.engine import Receipt
@@ -38,7 +39,7 @@ def event_of(row: TrailRow) -> Event:
     """The event of a row. Raises ValueError when its payload was destroyed or is none of our events."""
     if row.payload is None:
         raise ValueError(f"row {row.sequence} can't be read any more: its key was destroyed")
-    return EVENT.validate_json(json.dumps(row.payload["event"]))
+    return EVENT.validate_json(to_json(row.payload["event"]))
 
 
 def refusal_in(happened: Iterable[Happened]) -> CommandRefused | None:

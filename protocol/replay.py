@@ -5,12 +5,13 @@ Needs the trail and the pinned protocol; neither Temporal nor the engine that ma
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import zip_longest
 from typing import Any
+
+from pydantic_core import to_json
 
 from protocol.chronicle import event_of
 from protocol.commands import COMMAND, Command, Migrate
@@ -97,7 +98,7 @@ def _macro_steps(rows: Iterable[TrailRow]) -> Iterator[list[TrailRow]]:
 def _replay_one(spec: ProtocolSpec, before: Episode | None, group: list[TrailRow], later: Versions) -> Replayed:
     first = group[0]
     try:
-        command = COMMAND.validate_json(json.dumps((first.payload or {})["command"]))
+        command = COMMAND.validate_json(to_json((first.payload or {})["command"]))
         events = tuple(event_of(row) for row in group)
         after = _fold(before, events)
     except (KeyError, ValueError) as error:

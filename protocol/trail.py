@@ -21,13 +21,15 @@ from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256, shake_256
 from hmac import digest
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from protocol.canonical import NotCanonicalError, leaves, quoted, rfc3339
 from protocol.values import value
 
 VERSION = "holdfast-trail-1"
 _SALT_BYTES = 32
+_HASHED = 10
+"""Columns of a link that its hash is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class Head:
     hash: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TrailRow:
     """A event in its chain. Without payload and salt its key was destroyed; the chain still holds."""
 
@@ -196,9 +198,8 @@ def commit(payload: dict[str, Any], salt: str) -> str:
     """The salted commitment to every value of a payload. Raises NotCanonicalError."""
     values = leaves(payload)
     salts = _salts(salt, len(values))
-    place, hashes = 0, list[bytes]()
-    for leaf in values:
-        hashes.append(sha256(salts[place : (place := place + _SALT_BYTES)] + leaf).digest())
+    places = range(0, len(salts), _SALT_BYTES)
+    hashes = [sha256(salts[at : at + _SALT_BYTES] + leaf).digest() for at, leaf in zip(places, values, strict=True)]
     return sha256(b"".join(hashes)).hexdigest()
 
 
@@ -267,6 +268,20 @@ def verify(
     return None if expected_head is None else check_end(head, episode_id, expected_head)
 
 
+class Linked(Protocol):
+    """A row that begins with the columns of `Link`, whatever follows them."""
+
+    @property
+    def previous_hash(self) -> str: ...
+    @property
+    def episode_id(self) -> str: ...
+    @property
+    def sequence(self) -> int: ...
+    @property
+    def hash(self) -> str: ...
+    def __getitem__(self, places: slice, /) -> tuple[Any, ...]: ...
+
+
 class Link(NamedTuple):
     """What the chain needs of a row, times in RFC 3339: what is hashed in its order, then the hash."""
 
@@ -297,7 +312,7 @@ def link_of(row: AnyRow) -> Link:
     )
 
 
-def check_link(head: Head, episode_id: str, link: Link) -> Fault | None:
+def check_link(head: Head | Linked, episode_id: str, link: Linked) -> Fault | None:
     """What is wrong with the row that should follow `head`; its content is not looked at."""
     expected = head.sequence + 1
     if link.episode_id != episode_id:
@@ -328,9 +343,9 @@ def check_end(head: Head, episode_id: str, expected: Head) -> Fault | None:
     return None
 
 
-def _hash_of(link: Link) -> str | None:
+def _hash_of(link: Linked) -> str | None:
     try:
-        return row_hash(*link[:-1])
+        return row_hash(*link[:_HASHED])
     except NotCanonicalError:
         return None
 
