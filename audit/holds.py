@@ -6,10 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, insert, select
 
 from audit.database import Database
+from audit.dialects import lock_episode
 from audit.tables import holds
+
+HELD = "a legal hold stands on this client"
+
+
+class HeldError(Exception):
+    """A hold stands: nothing of this client may be destroyed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,23 @@ async def standing(database: Database) -> dict[str, Hold]:
     return found
 
 
+def refuse_held_in(connection: Connection, client_ref: str) -> None:
+    """Raise HeldError where a hold stands; one that is placed from now on waits for the end of this transaction."""
+    _lock(connection, client_ref)
+    query = select(holds.c.act).where(holds.c.client_ref == client_ref)
+    if connection.scalar(query.order_by(holds.c.at.desc(), holds.c.hold_id.desc()).limit(1)) == "placed":
+        raise HeldError(HELD)
+
+
 async def _note(database: Database, client_ref: str, act: str, who: str, reason: str, now: datetime) -> None:
     values = {"hold_id": uuid4().hex, "at": now, "client_ref": client_ref, "act": act, "who": who, "reason": reason}
-    await database.write(lambda connection: connection.execute(insert(holds), values))
+
+    def work(connection: Connection) -> None:
+        _lock(connection, client_ref)
+        connection.execute(insert(holds), values)
+
+    await database.write(work)
+
+
+def _lock(connection: Connection, client_ref: str) -> None:
+    lock_episode(connection, f"@hold/{client_ref}")

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from audit.database import Database
 from audit.dialects import insert_or_skip
+from audit.holds import refuse_held_in
 from audit.sealing import ClientKey, Keyring, SealingError, new_data_key
 from audit.tables import client_keys
 
@@ -89,14 +90,20 @@ async def destroy(database: Database, client_ref: str, now: datetime) -> int:
     """Make every payload of a client unreadable for good; how many keys were destroyed.
 
     The rows stay and their chains still verify. On PostgreSQL this needs the owner of the records. A backup
-    keeps the key until it is overwritten.
+    keeps the key until it is overwritten. Raises HeldError.
     """
+    return await database.write(lambda connection: destroy_in(connection, client_ref, now))
+
+
+def destroy_in(connection: Connection, client_ref: str, now: datetime) -> int:
+    """The same within a transaction."""
+    refuse_held_in(connection, client_ref)
     statement = (
         update(client_keys)
         .where(client_keys.c.client_ref == client_ref, client_keys.c.destroyed_at.is_(None))
         .values(wrapped_key=None, kek_id=None, destroyed_at=now)
     )
-    return await database.write(lambda connection: connection.execute(statement).rowcount)
+    return connection.execute(statement).rowcount
 
 
 def _make_key(connection: Connection, ring: Keyring, client_ref: str, now: datetime) -> None:

@@ -11,7 +11,9 @@ The access trail and the checkpoints only grow: nothing of them is due before it
 
 The records know an end of care only as the last entry of the last episode; therapy may have gone on without one. Where
 the date of birth is not known, an age written down counts as if it had just been reached, and without an age the
-client as born on the day of the first entry: kept too long rather than too short. Counsel decides; this lists.
+client as born on the day of the first entry: kept too long rather than too short. Days are those of UTC, and a record
+goes on the day after its last one, so that no time zone and no hour of the last entry makes the time shorter. Counsel
+decides; this lists.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, func, select
@@ -124,7 +126,12 @@ def _policy(record: Record, row: Any, ran: Any | None, now: datetime) -> Policy:
         moments["last entry under it"] = ran.last
     latest = max(moments, key=lambda one: moments[one])
     why = f"{POLICY_YEARS} years from {moments[latest]:%Y-%m-%d}: {latest}"
-    return Policy(*name, later(moments[latest].date(), POLICY_YEARS), why)
+    return Policy(*name, after(moments[latest].date(), POLICY_YEARS), why)
+
+
+def after(day: date, years: int) -> date:
+    """The first day on which something may go that is kept for so many years from a day."""
+    return later(day, years) + timedelta(days=1)
 
 
 def later(day: date, years: int) -> date:
@@ -171,10 +178,10 @@ async def _kept(
     if not usable:
         why = "the key was destroyed"
     elif not one.open:
-        until, why = later(one.last.date(), CLIENT_YEARS), f"{CLIENT_YEARS} years from the last entry"
+        until, why = after(one.last.date(), CLIENT_YEARS), f"{CLIENT_YEARS} years from the last entry"
         adult, known = await _adult_on(database, ring, born, one)
-        if later(adult, CLIENT_YEARS) > until:
-            until, why = later(adult, CLIENT_YEARS), f"{CLIENT_YEARS} years from the 18th birthday, {known}"
+        if after(adult, CLIENT_YEARS) > until:
+            until, why = after(adult, CLIENT_YEARS), f"{CLIENT_YEARS} years from the 18th birthday, {known}"
     return Kept(one.client_ref, len(one.episodes), one.last, until, why, hold, destroyed=not usable)
 
 
@@ -185,12 +192,12 @@ async def _adult_on(database: Database, ring: Keyring, born: Birthday, one: _Cli
         return later(birthday, ADULT_AT), "by the date of birth"
     told = [later(day, max(ADULT_AT - age, 0)) for day, age in await _ages(database, ring, one.episodes)]
     if told:
-        return min(told), "by the age that was written down"
+        return max(told), "by the age that was written down"
     return later(one.first.date(), ADULT_AT), "no age is known"
 
 
 async def _ages(database: Database, ring: Keyring, ids: Iterable[str]) -> list[tuple[date, int]]:
-    """Each age that was written down, with its day."""
+    """Each age that was written down, with its day. The latest that follows from one counts: one may be mistyped."""
     wanted = (trail.c.episode_id.in_([*ids])) & (trail.c.kind == "FactsRecorded")
     rows = await database.read(lambda connection: opened_rows(connection, ring, select(trail).where(wanted)))
     facts = [(row.occurred_at.date(), (row.payload or {}).get("event", {}).get("facts", {})) for row in rows]

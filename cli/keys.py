@@ -9,17 +9,20 @@ import typer
 
 import logs
 from audit import keys
-from audit.access import Access, record
+from audit.access import Access
+from audit.holds import HELD, HeldError
 from cli.books import Books, verify_keys, with_books
 from cli.configuration import settings
 from cli.desk import utc_now
 from cli.output import FOUND, USAGE, AsJson, Trouble, say, say_json
 from cli.retention import kept_of
 from cli.who import ROLE, somebody
-from practice.forgetting import forget_client
+from practice.forgetting import destroy_client
 from practice.sealing import Seal
 
 log = structlog.get_logger()
+
+LIFTS = "`holdfast audit lift` lifts it"
 
 app = typer.Typer()
 
@@ -99,16 +102,17 @@ async def _destroy(books: Books, client_ref: str, despite: str) -> tuple[int, bo
         raise Trouble("no episode says how long this is to be kept", "say why it goes by --despite-retention", FOUND)
     for one in found:
         if one.hold is not None:
-            raise Trouble("a legal hold stands on this client", "`holdfast audit lift` lifts it", FOUND)
+            raise Trouble(HELD, LIFTS, FOUND)
         if not one.destroyed and not one.due(now.date()) and not despite:
             until = "an episode is open" if one.until is None else f"until {one.until}: {one.why}"
             raise Trouble(
                 f"these records must be kept, {until}", "if it must be, say why by --despite-retention", FOUND
             )
     look = Access(now, somebody(), ROLE, "destroyed", despite, client_ref=client_ref)
-    await record(books.records, look)
-    forgotten = await forget_client(books.records, Seal(books.ring), client_ref)
-    return await keys.destroy(books.records, client_ref, now), forgotten
+    try:
+        return await destroy_client(books.records, Seal(books.ring), client_ref, look)
+    except HeldError as held:
+        raise Trouble(str(held), LIFTS, FOUND) from None
 
 
 def _keys(count: int) -> str:

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, Delete, delete, or_, select, update
 
+from audit.access import Access, record_in
 from audit.database import Database
+from audit.keys import destroy_in
 from audit.tables import episodes
 from practice.calls import forget_answers_in
 from practice.sealing import Seal
@@ -17,15 +19,18 @@ REPORT = "page/report"
 GONE = "(destroyed with the client's records)"
 
 
-async def forget_client(database: Database, seal: Seal, client_ref: str) -> bool:
-    """Drop the client's file, caseloads, and whatever anybody has typed about them and not sent, in one transaction.
+async def destroy_client(database: Database, seal: Seal, client_ref: str, look: Access) -> tuple[int, bool]:
+    """Destroy the client's keys, and drop their file, caseloads, and whatever anybody has typed about them and not
+    sent: all in one transaction, with the row that says who did it. How many keys, and whether there was a file or a
+    draft.
 
     That somebody broke the glass stays; their reason goes. Answers kept for calls that are repeated go where they are
-    theirs or may be. True when there was a file or a draft. Raises SealingError for a draft that can't be read: it may
-    be about this client.
+    theirs or may be. Raises HeldError, and SealingError for a draft that can't be read: it may be about this client.
     """
 
-    def work(connection: Connection) -> bool:
+    def work(connection: Connection) -> tuple[int, bool]:
+        count = destroy_in(connection, client_ref, look.at)
+        record_in(connection, look)
         connection.execute(delete(caseloads).where(caseloads.c.client_ref == client_ref))
         forget_answers_in(connection, client_ref)
         for access_id in connection.scalars(
@@ -36,7 +41,7 @@ async def forget_client(database: Database, seal: Seal, client_ref: str) -> bool
             connection.execute(update(emergency_access).where(one).values(reason=sealed))
         dropped = [connection.execute(one).rowcount for one in _typed(connection, seal, client_ref)]
         dropped.append(connection.execute(delete(clients).where(clients.c.client_ref == client_ref)).rowcount)
-        return any(dropped)
+        return count, any(dropped)
 
     return await database.write(work)
 
