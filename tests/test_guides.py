@@ -14,11 +14,11 @@ import pytest
 from cli.main import run
 from protocol.check import check
 from protocol.conditions import Guard, write_guard
-from protocol.diff import as_text, compare
 from protocol.readers import Readers
 from protocol.spec import ProtocolSpec
 from protocol_specs.lint import lint
 from protocol_specs.loader import Document, read_yaml
+from protocol_specs.writing import yaml_text
 from rehearsal.casting import problems
 from rehearsal.rehearse import rehearse
 from rehearsal.scenario import COMMANDS, Expectation, Scenario
@@ -102,7 +102,7 @@ def test_the_guide_names_every_part_of_a_protocol() -> None:
     assert {name for name in ProtocolSpec.model_fields if f"`{name}`" not in page and f"\n{name}:" not in page} == set()
 
 
-def test_the_guide_shows_what_a_comparison_says() -> None:
+def test_the_guide_shows_what_a_comparison_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The example of changing_a_protocol.md, on the protocol of the other guide."""
     pieces = written_in("writing_a_protocol.md")
     changed = copy.deepcopy(pieces.data)
@@ -110,8 +110,12 @@ def test_the_guide_shows_what_a_comparison_says() -> None:
     changed["obligations"]["call_back"]["met_by"].append({"reached": "client", "done": "ask_again"})
     changed["obligations"]["call_back"]["title"] = "Call the client back"
     changed["ladders"]["now"]["repeat"] = "4m"
-    said = as_text(compare(pieces.validate(ProtocolSpec), ProtocolSpec.model_validate(changed)))
-    assert f"```text\n{said}\n```" in (DOCS / "changing_a_protocol.md").read_text(encoding="utf-8")
+    changed["version"] = "1.1.0"
+    (tmp_path / "old.yaml").write_text(pieces_of("writing_a_protocol.md"), encoding="utf-8")
+    (tmp_path / "new.yaml").write_text(yaml_text(changed), encoding="utf-8")
+    assert run(["protocol", "diff", str(tmp_path / "old.yaml"), str(tmp_path / "new.yaml")]) == 1
+    said = capsys.readouterr().out
+    assert f"```text\n{said}```" in (DOCS / "changing_a_protocol.md").read_text(encoding="utf-8")
 
 
 class Reader:
@@ -151,11 +155,16 @@ class Reader:
         assert [command for command, off in codes if off] == [], self.said
 
     def _compare(self, text: str) -> None:
-        """Each line is said, in this order; a line may end in `…`."""
-        said = iter(line.rstrip() for line in self.said.splitlines())
-        for line in text.splitlines():
-            begin = line.rstrip("…").rstrip()
-            assert any(one == begin or (line.endswith("…") and one.startswith(begin)) for one in said), line
+        """Each line is said, in this order, the first one first; a line may end in `…`, and one may be left out so."""
+        lines, said = text.splitlines(), iter(line.rstrip() for line in self.said.splitlines())
+        if lines[0] != "…":
+            assert self._is(lines[0], self.said.splitlines()[0].rstrip()), "an answer is shown from its first line"
+        for line in lines:
+            assert any(self._is(line, one) for one in said), line
+
+    def _is(self, line: str, said: str) -> bool:
+        begin = line.rstrip("…").rstrip()
+        return said == begin or (line.endswith("…") and said.startswith(begin))
 
     def _change(self, text: str) -> None:
         name, *lines = text.splitlines()
