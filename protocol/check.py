@@ -19,8 +19,9 @@ from protocol.checks.ways import check_ways
 from protocol.findings import Finding
 from protocol.spec import ProtocolSpec
 
+OF_THE_WAYS = (check_stages, check_dead_ends, check_ways)
+"""They say nothing of use while the name of a stage leads nowhere."""
 CHECKS = (
-    check_names,
     check_reading,
     check_tables,
     check_stages,
@@ -35,4 +36,6 @@ CHECKS = (
 def check(spec: ProtocolSpec) -> list[Finding]:
     """All findings, each once, with the path, a message and a remedy. Never raises; ends in time for any spec."""
     ground = Ground(spec)
-    return list(dict.fromkeys(finding for one in CHECKS for finding in one(ground)))
+    found = dict.fromkeys(check_names(ground))
+    rest = [one for one in CHECKS if one not in OF_THE_WAYS or "stage" not in ground.lost]
+    return list(dict.fromkeys([*found, *(finding for one in rest for finding in one(ground))]))

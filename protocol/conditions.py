@@ -22,6 +22,8 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from protocol.findings import PartError, did_you_mean
+
 Truth = bool | None
 """True, False, or None for unknown."""
 
@@ -145,7 +147,7 @@ def parse_guard(written: object) -> Guard:
 def _mapping(written: object) -> dict[str, Any]:
     if not isinstance(written, Mapping) or not written:
         raise ValueError(
-            "a condition is a mapping such as {risk: {at_least: high}}; name facts and values, there are no formulas"
+            "a condition is written like {risk: {at_least: high}}; name facts and values, there are no formulas"
         )
     mapping = cast(Mapping[object, Any], written)
     if not all(isinstance(key, str) for key in mapping):
@@ -153,6 +155,10 @@ def _mapping(written: object) -> dict[str, Any]:
     if len(mapping) > MAX_TERMS:
         raise ValueError(f"a condition may have at most {MAX_TERMS} terms")
     return {str(key): value for key, value in mapping.items()}
+
+
+JOINERS = {"or": "any", "either": "any", "and": "all", "both": "all", "if": "all", "none": "not", "unless": "not"}
+"""What people write for the three words that join conditions."""
 
 
 def _parse(written: object, depth: int) -> Condition:
@@ -175,11 +181,11 @@ def _parse_term(name: str, value: object, depth: int) -> Condition:
     if name in ("all", "any"):
         items = _listed(value)
         if not items:
-            raise ValueError(
-                f"`{name}` takes a list of conditions; put each in braces and all in brackets, `[{{…}}, {{…}}]`"
+            raise PartError(
+                name, f"`{name}` takes a list of conditions; put each in braces and all in brackets, `[{{…}}, {{…}}]`"
             )
         if len(items) > MAX_TERMS:
-            raise ValueError(f"`{name}` may have at most {MAX_TERMS} conditions")
+            raise PartError(name, f"`{name}` may have at most {MAX_TERMS} conditions")
         parts = tuple(_parse(item, depth + 1) for item in items)
         return AllOf(parts) if name == "all" else AnyOf(parts)
     if name == "not":
@@ -191,19 +197,22 @@ def _parse_test(name: str, value: object) -> Test:
     if isinstance(value, Mapping):
         operators = cast(Mapping[object, object], value)
         if len(operators) != 1:
-            raise ValueError(f"`{name}` takes exactly one of at_least, at_most, known")
+            remedy = f"write `{name}: {{at_least: …}}`; two bounds are two conditions under `all`"
+            raise PartError(name, f"`{name}` takes exactly one of at_least, at_most, known; {remedy}")
         (operator, operand), *_ = operators.items()
         if operator == "known":
             if operand not in ("yes", "no"):
-                raise ValueError(f"`{name}`: known takes yes or no")
+                raise PartError(name, f"`{name}`: known takes yes or no; write `{{known: yes}}`")
             return Test(name, "known", (str(operand),))
         if operator == "at_least" or operator == "at_most":
             return Test(name, cast(Operator, operator), (_literal(name, operand),))
-        raise ValueError(f"`{name}`: use at_least, at_most or known, not {str(operator)[:MAX_LITERAL]!r}")
+        unknown = str(operator)[:MAX_LITERAL]
+        remedy = did_you_mean(unknown, ("at_least", "at_most", "known"))
+        raise PartError(name, f"`{name}`: `{unknown}` is no comparison; {remedy}")
     items = _listed(value)
     if items is not None:
         if not items or len(items) > MAX_TERMS:
-            raise ValueError(f"`{name}` takes one to {MAX_TERMS} values")
+            raise PartError(name, f"`{name}` takes one to {MAX_TERMS} values; write `{name}: [one, two]`")
         return Test(name, "is", tuple(_literal(name, item) for item in items))
     return Test(name, "is", (_literal(name, value),))
 
@@ -216,11 +225,19 @@ def _listed(value: object) -> Sequence[object] | None:
 
 def _literal(name: str, value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int)):
-        raise ValueError(f"`{name}` must be compared with a declared value, such as yes, no or a level")
+        raise PartError(name, _no_value(name, value))
     text = str(value)
     if len(text) > MAX_LITERAL:
-        raise ValueError(f"`{name}` is compared with a value longer than {MAX_LITERAL} characters")
+        raise PartError(name, f"`{name}` is compared with a value longer than {MAX_LITERAL} characters; shorten it")
     return text
+
+
+def _no_value(name: str, value: object) -> str:
+    if name in JOINERS:
+        return f"`{name}` is no word of a condition; write `{JOINERS[name]}`"
+    if isinstance(value, bool):
+        return f"`{name}` is never `{str(value).lower()}`; an answer is a word: write `{'yes' if value else 'no'}`"
+    return f"`{name}` must be compared with a declared value; write a word such as yes, no or a level"
 
 
 def write_guard(guard: Guard) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from protocol.elements import (
     Source,
     parse_duration,
 )
+from protocol.findings import PartError
 
 Happening = Literal[
     "episode_opened",
@@ -77,7 +78,7 @@ class Ladder(Element):
     @model_validator(mode="after")
     def _lead_fits(self) -> Self:
         if (self.starts == "before_due") != (self.lead is not None):
-            raise ValueError("`lead` goes with `starts: before_due`, and that needs it")
+            raise PartError("starts", "`lead` goes with `starts: before_due`, and that needs it")
         return self
 
 
@@ -220,18 +221,21 @@ class Obligation(Element):
         for duration in self.durations():
             clock = CLOCK_OF_UNIT[parse_duration(duration)[1]]
             if clock != self.clock:
-                raise ValueError(
+                raise PartError(
+                    "due",
                     f"{duration} runs on the {clock} clock, but the obligation says {self.clock}; "
-                    "use s, m, h for safety, d for calendar, wd for business"
+                    "use s, m, h for safety, d for calendar, wd for business",
                 )
         if self.concern == "safety" and self.clock == "business":
-            raise ValueError(
-                "a safety deadline can't run on a business clock, which stops at night; write `clock: safety`"
+            raise PartError(
+                "clock", "a safety deadline can't run on a business clock, which stops at night; write `clock: safety`"
             )
         if self.reopening == "keep" and any(trigger.counts_anew for trigger in self.opens):
             raise ValueError("with `reopening: keep` nothing counts anew; leave one of the two out")
         if self.contact and not all(evidence.reached for evidence in self.met_by):
-            raise ValueError("a contact obligation is met only by a live contact; give each `met_by` a `reached`")
+            raise PartError(
+                "met_by", "a contact obligation is met only by a live contact; give each `met_by` a `reached`"
+            )
         if self.contact and self.duty_to_try:
             raise ValueError("a contact obligation is no duty to try; delete `duty_to_try` or `contact`")
         return self

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self, cast
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
 
 from protocol.conditions import Guard
+from protocol.findings import PartError
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 """A name in the protocol: lower case words joined by underscores."""
@@ -52,21 +53,23 @@ def parse_duration(text: str) -> tuple[int, Unit]:
     match = _DURATION.fullmatch(text)
     if match is None:
         raise ValueError(
-            f"{text[:20]!r} is not a duration; write a whole number and a unit: "
+            f"`{text[:20]}` is not a duration; write a whole number and a unit: "
             "s, m, h (elapsed time), d (local calendar days) or wd (working days), such as 24h; a week is 7d"
         )
     unit: Any = match[2]
     return int(match[1]), unit
 
 
-def _check_duration(text: str) -> str:
-    parse_duration(text)
-    return text
+def _check_duration(written: object) -> str:
+    if isinstance(written, (list, tuple, dict)):
+        raise ValueError("a duration is one text; write it without brackets, such as `24h`")
+    parse_duration(str(written))
+    return str(written)
 
 
 Duration = Annotated[
     str,
-    BeforeValidator(lambda text: _check_duration(str(text))),
+    BeforeValidator(_check_duration),
     WithJsonSchema({"type": "string", "pattern": _DURATION.pattern}),
 ]
 """`30s`, `15m`, `24h` run as elapsed time; `7d` counts local calendar days; `2wd` counts working days."""
@@ -129,15 +132,17 @@ class Fact(Element):
     @model_validator(mode="after")
     def _fits_its_type(self) -> Self:
         if (self.type in ("choice", "several")) != bool(self.choices):
-            raise ValueError(
-                "`choices` belongs to the types choice and several, and these need it; mend `type` or `choices`"
+            raise PartError(
+                "type", "`choices` belongs to the types choice and several, and these need it; mend `type` or `choices`"
             )
         if self.ordered and self.type != "choice":
-            raise ValueError("only a choice can be ordered")
+            raise PartError("ordered", "only a choice can be ordered; delete `ordered`, or write `type: choice`")
         if self.type == "number":
             self._check_number()
         elif self.bands or self.minimum is not None or self.maximum is not None:
-            raise ValueError("minimum, maximum and bands belong to the type number")
+            raise PartError(
+                "type", "minimum, maximum and bands belong to the type number; write `type: number`, or delete them"
+            )
         return self
 
     def _check_number(self) -> None:
@@ -148,12 +153,14 @@ class Fact(Element):
         expected = self.minimum
         for band, (low, high) in self.bands.items():
             if low != expected or high < low:
-                raise ValueError(
-                    f"band {band} must begin at {expected}; bands follow each other without gap or overlap"
+                raise PartError(
+                    "bands", f"band {band} must begin at {expected}; bands follow each other without gap or overlap"
                 )
             expected = high + 1
         if self.bands and expected != self.maximum + 1:
-            raise ValueError(f"the last band must end at the maximum {self.maximum}")
+            raise PartError(
+                "bands", f"the last band must end at the maximum {self.maximum}; change `maximum` or the last band"
+            )
 
     def values(self) -> tuple[str, ...]:
         """The values a condition can compare with, in order; empty where conditions can't read the fact."""

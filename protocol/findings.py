@@ -27,6 +27,14 @@ class Finding:
     """The path ends with a key, and the finding is about that key, not about its value."""
 
 
+class PartError(ValueError):
+    """A part of a document that makes no sense; `part` names it, so that its place can be told."""
+
+    def __init__(self, part: str, message: str) -> None:
+        super().__init__(message)
+        self.part = part
+
+
 def dotted(path: Path) -> str:
     """A path as people write it: `stages.coping.steps[0].when`."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)

@@ -81,7 +81,7 @@ def accepted(test: Test, domain: Domain) -> frozenset[str]:
     """The values that make a comparison true. Raises ValueError for a value or order the name does not have."""
     for value in test.values if test.operator != "known" else ():
         if value not in domain.values:
-            raise ValueError(f"`{test.name}` is never {value!r}; it is one of {', '.join(domain.values)}")
+            raise ValueError(f"`{test.name}` is never `{value}`; it is one of {', '.join(domain.values)}")
     if test.operator in ("at_least", "at_most") and not domain.ordered:
         raise ValueError(f"`{test.name}` has no order, so {test.operator} makes no sense; list the values instead")
     order = tuple(value for value in domain.values if value != "refused")

@@ -16,6 +16,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from protocol.findings import Finding
 from protocol_specs.located import Located, SpecErrors
+from protocol_specs.syntax_words import broken
 
 
 @dataclass(frozen=True)
@@ -64,52 +65,6 @@ _UNPRINTABLE = re.compile(
 _INDENTING = re.compile("^ *[\u00a0\u2000-\u200a\u202f\u205f\u3000]", re.MULTILINE)
 """Spaces that only look like one: a line that begins with them is not indented."""
 
-_SYNTAX = {
-    "mapping values are not allowed in this context": (
-        "a colon stands where none is expected",
-        "put a text that contains `: ` in quotes, and check the indentation of this line and the one above",
-    ),
-    "did not find expected key": (
-        "this line does not fit the lines above it",
-        "indent it like its neighbours; put a text that begins with a quote wholly in quotes",
-    ),
-    "did not find expected ',' or '}'": (
-        "this `{` is not closed",
-        'add the missing `,` or `}`; put a text with `,` `:` or `?` in straight quotes `"`',
-    ),
-    "did not find expected ',' or ']'": (
-        "this `[` is not closed",
-        'add the missing `,` or `]`; put a text with `,` `:` or `?` in straight quotes `"`',
-    ),
-    "did not find expected node content": (
-        "something is missing here",
-        "close the `[` or `{`, or write the value",
-    ),
-    "did not find expected '-' indicator": (
-        "this line does not continue the list above it",
-        "begin it with `- `, indented like the other items",
-    ),
-    "could not find expected ':'": ("a key without its colon", "write `key: value`"),
-    "found character that cannot start any token": (
-        "a text can't begin with this character",
-        "put the text in quotes; indent with spaces, never with tabs",
-    ),
-    "found a tab character that violates indentation": ("a tab", "indent with spaces"),
-    "found unexpected ':'": (
-        "a colon inside a text between `{ }` or `[ ]`",
-        "put the text in quotes, such as an address or a time of day",
-    ),
-    "found unexpected end of stream": ("this quote is never closed", "add the missing quote"),
-    "found undefined tag handle": ("tags (`!…`) are not allowed", "put the text in quotes"),
-}
-
-_UNCLOSED = (
-    "did not find expected ',' or '}'",
-    "did not find expected ',' or ']'",
-    "found unexpected end of stream",
-)
-"""These are told where the bracket or quote was opened."""
-
 
 def parse(text: str | bytes, file: str, limits: Limits = LIMITS) -> tuple[Any, Mark]:
     """Plain data of the only document in a text, and where each part stands.
@@ -137,7 +92,7 @@ class _Reader:
         try:
             result = self._document(_PARSER(clean))
         except MarkedYAMLError as error:
-            self._stop(*_broken(error))
+            self._stop(*broken(error, clean))
         except YAMLError as error:
             self._stop((0, 0), "this is not YAML", str(error)[:200])
         if self._found:
@@ -193,10 +148,10 @@ class _Reader:
         match event:
             case events.ScalarEvent():
                 self._plain(event, place)
-                return self._scalar(event, place), mark
+                return self._scalar(event), mark
             case events.MappingStartEvent():
                 self._plain(event, place)
-                return self._mapping(parser, mark, depth), mark
+                return self._mapping(parser, mark, depth, flow=bool(cast("Any", event).flow_style)), mark
             case events.SequenceStartEvent():
                 self._plain(event, place)
                 return self._list(parser, mark, depth), mark
@@ -225,16 +180,10 @@ class _Reader:
         if event.tag is not None:
             self._note(place, f"the tag `{str(event.tag)[:40]}` is not allowed", "remove it; put a text in quotes")
 
-    def _scalar(self, event: Any, place: tuple[int, int]) -> str | int | bool:
+    def _scalar(self, event: Any) -> str | int | bool:
         text: str = event.value
         if event.style:
             return text
-        if text in _NOTHING:
-            self._note(
-                place,
-                "nothing is written here",
-                "write a value or delete the line; put a word like null in quotes",
-            )
         if _WHOLE_NUMBER.fullmatch(text):
             return int(text)
         return _TRUTHS.get(text, text)
@@ -242,16 +191,25 @@ class _Reader:
     def _list(self, parser: Any, mark: Mark, depth: int) -> list[Any]:
         items: list[Any] = []
         while not isinstance(event := parser.get_event(), events.SequenceEndEvent):
+            if _is_nothing(event):
+                self._note(_place(event), "nothing is written here", "write a value, or delete it; put null in quotes")
             item, mark.inner[len(items)] = self._value(parser, event, depth + 1, None)
             items.append(item)
         return items
 
-    def _mapping(self, parser: Any, mark: Mark, depth: int) -> dict[str, Any]:
+    def _mapping(self, parser: Any, mark: Mark, depth: int, *, flow: bool) -> dict[str, Any]:
         mapping: dict[str, Any] = {}
+        empty: list[tuple[str, tuple[int, int]]] = []
         while not isinstance(event := parser.get_event(), events.MappingEndEvent):
             place = _place(event)
             key = self._key(event, place, depth)
-            value, inner = self._value(parser, parser.get_event(), depth + 1, place)
+            written = parser.get_event()
+            if _is_nothing(written):
+                empty.append((key, _place(written)))
+                if not flow:
+                    self._note_empty(mark, empty, 0)
+                    empty.clear()
+            value, inner = self._value(parser, written, depth + 1, place)
             if key in mapping:
                 first = mark.inner[key].key_line + 1
                 self._note(
@@ -260,7 +218,18 @@ class _Reader:
                     "delete or rename one of them",
                 )
             mapping[key], mark.inner[key] = value, inner
+        self._note_empty(mark, empty, len(mapping))
         return mapping
+
+    def _note_empty(self, mark: Mark, empty: list[tuple[str, tuple[int, int]]], keys: int) -> None:
+        if len(empty) == keys > 1:
+            self._note(
+                (mark.line, mark.column), "none of these has a value", "put a list in `[ ]`; `{ }` holds `name: value`"
+            )
+            return
+        for key, place in empty:
+            remedy = "write its value, or further in below it what belongs to it; put `#` and null in quotes"
+            self._note(place, f"nothing is written behind `{key[:40]}`", remedy)
 
     def _key(self, event: Any, place: tuple[int, int], depth: int) -> str:
         self._count(place, depth)
@@ -282,14 +251,8 @@ def _place(event: Any) -> tuple[int, int]:
     return event.start_mark.line, event.start_mark.column
 
 
-def _broken(error: Any) -> tuple[tuple[int, int], str, str]:
-    """Place, message and remedy of a syntax error."""
-    problem = str(error.problem or error.context)
-    marks = (error.problem_mark, error.context_mark)
-    first, second = reversed(marks) if problem in _UNCLOSED else marks
-    mark: Any = first or second
-    message, remedy = _SYNTAX.get(problem, (problem, "the guide shows how a document is written"))
-    return (mark.line, mark.column) if mark else (0, 0), message, remedy
+def _is_nothing(event: Any) -> bool:
+    return _is_word(event) and not event.style and event.value in _NOTHING
 
 
 @dataclass(slots=True)

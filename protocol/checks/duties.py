@@ -23,8 +23,9 @@ def check_duties(ground: Ground) -> Iterator[Finding]:
         path = ("obligations", name)
         yield from _due(ground, path, obligation)
         yield from _waiving(path, obligation)
-        yield from _first_page(ground, path, obligation)
-        yield from _silence(ground, path, obligation)
+        if not _is_nothing(obligation):
+            yield from _first_page(ground, path, obligation)
+            yield from _silence(ground, path, obligation)
         if obligation.clock == "business" and ground.spec.calendar is None:
             message = f"{name} runs on the business clock, and the protocol has no calendar"
             yield Finding((*path, "clock"), message, "add `calendar` with working days and holidays")
@@ -33,8 +34,18 @@ def check_duties(ground: Ground) -> Iterator[Finding]:
     yield from _waiting(ground)
 
 
+def _is_nothing(obligation: Obligation) -> bool:
+    """One of its deadlines is no time at all."""
+    return any(one in ("0s", "0m", "0h") for one in obligation.durations())
+
+
 def _due(ground: Ground, path: Path, obligation: Obligation) -> Iterator[Finding]:
     due = obligation.due
+    if _is_nothing(obligation):
+        message = "a deadline of no time at all is missed at the moment it opens"
+        yield Finding(
+            (*path, "due"), message, "write at least `1m`; on the same local day is `0d` with `clock: calendar`"
+        )
     if isinstance(due, DueTable) and due.by in ground.domains:
         yield from _due_table(ground, (*path, "due"), due)
     elif isinstance(due, DueMoment) and (fact := ground.spec.facts.get(due.moment)) is not None:

@@ -37,6 +37,8 @@ class Ground:
         self.elements: list[tuple[Path, Element]] = []
         self.guards: list[tuple[Path, Guard]] = []
         self.texts: list[str] = []
+        self.lost: set[str] = set()
+        """Kinds of which some name leads nowhere, such as `stage`: what follows from a slip is not told as well."""
         self._verdicts: dict[Guard, Verdict | None] = {}
         self._walk(spec, ())
 
@@ -131,6 +133,8 @@ class Ground:
     @cached_property
     def doable(self) -> set[str]:
         """Steps that can be done somewhere: placed in a stage, added by a crisis type, or allowed everywhere."""
+        if self.lost & {"stage", "step"}:
+            return set(self.spec.steps)
         spec = self.spec
         placed = {one.step for stage in spec.stages.values() for one in stage.steps}
         added = {step for kind in spec.crisis_types.values() for steps in kind.adds.values() for step in steps}
@@ -140,6 +144,8 @@ class Ground:
     @cached_property
     def reachable(self) -> set[str]:
         """Stages that can be entered: forward from the initial one, and through an emergency."""
+        if "stage" in self.lost:
+            return set(self.spec.stages)
         stages = self.spec.stages
         ahead = [self.spec.initial, self.spec.emergency.stage]
         found: set[str] = set()

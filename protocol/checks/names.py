@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from protocol.checks.ground import Ground, entries
@@ -94,14 +94,17 @@ RESERVED_ROLES = ("owner", "addressee", "system")
 
 
 def check_names(ground: Ground) -> Iterator[Finding]:
-    """References that lead nowhere and names that are taken."""
+    """References that lead nowhere and names that are taken. Tells the ground which kinds of names lead nowhere."""
     declared = _declared(ground)
     for path, element in ground.elements:
         for key, kind in USES.get(type(element), {}).items():
-            for place, name in _used(getattr(element, key), (*path, key)):
+            used = list(_used(getattr(element, key), (*path, key)))
+            for place, name in used:
                 if name not in declared[kind]:
+                    ground.lost.add(kind)
                     message = f"`{name}` is not {ARTICLED.get(kind, f'a {kind}')} of this protocol"
                     yield Finding(place, message, did_you_mean(name, declared[kind]))
+            yield from _twice(used)
     yield from _added_steps(ground)
     yield from _options(ground)
     yield from _outcomes(ground)
@@ -110,6 +113,14 @@ def check_names(ground: Ground) -> Iterator[Finding]:
     yield from _searched(ground.spec)
     yield from _script(ground.spec)
     yield from _clashes(ground.spec)
+
+
+def _twice(used: Sequence[tuple[Path, str]]) -> Iterator[Finding]:
+    seen: set[str] = set()
+    for place, name in used:
+        if isinstance(place[-1], int) and name in seen:
+            yield Finding(place, f"`{name}` stands twice in this list", "delete one of them", "warning")
+        seen.add(name)
 
 
 def _declared(ground: Ground) -> Mapping[str, Collection[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from protocol.checks.ground import Ground
-from protocol.conditions import Guard, Test, tests_in
+from protocol.conditions import JOINERS, Guard, Test, tests_in
 from protocol.duties import DueMoment, DueTable, Evidence
 from protocol.findings import Finding, Path, did_you_mean
 from protocol.spec import Decision
@@ -47,7 +47,9 @@ def _unreadable(ground: Ground, name: str) -> tuple[str, str]:
             return f"nothing is called `{name}`", f"did you mean `{prefix}.{name}`?"
     if name in spec.instruments:
         return f"nothing is called `{name}`", f"did you mean `{name}.status`?"
-    return f"nothing is called `{name}`", did_you_mean(name, ground.domains)
+    if name in JOINERS:
+        return f"`{name}` is no word of a condition", f"write `{JOINERS[name]}`; names side by side must hold together"
+    return f"nothing is called `{name}`", did_you_mean(name, [*ground.domains, "if_unknown"])
 
 
 def _compare(ground: Ground, test: Test) -> str:

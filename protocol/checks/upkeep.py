@@ -180,6 +180,8 @@ def _unused(ground: Ground) -> Iterator[Finding]:
         ("tables", "nothing reads the table", "read it in a condition, a due time or as advice, or delete it"),
         ("references", "nothing cites the reference", "cite it in a source, or delete it"),
     ):
+        if section.removesuffix("s") in ground.lost:
+            continue  # what was meant by the name that leads nowhere
         for name in getattr(spec, section):
             if name not in used[section]:
                 yield Finding((section, name), f"{what} `{name}`", remedy, "warning", about_key=True)
@@ -189,7 +191,7 @@ def _unused(ground: Ground) -> Iterator[Finding]:
             yield Finding(
                 ("steps", name), message, "place it in a stage, or say `any_stage: true`", "warning", about_key=True
             )
-    for name in spec.facts:
+    for name in spec.facts if "fact" not in ground.lost else ():
         if name not in ground.asked:
             message = f"nobody is asked for `{name}`"
             yield Finding(("facts", name), message, "ask for it in a step, or delete it", "warning", about_key=True)

@@ -188,7 +188,7 @@ def test_refused_is_neither_more_nor_less_than_anything():
 
 
 def test_a_value_or_an_order_that_a_name_does_not_have_is_refused():
-    with pytest.raises(ValueError, match="`x` is never 'c'; it is one of a, b"):
+    with pytest.raises(ValueError, match="`x` is never `c`; it is one of a, b"):
         accepted(Comparison("x", "is", ("c",)), Domain(("a", "b")))
     for operator in ("at_least", "at_most"):
         with pytest.raises(ValueError, match="has no order"):
