@@ -25,6 +25,7 @@ from protocol.engine import REUSED, Receipt
 from protocol.spec import ProtocolSpec
 from protocol.trail import TrailRow
 from workflows import ports
+from workflows.conversion import SealError
 from workflows.episode_workflow import EpisodeWorkflow
 from workflows.messages import EpisodeInput, EpisodeView, Submission
 
@@ -216,7 +217,9 @@ class EpisodeClient:
                     raise EpisodeError(f"Temporal refuses the call: {error.status.name}") from error
                 last = error
             except WorkflowUpdateFailedError as error:
-                raise _rejection(error) from None
+                if not _was_shut(error):
+                    raise _rejection(error) from None
+                last = error  # this worker does not have our key yet; another one may
             except WorkflowQueryFailedError as error:
                 last = error  # a query that raced with a result; see workflows/runner.py
             except WorkflowAlreadyStartedError:
@@ -242,6 +245,12 @@ def _answer_to(command: SentCommand, receipt: Receipt) -> Receipt:
     if receipt.fingerprint != fingerprint(command):
         raise CommandIdReusedError(f"{REUSED.message} {REUSED.remedy}")
     return receipt
+
+
+def _was_shut(error: WorkflowUpdateFailedError) -> bool:
+    """Whether the worker could not open the command. It left no trace and may be sent again."""
+    why = error.cause.__cause__
+    return isinstance(why, ApplicationError) and why.type == SealError.__name__
 
 
 def _rejection(error: WorkflowUpdateFailedError) -> EpisodeError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -14,6 +15,16 @@ from temporalio.converter import (
     EncodingPayloadConverter,
     JSONPlainPayloadConverter,
 )
+
+NOT_OPENED = b"binary/not-opened"
+"""Stands for a payload that is not sealed or whose seal does not fit; its data say why."""
+
+
+class SealError(RuntimeError):
+    """A payload can't be opened. Retrying helps only after the keys were mended.
+
+    Not a failure of Temporal's kind, which would end a workflow instead of having its task tried again.
+    """
 
 
 @lru_cache(maxsize=256)
@@ -52,3 +63,10 @@ class PayloadConverter(CompositePayloadConverter):
 
     def __init__(self) -> None:
         self.converters = _ALL.converters
+
+    def from_payloads(self, payloads: Sequence[Payload], type_hints: list[type] | None = None) -> list[Any]:
+        """The values. Raises SealError for a payload that could not be opened."""
+        for payload in payloads:
+            if payload.metadata.get("encoding") == NOT_OPENED:
+                raise SealError(payload.data.decode())
+        return super().from_payloads(payloads, type_hints)

@@ -91,6 +91,7 @@ class EpisodeWorkflow:
         self._woken = False
         self._news = False
         """Something other than a command came in."""
+        self._cancelled = False
 
     @workflow.run
     async def run(self, told: EpisodeInput) -> None:
@@ -104,7 +105,20 @@ class EpisodeWorkflow:
             if self._should_continue():
                 workflow.continue_as_new(self._next_run())
             self._emit(now, news=news)
+            await self._wait()
+
+    async def _wait(self) -> None:
+        """Until something happened. That somebody cancels the workflow is nothing: an episode ends by being closed.
+
+        Temporal says it once a run; what is cancelled after that, or without a reason, is this worker's memory of it.
+        """
+        try:
             await workflow.wait_condition(lambda: self._woken)
+        except asyncio.CancelledError:
+            if workflow.cancellation_reason() is None or self._cancelled:
+                raise
+            self._cancelled = self._news = True
+            workflow.logger.warning("somebody tried to cancel an episode; it goes on")
 
     # Messages: they change state and emit nothing
 

@@ -22,9 +22,8 @@ from temporalio.converter import (
     WithSerializationContext,
     WorkflowSerializationContext,
 )
-from temporalio.exceptions import ApplicationError
 
-from workflows.conversion import PayloadConverter
+from workflows.conversion import NOT_OPENED, PayloadConverter, SealError
 
 ENCODING = b"binary/encrypted"
 CIPHER = b"AES-256-GCM"
@@ -35,18 +34,6 @@ SQUEEZE_FROM = 1024
 LARGE = 64 * 1024
 QUICKLY, THOROUGHLY = 3, 6
 """How hard zlib tries on what is not large, such as a batch of rows, and on what is: a third of the time, 5 % more."""
-
-
-UNREADABLE = Payload(metadata={"encoding": b"binary/not-sealed"})
-"""Stands for a payload that is not sealed. No converter reads it, so whoever needs its value fails, and only they:
-an update is rejected, a signal ignored. An error here would fail every task of the episode and stop its deadlines."""
-
-
-class SealError(ApplicationError):
-    """A payload can't be opened. Retrying helps only after the keys were mended."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, type="SealError")
 
 
 class Keyring:
@@ -110,7 +97,12 @@ class SealingCodec(PayloadCodec, WithSerializationContext):
         return [self._seal(payload) for payload in payloads]
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        """Open each payload. Of plain ones nothing is read: nothing unsealed is ever ours."""
+        """Open each payload. Of plain ones nothing is read: nothing unsealed is ever ours.
+
+        One that can't be opened stays shut, and whoever needs its value fails, and only they: an update is rejected,
+        a signal ignored. An error here would fail every task of the episode and stop its deadlines, and anybody who
+        reaches the server could send one such signal.
+        """
         return [self._open(payload) for payload in payloads]
 
     def _seal(self, payload: Payload) -> Payload:
@@ -121,13 +113,20 @@ class SealingCodec(PayloadCodec, WithSerializationContext):
 
     def _open(self, payload: Payload) -> Payload:
         if payload.metadata.get("encoding") != ENCODING:
-            return UNREADABLE
+            return _shut("it is not sealed")
         name = payload.metadata.get("encryption-key-id", b"").decode(errors="replace")
-        return Payload.FromString(_unsqueeze(self._keys.open(name, payload.data, self._bound_to(name))))
+        try:
+            return Payload.FromString(_unsqueeze(self._keys.open(name, payload.data, self._bound_to(name))))
+        except SealError as error:
+            return _shut(str(error))
 
     def _bound_to(self, name: str) -> bytes:
         parts = (b"holdfast/payload/1", name.encode(), self._workflow_id.encode())
         return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+
+
+def _shut(why: str) -> Payload:
+    return Payload(metadata={"encoding": NOT_OPENED}, data=why.encode())
 
 
 def _squeeze(plain: bytes) -> bytes:
