@@ -29,8 +29,17 @@ DRAIN_SECONDS = 5.0
 ALLOWED_SECONDS = DRAIN_SECONDS + 8.0
 BREAKS = 8
 """Of the connection to the records, each at another place of a transaction."""
-CUTS = ((True, 3.0), (False, 3.0), (True, 12.0))
-"""Silent or with a reset, and for how long: the last is longer than the time limit of a workflow task."""
+CUTS: tuple[tuple[dict[str, bool], float], ...] = (
+    ({"silently": True}, 3.0),
+    ({"silently": False}, 3.0),
+    ({"silently": True, "there": False}, 12.0),
+    ({"silently": True, "back": False}, 3.0),
+    ({"silently": True}, 12.0),
+)
+"""Silent, with a reset or one way only, and for how long: 12 s are longer than the time limit of a workflow task.
+
+Where only the way back is cut, the server takes the worker's answers, and the worker never hears of it.
+"""
 
 
 class Child:
@@ -130,9 +139,9 @@ async def test_a_worker_cut_off_from_its_server_goes_on_when_the_wire_is_mended(
         async with mail_server() as mail, stack(tmp_path, port) as shell, wire(port) as (between, near):
             variables = environment(shell.settings, mail) | {"HOLDFAST_TEMPORAL_ADDRESS": f"127.0.0.1:{near}"}
             async with child(variables, tmp_path / "worker.log") as running, driven(shell, "cut") as traffic:
-                for silently, seconds in CUTS:
+                for how, seconds in CUTS:
                     await acknowledged(traffic, 2 * EPISODES)
-                    between.cut(silently=silently)
+                    between.cut(**how)
                     before = count(traffic)
                     await asyncio.sleep(seconds)
                     assert count(traffic) <= before + 3 * EPISODES, "nothing passes but what was under way"

@@ -13,8 +13,9 @@ class Wire:
 
     def __init__(self, server: int | Path) -> None:
         self._server = server
-        self._whole = asyncio.Event()
-        self._whole.set()
+        self._there, self._back = asyncio.Event(), asyncio.Event()
+        self._there.set()
+        self._back.set()
         self._refusing = False
         self._ends: set[asyncio.StreamWriter] = set()
         self._dead: set[asyncio.StreamWriter] = set()
@@ -24,9 +25,14 @@ class Wire:
         self.seconds = 0.0
         """How long each piece takes."""
 
-    def cut(self, *, silently: bool) -> None:
-        """From now on nothing passes. Silently: like a network that loses every packet; else like one that resets."""
-        self._whole.clear()
+    def cut(self, *, silently: bool, there: bool = True, back: bool = True) -> None:
+        """From now on nothing passes, or nothing on the way there or back.
+
+        Silently: like a network that loses every packet; else like one that resets.
+        """
+        for cut, way in ((there, self._there), (back, self._back)):
+            if cut:
+                way.clear()
         self._refusing = not silently
         if not silently:
             self._reset()
@@ -35,7 +41,8 @@ class Wire:
         """What was held up passes, as TCP would send it again; new connections are taken."""
         self._left = None
         self._refusing = False
-        self._whole.set()
+        self._there.set()
+        self._back.set()
 
     def break_after(self, pieces: int, *, silently: bool = False) -> None:
         """Let so many pieces pass, of both ways together, then break the connections there are. New ones are taken.
@@ -61,7 +68,10 @@ class Wire:
         far_reader, far_writer = await self._to_the_server()
         ends = {writer, far_writer}
         self._ends |= ends
-        ways = [asyncio.create_task(self._pass(*way)) for way in ((reader, far_writer), (far_reader, writer))]
+        ways = [
+            asyncio.create_task(self._pass(reader, far_writer, self._there)),
+            asyncio.create_task(self._pass(far_reader, writer, self._back)),
+        ]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -76,11 +86,11 @@ class Wire:
             return await asyncio.open_unix_connection(self._server)
         return await asyncio.open_connection("127.0.0.1", self._server)
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, whole: asyncio.Event) -> None:
         with contextlib.suppress(ConnectionError):
             while some := await reader.read(65_536):
                 await asyncio.sleep(self.seconds)
-                await self._whole.wait()
+                await whole.wait()
                 if writer in self._dead:
                     continue
                 if not self._breaks():
