@@ -66,7 +66,7 @@ async def onward(request: Request, visit: Goer, episode_id: str) -> Response:
 async def lead(request: Request, visit: Reporter) -> Response:
     """The part of the form that says who leads it, for the client that was typed."""
     form = fields_of((await request.form(max_files=0, max_fields=MOST_FIELDS)).multi_items())
-    client = first(form, "client").strip()
+    client = await client_of(visit, first(form, "client").strip())
     spec = await usual(visit.parts, first(form, "protocol"))
     if REFERENCE.fullmatch(client):
         await shows(visit, [("", client)])
@@ -79,6 +79,7 @@ async def report(request: Request, visit: Reporter) -> Response:
     """Open an episode; or offer the one that is open already."""
     form = fields_of((await request.form(max_files=0, max_fields=MOST_FIELDS)).multi_items())
     typed = {name: values[0].strip() for name, values in form.items()}
+    typed["client"] = await client_of(visit, typed.get("client", ""))
     spec = await usual(visit.parts, typed.get("protocol", ""))
     errors = problems(spec, typed)
     if errors:
@@ -99,6 +100,16 @@ async def report(request: Request, visit: Reporter) -> Response:
         return await shown(request, visit, typed, errors=refused, status=422)
     await drafting.sent(visit, "report")
     return RedirectResponse(await onward_to(visit, became.episode_id, meant.owner), 303)
+
+
+async def client_of(visit: Visit, written: str) -> str:
+    """The reference of the one client whom a name means; else what was written."""
+    if REFERENCE.fullmatch(written):
+        return written
+    everybody = authorize(visit.actor, "client.read")
+    known = await visit.parts.clients.named(None if everybody else visit.actor.account_id)
+    meant = [one.client_ref for one in known if one.name.casefold() == written.casefold()]
+    return meant[0] if len(meant) == 1 else written
 
 
 async def onward_to(visit: Visit, episode_id: str, owner: str) -> str:
@@ -154,7 +165,8 @@ def problems(spec: ProtocolSpec, typed: dict[str, str]) -> list[dict[str, str]]:
     """What must be mended before anything can be opened; as little as possible."""
     found: list[dict[str, str]] = []
     if not REFERENCE.fullmatch(typed.get("client", "")):
-        found.append({"field": "client", "text": "Write the client's reference, such as client-1001, without spaces"})
+        text = "Choose the client from the list, or write the reference, such as client-1001"
+        found.append({"field": "client", "text": text})
     if typed.get("crisis") and typed["crisis"] not in spec.crisis_types:
         found.append({"field": "crisis", "text": "Choose one of the crisis types, or say it in words"})
     if not typed.get("crisis") and not typed.get("said"):

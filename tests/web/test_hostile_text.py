@@ -60,7 +60,7 @@ def writes(page: Page, within: str = "main form") -> None:
     for one in page.locator(f"{within} textarea, {within} input[type=text]").all():
         if one.get_attribute("name") in ("client", "county", "phone") or "phone" in str(one.get_attribute("name")):
             continue
-        longest = int(one.get_attribute("maxlength") or 110)
+        longest = int(one.get_attribute("data-most") or 110)
         one.evaluate("(one, text) => { one.value = text }", EVERYTHING[:longest])
 
 

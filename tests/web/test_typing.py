@@ -71,6 +71,77 @@ def test_a_preview_comes_in_place_and_leaves_the_form_alone(home: House):
         assert "/preview/" not in page.url
 
 
+def test_without_a_connection_nothing_is_sent_and_everything_stays(home: House):
+    with home.visitor("maya") as visitor:
+        page = opened(visitor)
+        page.locator(ADDRESS).fill("12 Kelp Lane")
+        visitor.context.set_offline(True)
+        page.locator("#act-record-contact summary").first.click()
+        form = page.locator("#act-record-contact form")
+        form.get_by_label("Note").fill("Rang twice 😀")
+        form.locator('input[name="outcome"][value="no_answer"]').check()
+        expect(form.locator(".saved")).to_contain_text("no connection")
+        form.get_by_role("button", name="Write it down").click()
+        expect(page.get_by_role("heading", name="No connection")).to_be_in_viewport()
+        form.get_by_role("button", name="What will this do?").click()
+        expect(form.locator(".saved")).to_contain_text("can't be told now")
+        page.locator(".sos-act button").click()
+        expect(page.get_by_role("heading", name="No connection: call by phone now")).to_be_in_viewport()
+        expect(page.locator("#unreached a[href^='tel:']")).to_be_visible()
+        visitor.picture("no-connection")
+        assert visitor.violations() == []
+        expect(form.get_by_label("Note")).to_have_value("Rang twice 😀")
+        visitor.context.set_offline(False)
+        expect(form.locator(".saved")).to_contain_text("Saved ")
+        form.get_by_role("button", name="Write it down").click()
+        expect(page.locator("#contact")).to_contain_text("1 attempt in a row in vain")
+        expect(page.locator(ADDRESS)).to_have_value("12 Kelp Lane")
+
+
+def test_what_was_typed_a_moment_before_the_emergency_or_leaving_is_kept(home: House):
+    with home.visitor("maya") as visitor:
+        page = opened(visitor)
+        place = page.url.removeprefix(visitor.address)
+        page.locator(ADDRESS).fill("12 Kelp Lane")
+        visitor.goes_to("/")
+        page = visitor.goes_to(f"{place}?step=session_start")
+        expect(page.locator(ADDRESS)).to_have_value("12 Kelp Lane")
+        page.locator(ADDRESS).fill("12 Kelp Lane, Unit 3")
+        page.locator(".sos-act button").click()
+        expect(page.get_by_role("heading", name="Emergency: call now")).to_be_visible()
+        page = visitor.goes_to(f"{place}?step=session_start")
+        expect(page.locator(ADDRESS)).to_have_value("12 Kelp Lane, Unit 3")
+
+
+def test_pasting_more_than_a_field_holds_cuts_nothing_off(home: House):
+    with home.visitor("maya") as visitor:
+        page = visitor.goes_to("/report")
+        page.get_by_label("Client", exact=True).fill("client-pasted")
+        words, text = page.get_by_label("In words"), "😀<b>Said</b>." * 400
+        words.focus()
+        page.keyboard.insert_text(text)
+        assert words.input_value() == text
+        expect(page.locator("#f-said-over")).to_contain_text("5200 characters; 4000 are the most")
+        page.get_by_role("button", name="Open the episode").click()
+        expect(page.locator(".problems")).to_contain_text("Shorten what was said")
+        assert words.input_value() == text
+        words.fill(text[:3_000])
+        page.get_by_role("button", name="Open the episode").click()
+        page.wait_for_url("**/episodes/*")
+
+
+def test_a_double_press_opens_one_episode(home: House):
+    with home.visitor("maya") as visitor:
+        page = visitor.goes_to("/report")
+        client = f"client-{uuid4().hex[:8]}"
+        page.get_by_label("Client", exact=True).fill(client)
+        page.locator('input[name="crisis"][value="craving"]').check()
+        page.get_by_role("button", name="Open the episode").dblclick()
+        page.wait_for_url("**/episodes/*")
+        queue = visitor.goes_to("/")
+        assert queue.get_by_text(client).count() == 1
+
+
 def test_what_another_does_shows_up_by_itself_beside_a_form_that_stays(home: House):
     with home.visitor("maya") as maya, home.visitor("ruth") as ruth:
         page = opened(maya)

@@ -2,7 +2,9 @@
 (() => {
   "use strict";
   const WAIT = 1200;
-  const timers = new WeakMap();
+  const AGAIN = 5000;
+  const timers = new Map();
+  const saving = new Set();
   let asking = null;
   const said = (form, text) => {
     const place = form.querySelector(".saved");
@@ -10,13 +12,26 @@
   };
   const body = (form) => new URLSearchParams(new FormData(form));
   const episode = () => window.location.pathname.split("/").slice(0, 3).join("/");
-  const save = async (form) => {
+  const later = (form, wait) => {
+    clearTimeout(timers.get(form));
+    timers.set(form, setTimeout(() => save(form), wait));
+  };
+  const kept = (form, more) => fetch(form.dataset.draft || `${episode()}/draft`, { method: "POST", body: body(form), headers: { Accept: "application/json" }, ...more });
+  const save = (form) => {
+    clearTimeout(timers.get(form));
+    timers.delete(form);
+    const promise = saved(form).finally(() => saving.delete(promise));
+    saving.add(promise);
+    return promise;
+  };
+  const saved = async (form) => {
     if (!form.querySelector('[name="draft"]')) return;
     let answer;
     try {
-      answer = await fetch(form.dataset.draft || `${episode()}/draft`, { method: "POST", body: body(form), headers: { Accept: "application/json" } });
+      answer = await kept(form);
     } catch {
       said(form, "Not saved: no connection. It is still here.");
+      later(form, AGAIN);
       return;
     }
     if (answer.status === 401) await askAgain(() => save(form));
@@ -25,17 +40,38 @@
   };
   document.addEventListener("input", (event) => {
     const form = event.target.closest?.("form[data-draft]");
-    if (!form) return;
-    clearTimeout(timers.get(form));
-    timers.set(form, setTimeout(() => save(form), WAIT));
+    if (form) later(form, WAIT);
   });
+  const saveAll = () => [...timers.keys()].map(save);
+  window.addEventListener("online", saveAll);
+
+  // Whatever is sent or left: what was typed a moment ago is kept first, also in the other forms of the page.
+  document.addEventListener("holdfast:sending", (event) => event.detail.push(...saveAll(), ...saving));
+  window.addEventListener("pagehide", () => {
+    for (const form of timers.keys()) if (form.querySelector('[name="draft"]')) kept(form, { keepalive: true }).catch(() => {});
+  });
+
+  // More than a field may hold stays in it, and is said while one can still see to it.
+  const tooLong = (field) => {
+    const most = Number(field.dataset?.most);
+    if (!most) return;
+    const length = [...field.value].length, id = `${field.id}-over`;
+    let told = document.getElementById(id);
+    if (length <= most) return void told?.remove();
+    told ??= Object.assign(document.createElement("p"), { id, className: "wrong" });
+    told.setAttribute("role", "status");
+    told.textContent = `${length} characters; ${most} are the most. Shorten it, or write the rest elsewhere: nothing was cut off.`;
+    field.after(told);
+  };
+  document.addEventListener("input", (event) => tooLong(event.target));
 
   // What a submit will trigger, in place.
   document.addEventListener("submit", async (event) => {
     const button = event.submitter;
     if (!button?.formAction?.includes("/preview/")) return;
     event.preventDefault();
-    const answer = await fetch(button.formAction, { method: "POST", body: body(event.target) });
+    const answer = await fetch(button.formAction, { method: "POST", body: body(event.target) }).catch(() => null);
+    if (!answer) return said(event.target, "No connection: what this would do can't be told now. It is still here.");
     if (answer.status === 401) return void askAgain(() => button.click());
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const found = page.querySelector(".problems") ?? page.getElementById("preview");
@@ -53,7 +89,7 @@
   for (const kind of ["pointerdown", "keydown", "input"]) document.addEventListener(kind, () => (touched = Date.now()), true);
   const lock = async () => {
     if (!idle || asking || Date.now() - touched < idle) return;
-    for (const form of document.querySelectorAll("form[data-draft]")) if (timers.has(form)) await save(form);
+    await Promise.all(saveAll());
     const fields = new URLSearchParams({ form_token: document.querySelector('[name="form_token"]')?.value ?? "" });
     await fetch("/lock", { method: "POST", body: fields, redirect: "manual" }).catch(() => {});
     await askAgain(() => (touched = Date.now()));
@@ -79,14 +115,6 @@
     event.target.before(told);
     told.focus();
   }, true);
-
-  // A double press sends once; the key would see to it anyway.
-  document.addEventListener("submit", (event) => {
-    if (event.defaultPrevented || event.target.method !== "post" || event.target.target) return;
-    if (event.target.dataset.sent) event.preventDefault();
-    event.target.dataset.sent = "1";
-    setTimeout(() => delete event.target.dataset.sent, 4000);
-  });
 
   // The session was locked or ended: sign in within the page; everything typed stays. The page belongs to one
   // account: nobody else goes on with it.
