@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +27,10 @@ class Line:
 
     label: str
     text: str
+
+
+_NAME = re.compile(r"\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\b")
+"""A name of the protocol's file that is no word by itself."""
 
 
 def plain(name: str) -> str:
@@ -62,6 +67,22 @@ class Words:
     def stage(self, name: str) -> str:
         """A stage's title."""
         return self.spec.stages[name].title if name in self.spec.stages else plain(name)
+
+    def refusal(self, refused: e.CommandRefused) -> str:
+        """Why something was refused and what to do, for people who know no name of the protocol's file."""
+        if refused.code == "missing_facts" and refused.missing:
+            count = len(refused.missing)
+            lacks = "1 answer is" if count == 1 else f"{count} answers are"
+            return f"{lacks} missing. Give what you know; where the client does not want to say, choose that."
+        return _NAME.sub(lambda found: self._named(found[0]), f"{refused.message} {refused.remedy}")
+
+    def _named(self, name: str) -> str:
+        """The title of whatever has this name, in quotes; roles and the like in plain words."""
+        spec = self.spec
+        for titled in (spec.steps, spec.stages, spec.obligations, spec.decisions, spec.crisis_types):
+            if name in titled:
+                return f"“{titled[name].title}”"
+        return f"“{spec.facts[name].ask}”" if name in spec.facts else plain(name)
 
     def step(self, name: str) -> str:
         """A step's title."""

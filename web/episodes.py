@@ -224,7 +224,7 @@ async def accepted(visit: Visit, seen: Seen, attempt: Attempt, receipt: Receipt)
 
 async def refused(request: Request, visit: Visit, seen: Seen, attempt: Attempt, refusal: CommandRefused) -> Response:
     """The form again, with the reason, what is missing, and on a conflict both versions side by side."""
-    attempt.problems = [{"field": "", "text": f"{refusal.message} {refusal.remedy}"}]
+    attempt.problems = [{"field": "", "text": seen.words.refusal(refusal)}]
     attempt.problems += [missing(seen, attempt, name) for name in refusal.missing]
     stale = refusal.code == "stale_revision"
     if stale:

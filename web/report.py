@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from protocol.program import program
 from protocol.spec import ProtocolSpec
+from protocol.words import Words
 from web import drafting
 from web.access import authorize
 from web.acting import Malformed, happened_at
@@ -96,7 +97,7 @@ async def report(request: Request, visit: Reporter) -> Response:
         return await shown(request, visit, typed, there=list(became.there), status=409)
     if became.receipt.refusal is not None:
         refusal = became.receipt.refusal
-        refused = [{"field": "", "text": f"{refusal.message} {refusal.remedy}"}]
+        refused = [{"field": "", "text": Words(spec).refusal(refusal)}]
         return await shown(request, visit, typed, errors=refused, status=422)
     await drafting.sent(visit, "report")
     return RedirectResponse(await onward_to(visit, became.episode_id, meant.owner), 303)

@@ -132,3 +132,20 @@ async def test_what_was_refused_can_be_reported_again(live: Desk):
             while (answer := await maya.post("/report", **again)).status_code == 503:
                 pass  # the refused opening ends a moment later
         assert answer.status_code == 303
+
+
+async def test_a_client_is_named_as_people_name_them(live: Desk):
+    await put_client(live, "client-dana", "Dana Rourke")
+    await put_client(live, "client-1", "Kim Lee")
+    await put_client(live, "client-2", "Kim Lee")
+    async with live.signed_in("ruth") as ruth, live.signed_in("maya") as maya:
+        sent = form_of((await ruth.get("/report")).text, "/report") | {"crisis": "craving"}
+        answer = await ruth.post("/report", **sent, client="dana rourke")
+        assert answer.status_code == 303, answer.text
+        assert (await seen(live, answer.headers["location"])).client_ref == "client-dana"
+        for browser, name in ((ruth, "Kim Lee"), (ruth, "Nobody Known"), (maya, "Dana Rourke")):
+            sent = form_of((await browser.get("/report")).text, "/report") | {"crisis": "craving"}
+            refused = await browser.post("/report", **sent, client=name)
+            assert refused.status_code == 422, "two have this name, nobody has it, or one may not know"
+            assert "Choose the client from the list" in refused.text
+            assert f'value="{name}"' in refused.text
