@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.web.browser import SIZES, House, house
+from tests.web.player import press
 
 pytestmark = pytest.mark.full
 
@@ -31,7 +32,7 @@ def test_a_crisis_is_reported_and_help_is_one_press_away(home: House, size: str)
         page.locator('input[name="crisis"][value="suicidality"]').check()
         if page.get_by_text("Open another episode all the same").count():
             page.get_by_text("Open another episode all the same").click()
-        page.get_by_role("button", name="Open the episode").click()
+        press(page, page.get_by_role("button", name="Open the episode"))
         if page.get_by_text("This client has an open episode").count():  # the other size was here before
             page.get_by_role("button", name="Go to the open episode").first.click()
         expect(page.get_by_role("heading", name="Renee Kimball")).to_be_visible()
