@@ -47,6 +47,8 @@ def read_csv(text: str) -> tuple[ClientFile, ...]:
                 problems += [(f"line {number}", f"{place}: {words}") for place, words in error.problems]
     except csv.Error as error:
         problems.append((f"line {rows.line_num}", f"is no CSV: {error}"))
+    if not files and not problems:
+        problems.append(("line 2", "there is no client below the heading"))
     if problems:
         raise Unreadable(problems[:50])
     return tuple(files)

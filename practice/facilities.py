@@ -188,6 +188,8 @@ def read_csv(text: str) -> tuple[Facility, ...]:
                 raise FacilityError(f"line {rows.line_num}: {error}") from None
     except csv.Error as error:
         raise FacilityError(f"line {rows.line_num} is no CSV: {error}") from None
+    if not found:
+        raise FacilityError("line 2: there is no facility below the heading")
     return tuple(found)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -19,6 +20,8 @@ from web.seen import Seen
 Names = Callable[[str], str]
 
 NEAR = timedelta(minutes=30)
+NUMBER = re.compile(r"\+?\(?[0-9][0-9()./ -]{5,}[0-9]|\b[0-9]{3}\b")
+"""A number within what somebody wrote, or one of three digits."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +49,16 @@ def banner(look: Look) -> list[dict[str, Any]]:
             value = f"{value}, {county_said(county)}"
         asked_by = next((step for step, one in spec.steps.items() if name in (*one.form, *one.optional)), "")
         href = f"?step={asked_by}#f-fact.{name}" if asked_by else ""
-        kind = "phone" if name == spec.pages.callback else ""
-        facts.append({"label": label, "value": value, "missing": not value, "href": href, "kind": kind})
+        number = dialled(value) if name == spec.pages.callback else ""
+        missing = not value or (name == spec.pages.callback and not number)
+        facts.append({"label": label, "value": value, "missing": missing, "href": href, "tel": number})
     return facts
+
+
+def dialled(text: str) -> str:
+    """What a phone dials of a written number, without the words around it; empty where there is none."""
+    found = NUMBER.search(text)
+    return re.sub(r"[^0-9+]", "", found[0]) if found is not None else ""
 
 
 def consents(client: Client | None, today: date) -> list[dict[str, Any]]:

@@ -73,6 +73,7 @@ def test_lines_are_read_with_their_contact():
     ("text", "place", "words"),
     [
         ("who\nDana\n", "line 1", "no column who"),
+        ("name\n", "line 2", "no client below the heading"),
         ("name,phone\nDana,call me\n", "line 2", "phone: write digits"),
         ("name,born\nDana,tomorrow\n", "line 2", "born: write a day"),
         ("name\nDana,1,2\n", "line 2", "more cells"),

@@ -69,6 +69,7 @@ async def test_the_list_is_written_as_it_is_read(records: Database):
     [
         ("", "line 1: the column name is missing"),
         ("name;kind;checked\nHarbor;php;2026-09-01\n", "line 1: the cells stand between semicolons"),
+        ("name,kind,checked\n", "line 2: there is no facility below the heading"),
         ("name,kind,checked,shoe\n", "line 1: there is no column shoe; the columns are some of name, kind"),
         ("name,kind\nHarbor,php\n", "line 1: the column checked is missing"),
         ("name,kind,checked,name\n", "line 1: the column name stands there twice"),

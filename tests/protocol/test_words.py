@@ -25,6 +25,7 @@ def refused(code: str, message: str, remedy: str, *missing: str) -> CommandRefus
             refused("wrong_role", "A care_coordinator may not.", "Ask a on_call."),
             "A care coordinator may not. Ask a on call.",
         ),
+        (refused("stale_revision", "Changed since revision 7.", "With the new one."), "The episode changed while you"),
     ],
 )
 def test_a_refusal_is_said_without_names_of_a_file(refusal: CommandRefused, said: str):
