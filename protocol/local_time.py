@@ -67,6 +67,11 @@ def show_day(moment: datetime, zone: ZoneInfo) -> str:
     return f"{local:%a} {local.day} {local:%b %Y}"
 
 
+def show_date(day: date) -> str:
+    """`1 Dec 2026`."""
+    return f"{day.day} {day:%b %Y}"
+
+
 def show_clock(moment: datetime, zone: ZoneInfo) -> str:
     """`14:05`, with seconds only where there are some."""
     local = moment.astimezone(zone)

@@ -75,9 +75,7 @@ class Words:
             lacks = "1 answer is" if count == 1 else f"{count} answers are"
             return f"{lacks} missing. Give what you know; where the client does not want to say, choose that."
         if refused.code == "stale_revision":
-            return (
-                "The episode changed while you wrote. Look at it, then send your entry again if it still holds."
-            )
+            return "The episode changed while you wrote. Look at it, then send your entry again if it still holds."
         return _NAME.sub(lambda found: self._named(found[0]), f"{refused.message} {refused.remedy}")
 
     def _named(self, name: str) -> str:

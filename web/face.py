@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from practice.clients import Client
 from protocol.directory import Directory, Guidance, Listing, county_said, look_up
 from protocol.episode import OpenObligation, StepRecord
-from protocol.local_time import show_clock, show_span, show_time
+from protocol.local_time import show_clock, show_date, show_span, show_time
 from protocol.readers import waits_for_signature
 from protocol.words import cited
 from web.seen import Seen
@@ -65,11 +65,21 @@ def consents(client: Client | None, today: date) -> list[dict[str, Any]]:
     """What the client agreed to, with the end of it; one that ran out or was taken back is marked."""
     found: list[dict[str, Any]] = []
     for one in client.file.consents if client is not None else ():
-        until = f" until {one.until}" if one.until is not None else ""
+        until = f" until {show_date(one.until)}" if one.until is not None else ""
         lapsed = one.lapsed(today)
-        said = f"ran out {one.until}" if lapsed else f"{one.answer}{until if one.answer == 'given' else ''}"
-        found.append({"label": one.kind, "value": said, "missing": lapsed or one.answer == "revoked"})
+        said = (
+            f"ran out{until.removeprefix(' until')}"
+            if lapsed
+            else f"{one.answer}{until if one.answer == 'given' else ''}"
+        )
+        found.append(
+            {"label": f"Consent: {_lower(one.kind)}", "value": said, "missing": lapsed or one.answer == "revoked"}
+        )
     return found
+
+
+def _lower(title: str) -> str:
+    return title[:1].lower() + title[1:]
 
 
 def zone_said(look: Look, own: ZoneInfo | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -34,7 +35,11 @@ async def insight(
     step_ups = {name: count for name, count in decided.items() if name.partition("/")[0] in more_care}
     charts = [
         ("Episodes opened", begun(found.by_month), "By month."),
-        ("Highest risk reached", found.by_level, "Every episode counts once."),
+        (
+            "Highest risk reached",
+            {level.capitalize(): count for level, count in found.by_level.items()},
+            "Every episode counts once.",
+        ),
         ("What brought people here", worded(named["crisis"], say), "An episode may have several crisis types."),
         ("Deadlines missed", begun(found.missed_by_month), "By the month in which the engine noticed."),
         ("Deadlines missed most", worded(named["missed"], say), "By what was owed."),
@@ -90,7 +95,7 @@ def waited(waits: Mapping[str, Wait]) -> list[dict[str, Any]]:
     known = [(month, wait) for month, wait in waits.items() if wait.count != 0]
     return [
         {
-            "label": month,
+            "label": month_said(month),
             "value": wait.median or 0,
             "words": f"half within {wait.median} min, nine of ten within {wait.nine_of_ten} min"
             if wait.count is not None
@@ -116,4 +121,9 @@ def begun(months: Counts) -> Counts:
     """The months from the first in which there was anything; the last one at least."""
     names = list(months)
     first = next((number for number, name in enumerate(names) if months[name] != 0), len(names) - 1)
-    return {name: months[name] for name in names[first:]}
+    return {month_said(name): months[name] for name in names[first:]}
+
+
+def month_said(name: str) -> str:
+    """`2026-11` → `Nov 2026`."""
+    return f"{date.fromisoformat(f'{name}-01'):%b %Y}"

@@ -73,6 +73,7 @@ async def step_up(
         asked=places.asked(look, rows),
         revision=seen.episode.revision,
         may_act=authorize(visit.actor, "episode.act", visit.target) and seen.episode.closed_at is None,
+        may_rescue=authorize(visit.actor, "episode.emergency", visit.target) and seen.episode.closed_at is None,
         duties=[duty(look, one) for one in seen.episode.obligations.values() if _about(seen, one.obligation)],
         facilities=[(one, places.asking(look, one, kept_fields)) for one in kept],
         kind=kind,

@@ -11,6 +11,7 @@ import pytest
 
 from cli.demo_seed import SESSION
 from practice.clients import read_file
+from protocol.local_time import show_date
 from tests.web.desk import Browser, Desk, form_of
 from tests.web.recorded import recorded as put
 from tests.web.test_episodes import CALM, answer_to, did, facts, recorded, reported
@@ -246,8 +247,18 @@ async def test_consents_stand_in_the_banner_with_their_end(web: Desk):
     await web.parts.clients.add(file, web.clock(), episode.client_ref)
     async with web.signed_in("ruth") as browser:
         page = (await browser.get(f"/episodes/{episode.episode_id}")).text
-    assert f"given until {today + timedelta(days=9)}" in page
-    assert re.search(rf'class="missing"><dt>Emergency contact</dt>\s*<dd>▲ ran out {today - timedelta(days=9)}', page)
+    assert f"given until {show_date(today + timedelta(days=9))}" in page
+    ended = show_date(today - timedelta(days=9))
+    assert re.search(rf'class="missing"><dt>Consent: emergency contact</dt>\s*<dd>▲ ran out {ended}', page)
+
+
+@pytest.mark.parametrize("part", ["", "/timeline", "/plan", "/step-up"])
+async def test_the_emergency_is_one_press_away_on_every_page_of_an_episode(web: Desk, part: str):
+    episode = await put(web, "craving_without_danger", steps=3)
+    async with web.signed_in("ruth") as browser:
+        page = (await browser.get(f"/episodes/{episode.episode_id}{part}")).text
+    top = page[page.index("<header") : page.index("</header>")]
+    assert f'action="/episodes/{episode.episode_id}/emergency"' in top
 
 
 async def test_two_clocks_are_told_where_they_differ(web: Desk):
