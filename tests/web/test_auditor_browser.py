@@ -21,6 +21,7 @@ from settings import load
 from tests.protocol.specs import compact
 from tests.protocol.story import KEY, START, Story
 from tests.web.browser import House, Visitor, house
+from tests.web.player import press
 
 pytestmark = pytest.mark.full
 
@@ -144,7 +145,7 @@ def test_records_are_verified_handed_out_and_judged_in_the_browser(home: House, 
     with home.visitor("finn", size, "dark" if scheme == "dark" else "light") as visitor:
         page = visitor.goes_to("/audit/verify")
         with standing_still(page):
-            page.get_by_role("button", name="Verify").click()
+            press(page, page.get_by_role("button", name="Verify"))
             wrong += sound(visitor, f"verify-{size}-going")
         expect(page.locator("#progress")).to_have_count(0, timeout=120_000)
         expect(page.get_by_role("heading", name="All good")).to_be_visible()

@@ -51,7 +51,7 @@ async def test_filters_live_in_the_address_and_refuse_what_is_no_filter(web: Des
 
 async def test_hours_in_which_nobody_would_answer_are_shown(web: Desk):
     now = web.clock()
-    rungs, no_shift = ("x: y, rung 2",), ("no shift of on_call covers this", "add a shift: `sam`")
+    rungs, no_shift = ("x: y, rung 2",), ("no shift of `on_call` covers this", "add a shift: `sam`")
     hours = (
         Gap("on_call", "", now - HOUR, now + HOUR, *no_shift, rungs),
         Gap("therapist", "maya", now + 30 * HOUR, now + 60 * HOUR, "maya is on leave", "name a cover", rungs),
@@ -61,11 +61,14 @@ async def test_hours_in_which_nobody_would_answer_are_shown(web: Desk):
     async with web.signed_in("ruth") as browser:
         text = (await browser.get("/board")).text
         assert 'Nobody would answer <span class="count">2</span>' in text
-        assert 'On call</b><span class="chip warn">now</span>' in text
-        assert "No shift of on_call covers this: add a shift: sam." in text
+        assert 'On call</b><span class="chip">now</span>' in text, "nobody is being paged: no alarm"
+        assert "No shift of on call covers this: add a shift: sam." in text
         assert "Maya Ortiz as owner" in text
         assert "and on</p>" in text, "the search ended before the gap did"
         assert "Over: nothing" not in text
+        paged = owed(due_at=now, missed=True, rung=1, next_page_at=now + HOUR)
+        await known(web, summary(1, "worst", risk="imminent", obligations=(paged,)))
+        assert 'On call</b><span class="chip warn">now</span>' in (await browser.get("/board")).text
         async with caller(web, "ruth") as http:
             told = (await http.get("/board")).json()["gaps"]
         assert [(one["role"], one["owner"]) for one in told] == [("on_call", ""), ("therapist", "maya")]

@@ -16,6 +16,7 @@ from pyotp.totp import TOTP
 from tests.cli.test_up import until
 from tests.web.browser import CONTRAST, RULES, SIZES, House, Scheme, Visitor, house
 from tests.web.every_page import CALM, DRILL, HIGH, NO_PAGES, addresses, pages, person_of
+from tests.web.player import press
 from web.app import ROUTERS
 from web.guard import routes_of
 
@@ -77,7 +78,7 @@ def subscribed(home: House) -> str:
         page = visitor.goes_to("/webhooks")
         page.get_by_label("Address").fill("https://hooks.example/holdfast")
         page.get_by_role("group", name="What is it told?").get_by_role("checkbox").first.check()
-        page.get_by_role("button", name="Tell it").click()
+        press(page, page.get_by_role("button", name="Tell it"))
         return str(page.locator("a[data-row]").get_attribute("href")).rpartition("/")[2]
 
 
@@ -152,8 +153,9 @@ def test_signing_in_and_the_lock_are_sound(home: House):
     with home.visitor("sam") as visitor:
         page = visitor.goes_to("/report")
         page.get_by_label("In words").fill("Half a sentence")
+        expect(page.locator(".saved")).to_contain_text("Saved ")
         visitor.context.clear_cookies()
-        page.get_by_role("button", name="Open the episode").click()
+        press(page, page.get_by_role("button", name="Open the episode"))
         wrong += wrong_in(visitor, "state-kept")
         page.get_by_label("Account").fill("sam")
         page.get_by_label("Password").fill(home.password)

@@ -113,6 +113,20 @@ def test_what_was_typed_a_moment_before_the_emergency_or_leaving_is_kept(home: H
         expect(page.locator(ADDRESS)).to_have_value("12 Kelp Lane, Unit 3")
 
 
+def test_a_form_sent_after_the_session_ended_goes_on_when_one_has_signed_in(home: House):
+    with home.visitor("maya") as visitor:
+        page = opened(visitor)
+        page.locator("#act-record-contact summary").first.click()
+        form = page.locator("#act-record-contact form")
+        form.locator('input[name="outcome"][value="no_answer"]').check()
+        form.get_by_label("Note").fill("Rang twice")
+        visitor.context.clear_cookies()
+        form.get_by_role("button", name="Write it down").click()
+        page.locator("#again-password").fill(home.password)
+        page.locator("#again-password").press("Enter")
+        expect(page.locator("#contact")).to_contain_text("1 attempt in a row in vain")
+
+
 def test_pasting_more_than_a_field_holds_cuts_nothing_off(home: House):
     with home.visitor("maya") as visitor:
         page = visitor.goes_to("/report")

@@ -3,11 +3,16 @@
 (() => {
   "use strict";
   const PATIENCE = 4000;
+  const SOON = 1000;
   const reached = async () => {
     const answer = await fetch("/static/icon.svg", { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
     if (!answer.ok) throw new Error("away");
   };
-  const within = (promises) => Promise.race([Promise.allSettled(promises), new Promise((done) => setTimeout(done, PATIENCE))]);
+  const within = async (promises) => {
+    const all = Promise.allSettled(promises);
+    await Promise.race([all, new Promise((done) => setTimeout(done, PATIENCE))]);
+    if (document.querySelector("dialog.curtain[open]")) await all;  // somebody is signing in again to go on
+  };
 
   const unreached = (form) => {
     document.getElementById("unreached")?.remove();
@@ -22,6 +27,12 @@
     if (urgent) document.getElementById("main").prepend(told);
     else form.before(told);
     told.focus();
+  };
+
+  // The engine may take its time; the page says that it was heard.
+  const unanswered = (form) => {
+    const place = form.querySelector(".saved");
+    if (place) place.textContent = "Sending …";
   };
 
   // A double press sends once; the key would see to it anyway.
@@ -46,6 +57,7 @@
       document.body.append(form);
     }
     setTimeout(() => delete form.dataset.sent, PATIENCE);
+    setTimeout(() => unanswered(form), SOON);
     form.dataset.reached = "1";
     form.requestSubmit(event.submitter);
   });
