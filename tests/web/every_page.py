@@ -26,6 +26,7 @@ NO_PAGES: dict[str, str] = {
     "/live": "a stream",
     "/sign-in/return": "leads on from the identity provider; test_single_sign_on_browser.py",
     "/resources/numbers.csv": "a file; test_resources.py",
+    "/facilities/list.csv": "a file; test_drafts.py",
     "/audit/conformance/{errand_id}": "what came of an errand; looked at in test_auditor_browser.py",
     "/audit/exports/{errand_id}": "what came of an errand; looked at in test_auditor_browser.py",
     "/audit/exports/{errand_id}/{name}": "a file; test_exports.py",

@@ -161,6 +161,9 @@ async def test_facilities_come_as_a_file_all_or_none(web: Desk, monkeypatch: pyt
         assert await web.parts.facilities.listed() == ()
         assert (await sends(browser, "/facilities/import", lines)).status_code == 303
         assert len(await web.parts.facilities.listed()) == 2
+        handed_out = await browser.get("/facilities/list.csv")
+        assert handed_out.headers["content-disposition"] == 'attachment; filename="facilities.csv"'
+        assert [one.name for one in facilities.read_csv(handed_out.text)] == ["Bay Detox", "Harbor House"]
 
 
 async def test_a_facility_that_somebody_else_changed_is_not_written_over(web: Desk):
