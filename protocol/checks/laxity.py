@@ -7,11 +7,12 @@ from itertools import pairwise
 
 from protocol.checks.ground import Ground
 from protocol.conditions import Guard, tests_in
-from protocol.duties import DueTable, Obligation, Trigger
+from protocol.duties import DueTable, Evidence, Obligation, Trigger
 from protocol.elements import parse_duration
 from protocol.findings import Finding, Path
 from protocol.spec import LEVELS, ProtocolSpec
 
+OWNER, ADDRESSEE = "owner", "addressee"
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "wd": 86400}
 LONGEST_IN_AN_EMERGENCY = 86400
 """Seconds. A safety duty of the emergency stage that may take longer is no duty of an emergency."""
@@ -27,6 +28,8 @@ def check_laxity(ground: Ground) -> Iterator[Finding]:
         yield from _attempts(path, obligation)
         yield from _emergency_times(ground.spec, path, obligation)
         yield from _times_by_risk(path, obligation)
+        yield from _able(ground, path, obligation)
+    yield from _closers(ground.spec)
 
 
 def _unknown(ground: Ground) -> Iterator[Finding]:
@@ -129,6 +132,49 @@ def _times_by_risk(path: Path, obligation: Obligation) -> Iterator[Finding]:
         if _seconds(later) > _seconds(sooner):
             message = f"at {higher} risk there is more time ({later}) than at {lower} ({sooner})"
             yield Finding((*path, "due", "values", higher), message, f"give {higher} at most {sooner}", "warning")
+
+
+def _able(ground: Ground, path: Path, obligation: Obligation) -> Iterator[Finding]:
+    """Whoever is paged can do something about it."""
+    spec = ground.spec
+    paged = _paged(spec, obligation)
+    if paged is None or ground.lost:
+        return
+    ends = [_who_may(spec, evidence) for evidence in obligation.met_by]
+    if all(one is not None and not one & paged for one in ends):
+        able = ", ".join(sorted({role for one in ends for role in one or ()})) or "nobody"
+        message = f"nobody whom this duty pages may do what ends it, which takes {able}"
+        yield Finding(
+            (*path, "met_by"), message, "let its ladder page one of them, or let one who is paged do it", "warning"
+        )
+
+
+def _paged(spec: ProtocolSpec, obligation: Obligation) -> set[str] | None:
+    """The roles that hear of a duty; None where that can be anybody."""
+    ladder = spec.ladders.get(obligation.ladder)
+    names = {obligation.owner, *(rung.page for rung in ladder.rungs)} if ladder is not None else {ADDRESSEE}
+    if ADDRESSEE in names:
+        return None
+    return (names - {OWNER}) | (set(spec.owning_roles) if OWNER in names else set())
+
+
+def _who_may(spec: ProtocolSpec, evidence: Evidence) -> set[str] | None:
+    """The roles that can bring evidence about; None where anybody can."""
+    needed: list[set[str]] = []
+    if evidence.done in spec.steps and spec.steps[evidence.done].roles:
+        needed.append(set(spec.steps[evidence.done].roles))
+    if evidence.decided in spec.decisions and spec.decisions[evidence.decided].roles:
+        needed.append(set(spec.decisions[evidence.decided].roles))
+    if evidence.acknowledged is not None:
+        needed.append({evidence.acknowledged})
+    return {role for one in needed for role in one} if needed else None
+
+
+def _closers(spec: ProtocolSpec) -> Iterator[Finding]:
+    known = [spec.roles[name] for name in spec.closing.roles if name in spec.roles]
+    if known and not any(role.licensed for role in known):
+        message = "nobody who may close an episode is licensed"
+        yield Finding(("closing", "roles"), message, "add a licensed role, or say `licensed: true` of one", "warning")
 
 
 def _seconds(duration: str) -> int:
