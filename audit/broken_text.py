@@ -22,7 +22,7 @@ def reading_anything(connection: Connection, read: Callable[[], T]) -> T:
     try:
         return read()
     except OperationalError as error:
-        if connection.dialect.name != "sqlite" or "decode to UTF-8" not in str(error.orig):
+        if not is_broken(error):
             raise
     driver = connection.connection.driver_connection
     assert driver is not None  # it has just answered
@@ -31,6 +31,11 @@ def reading_anything(connection: Connection, read: Callable[[], T]) -> T:
         return read()
     finally:
         driver.text_factory = str
+
+
+def is_broken(error: OperationalError) -> bool:
+    """Whether SQLite's driver stumbled over bytes that are no text."""
+    return "decode to UTF-8" in str(error.orig)
 
 
 def is_text(value: str) -> bool:

@@ -14,8 +14,10 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, CursorResult, Row, func, select
+from sqlalchemy.exc import OperationalError
 
+from audit.broken_text import is_broken
 from audit.database import Database
 from audit.dialects import insert_or_skip, lock_episode
 from audit.ledger import LEDGER, enter_all, ledger_end
@@ -295,10 +297,20 @@ def _read_on(connection: Connection, keys: VerifyKeys, known: Vouched | Reach) -
     """Some more checkpoints; true when there may be others."""
     last = known.last.statement.number if known.last else 0
     query = select(checkpoints).where(checkpoints.c.number > last).order_by(checkpoints.c.number).limit(_CHUNK)
-    rows = connection.execute(query).all()
-    for row in rows:
+    found, count = connection.execute(query), 0
+    while (row := _next(found, last + count + 1)) is not None:
         _check(row, keys, known)
-    return len(rows) == _CHUNK
+        count += 1
+    return count == _CHUNK
+
+
+def _next(found: CursorResult[Any], number: int) -> Row[Any] | None:
+    try:
+        return found.fetchone()
+    except (ValueError, OperationalError) as error:
+        if isinstance(error, OperationalError) and not is_broken(error):
+            raise
+        raise CheckpointError(f"checkpoint {number} can't be read: its time is none, or it is no text") from None
 
 
 def refuse_others(connection: Connection, last: Signed | None) -> None:

@@ -48,6 +48,11 @@ def _read(connection: Connection, content_hash: str) -> ProtocolSpec:
     document = connection.scalar(select(protocols.c.document).where(protocols.c.hash == content_hash))
     if document is None:
         raise ShelfError(f"the protocol {content_hash} is not in the records")
+    return genuine(document, content_hash)
+
+
+def genuine(document: str, content_hash: str) -> ProtocolSpec:
+    """The protocol of a document from the records. Raises ShelfError when it does not have this hash."""
     if hashlib.sha256(document.encode(errors="surrogatepass")).hexdigest() != content_hash:
         raise ShelfError(f"the protocol {content_hash} was changed in the records: it does not have this hash")
     return _parsed(document)

@@ -16,9 +16,10 @@ from audit.database import Database
 from audit.database import connect as connect_records
 from audit.queries import Filter, Queries
 from audit.sealing import Keyring
+from audit.shelf import ShelfError, genuine
 from cli.configuration import settings
 from cli.output import FOUND, UNREACHABLE, USAGE, Trouble
-from cli.shelf import protocol_files, spec_of
+from cli.shelf import protocol_files
 from protocol.episode import Episode
 from protocol.program import Program, program
 from protocol_specs.loader import load_protocol
@@ -102,7 +103,10 @@ class Desk:
         if stored is None:
             version = f"{episode.protocol} {episode.protocol_version}"
             raise Trouble(f"the protocol {version} of this episode is not at hand", "try again in a moment", FOUND)
-        return program(spec_of(stored.document))
+        try:
+            return program(genuine(stored.document, episode.protocol_hash))
+        except ShelfError as error:
+            raise Trouble(str(error), "`holdfast audit verify` says more", FOUND) from None
 
 
 @asynccontextmanager

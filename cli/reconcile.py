@@ -9,11 +9,12 @@ from uuid import uuid4
 
 import typer
 
+from audit.shelf import ShelfError, genuine
 from audit.verify import Verifier
 from cli.desk import Desk, at_desk, utc_now
 from cli.looks import Looks
 from cli.output import FOUND, AsJson, Trouble, say, say_json
-from cli.shelf import find_person, read_rota, spec_of
+from cli.shelf import find_person, read_rota
 from cli.verbs import As
 from protocol.commands import AddAddendum, Migrate, SentCommand
 from protocol.replay import ReplayError
@@ -102,7 +103,12 @@ async def _versions(desk: Desk, rows: Sequence[TrailRow]) -> dict[str, ProtocolS
     missing = [content_hash[:12] for content_hash, one in found.items() if one is None]
     if missing:
         raise Trouble(f"the records lack the protocol {', '.join(missing)}", "publish or restore it first", FOUND)
-    return {content_hash: spec_of(one.document) for content_hash, one in found.items() if one is not None}
+    try:
+        return {
+            content_hash: genuine(one.document, content_hash) for content_hash, one in found.items() if one is not None
+        }
+    except ShelfError as error:
+        raise Trouble(str(error), "restore the records first", FOUND) from None
 
 
 async def _behind(engine: EpisodeClient, episode_id: str, rows: Sequence[TrailRow]) -> Sequence[TrailRow]:

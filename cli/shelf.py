@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cli.output import USAGE, Trouble, warn
 from protocol.findings import did_you_mean
 from protocol.spec import ProtocolSpec
-from protocol_specs.loader import NOT_PROTOCOLS, Document, load, load_protocol, read_file, read_yaml
+from protocol_specs.loader import NOT_PROTOCOLS, Document, load, load_protocol, read_file
 from settings import Settings, variable
 
 if TYPE_CHECKING:
@@ -164,8 +164,3 @@ def find_owner(rota: Rota, name: str, spec: ProtocolSpec) -> Person:
         mend = f"an episode goes to a {' or '.join(spec.owning_roles)}, such as {', '.join(able[:5]) or 'nobody yet'}"
         raise Trouble(f"{name} may not own an episode", mend, USAGE)
     return person
-
-
-def spec_of(canonical: str) -> ProtocolSpec:
-    """A protocol from its canonical form, as an episode carries it."""
-    return read_yaml(canonical, "the episode's protocol").validate(ProtocolSpec)

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from audit.history import History, HistoryError, history
+from audit.sealing import UnknownKeyError
 from protocol import events as e
 from protocol.account import Entry
 from protocol.conformance import End, judge_steps
@@ -52,7 +53,7 @@ async def replay(
     """One episode at one of its entries. Temporal is not asked."""
     try:
         told = await history(visit.parts.database, visit.parts.ring, episode_id, visit.parts.witness)
-    except HistoryError as error:
+    except (HistoryError, UnknownKeyError) as error:
         raise NotTold(str(error)) from None
     if not told.entries:
         return await page(request, "replay_stopped.html", told=told)

@@ -7,6 +7,7 @@ from pathlib import Path
 import structlog
 
 from audit.queries import Queries
+from audit.shelf import ShelfError, genuine
 from protocol.program import Program, program
 from protocol.spec import ProtocolSpec
 from protocol.words import plain
@@ -60,7 +61,10 @@ class Shelf:
         stored = await self._queries.get_protocol(content_hash)
         if stored is None:
             raise UnknownProtocolError("the protocol of this episode is not at hand; try again in a moment")
-        return ProtocolSpec.model_validate_json(stored.document)
+        try:
+            return genuine(stored.document, content_hash)
+        except ShelfError as error:  # nobody is to be led by what somebody wrote into the records
+            raise UnknownProtocolError(str(error)) from None
 
     def _current(self, path: Path) -> ProtocolSpec | None:
         try:
