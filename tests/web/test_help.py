@@ -50,7 +50,7 @@ async def test_hours_at_which_nobody_who_may_act_answers_are_named(web: Desk, tm
     async with web.signed_in("maya") as browser:
         text = (await browser.get("/rota")).text
     assert "Clinical director: from" in text
-    assert "nobody of the staff has the role clinical_director" in text
+    assert "nobody of the staff has the role clinical director" in text
 
 
 def test_a_role_that_needs_a_licence_is_not_taken_without_one():
