@@ -23,7 +23,7 @@
       ? "<h2>No connection: call by phone now</h2><p>The emergency is not written down yet. Press again when the connection is back.</p>"
       : "<h2>No connection</h2><p>Nothing was sent. Everything is still here. Press again when the connection is back.</p>";
     const number = urgent && document.querySelector('#whom a[href^="tel:"]');
-    if (number) told.append(number.cloneNode(true));
+    if (number) told.append(Object.assign(document.createElement("a"), { className: "btn", href: number.href, textContent: `Call ${number.textContent}` }));
     if (urgent) document.getElementById("main").prepend(told);
     else form.before(told);
     told.focus();
