@@ -18,7 +18,7 @@ from protocol.facts import Refused
 from protocol.migrating import Plan, plan
 from protocol.replay import UNKEPT, ReplayError, replay
 from protocol.spec import ProtocolSpec
-from tests.protocol.specs import FACTS, OBLIGATIONS, RISK, P, compact, duty, protocol
+from tests.protocol.specs import DECISIONS, FACTS, OBLIGATIONS, RISK, P, compact, duty, protocol
 from tests.protocol.story import Story, code, kinds
 
 SIGNED: dict[str, Any] = {
@@ -103,7 +103,7 @@ def test_arming_anew_supersedes_and_needs_a_name_where_it_comes_later() -> None:
     assert kinds(receipt) == ["Migrated", "ObligationOpened", "ObligationSuperseded"]
     assert due_after(story) == timedelta(hours=5, minutes=30)
     (moved,) = [one for one in receipt.events if isinstance(one, e.Migrated)]
-    assert (moved.sign_off_by, moved.sign_off_reason) == ("dora", "Agreed in the round.")
+    assert (moved.sign_off_by, moved.sign_off_role, moved.sign_off_reason) == tuple(SIGNED.values())
 
 
 def test_arming_anew_sooner_needs_no_name() -> None:
@@ -123,20 +123,49 @@ def test_a_ladder_that_has_begun_is_not_begun_again_without_a_name() -> None:
     assert code(move(story.later("1m"), onto)) == "sign_off_needed"
 
 
+def test_a_ladder_that_has_begun_goes_on_as_it_was_when_its_deadline_comes_sooner() -> None:
+    story = Story.begun()
+    story.do(c.DeclareEmergency)
+    (before,) = story.owed("dispatch")
+    assert before.rung == 0
+    onto = newer({"obligations": {"dispatch": {"deadline": "shorten"}}}, obligations=_with_dispatch("3m"))
+    move(story.later("1m"), onto)
+    (after,) = story.owed("dispatch")
+    assert after.due_at == before.due_at - timedelta(minutes=2)
+    assert after.next_page_at == before.next_page_at
+
+
+def test_a_move_enters_no_emergency_anew_that_was_left() -> None:
+    story = Story.begun()
+    story.do(c.DeclareEmergency)
+    story.do(c.GoBack, to="assessment", reason="It was handed over.")
+    receipt = move(story, newer())
+    assert (story.episode.risk, story.episode.stage) == ("imminent", "assessment")
+    assert "StageEntered" not in kinds(receipt)
+
+
+def test_an_obligation_that_is_new_opens_only_where_its_condition_holds() -> None:
+    when = {"entered": "assessment", "when": {"plan": "yes", "if_unknown": "fails"}}
+    onto = newer(obligations={**OBLIGATIONS, "extra": duty("9h", [when], [{"done": "calm"}])})
+    for plan_told, opens in (("no", 0), ("yes", 1)):
+        story = Story.begun()
+        story.answer(plan=plan_told)
+        move(story, onto)
+        assert len(story.owed("extra")) == opens
+
+
 def _with_dispatch(due: str) -> dict[str, Any]:
     return {**OBLIGATIONS, "dispatch": {**OBLIGATIONS["dispatch"], "due": due}}
 
 
-def test_dropping_always_needs_a_name() -> None:
+@pytest.mark.parametrize(
+    ("obligations", "effect"), [(QUICK, "sooner"), (OBLIGATIONS, "kept"), (SLOW, "later")], ids=["1h", "2h", "5h"]
+)
+def test_the_plan_says_what_arming_anew_means(obligations: dict[str, Any], effect: str) -> None:
     story = Story.begun()
-    onto = newer(policy("waive", because="The stage has no limit any more."))
-    assert code(move(story, onto)) == "sign_off_needed"
-    gaps: list[dict[str, Any]] = [{"sign_off_reason": " "}, {"sign_off_role": "peer"}, {"sign_off_by": None}]
-    for gap in gaps:
-        assert code(move(story, onto, **{**SIGNED, **gap})) == "sign_off_needed"
-    receipt = move(story, onto, **SIGNED)
-    assert kinds(receipt) == ["Migrated", "ObligationWaived"]
-    assert not story.owed("finish_assessment")
+    planned = plan(compact(), newer(policy("rearm"), obligations=obligations), story.episode, story.now)
+    assert isinstance(planned, Plan)
+    assert [one.effect for one in planned.moved] == [effect]
 
 
 @pytest.mark.parametrize("deadline", ["keep", "shorten", "rearm"])
@@ -187,6 +216,16 @@ def test_what_has_no_place_is_forgotten_and_said() -> None:
     assert story.episode.facts["safe"].value == "yes"
     moved = next(one for one in story.events() if isinstance(one, e.Migrated))
     assert moved.forgotten == {"facts": ("means",)}
+
+
+@pytest.mark.parametrize("option", ["left", "right"])
+def test_a_decision_stays_where_its_option_still_exists(option: str) -> None:
+    options = {name: one for name, one in DECISIONS["plain"]["options"].items() if name != "left"}
+    story = Story.begun()
+    story.do(c.RecordDecision, decision="plain", option=option, rationale="As agreed.")
+    move(story, newer(decisions={**DECISIONS, "plain": {**DECISIONS["plain"], "options": options}}))
+    assert story.episode.protocol_version == "2.0.0"
+    assert ("plain" in story.episode.decisions) is (option != "left")
 
 
 def test_the_new_rules_of_risk_hold_at_once() -> None:
