@@ -13,7 +13,12 @@ def test_dropping_always_needs_a_name() -> None:
     story = Story.begun()
     onto = newer(policy("waive", because="The stage has no limit any more."))
     assert code(move(story, onto)) == "sign_off_needed"
-    gaps: list[dict[str, Any]] = [{"sign_off_reason": " "}, {"sign_off_role": "peer"}, {"sign_off_by": None}]
+    gaps: list[dict[str, Any]] = [
+        {"sign_off_reason": " "},
+        {"sign_off_role": "peer"},
+        {"sign_off_role": "nobody"},
+        {"sign_off_by": None},
+    ]
     for gap in gaps:
         assert code(move(story, onto, **{**SIGNED, **gap})) == "sign_off_needed"
     receipt = move(story, onto, **SIGNED)
