@@ -32,11 +32,13 @@ class Ends:
         client = await self._connected()
         try:
             view = await client.view(episode_id)
+            stopped = await client.stopped(episode_id)
         except EngineUnavailableError:
             raise NoAnswerError("no worker answers") from None
         except EpisodeError:  # over, and forgotten by Temporal
             return None
-        return End(view.head, view.unrecorded)
+        over = view.episode is not None and view.episode.closed_at is not None
+        return End(view.head, view.unrecorded, stopped and not over)
 
     async def _connected(self) -> EpisodeClient:
         if self._client is None:

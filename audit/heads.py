@@ -25,6 +25,8 @@ class End:
     head: Head
     unrecorded: int
     """Rows that the records do not have yet."""
+    stopped: bool = False
+    """Somebody ended the workflow while the episode was open."""
 
 
 class Workflows(Protocol):
@@ -55,6 +57,11 @@ class Asked:
         return {name: end.head for name, end in self.ends.items() if not end.unrecorded and end.head.sequence}
 
     @property
+    def stopped(self) -> list[str]:
+        """Open episodes whose workflow was ended: nothing of them is enforced."""
+        return sorted(name for name, end in self.ends.items() if end.stopped)
+
+    @property
     def said(self) -> str:
         """In words."""
         if not self.ends:
@@ -62,7 +69,8 @@ class Asked:
         late = sum(end.unrecorded > 0 for end in self.ends.values())
         behind = f"; of {late} some rows are still on the way" if late else ""
         rest = f" NOT asked: {len(self.silent)}, because {self.why}." if self.silent else ""
-        return f"Workflows: {len(self.ends)} were asked for the end of their chain{behind}.{rest}"
+        ended = f"; {len(self.stopped)} WERE ENDED before their time" if self.stopped else ""
+        return f"Workflows: {len(self.ends)} were asked for the end of their chain{behind}{ended}.{rest}"
 
 
 async def ask_all(workflows: Workflows) -> Asked:

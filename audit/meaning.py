@@ -69,6 +69,10 @@ MEANING: dict[Wrong, Kind] = {
 }
 """Of each thing that can be wrong with a chain."""
 
+WORKFLOW_STOPPED = Kind(
+    "The episode is open and nothing of it is enforced: no deadline fires and nobody is paged. Its trail is good.",
+    "Call whoever is owed a call now. `holdfast audit reconcile` lets the episode go on; what is due is paged at once.",
+)
 LIST_CHANGED = Kind(
     "A list that boards and the watchdog read says something else than the trail. The trail itself is good.",
     "A deadline may be overlooked until it is mended: tell the supervisor now, and whoever runs the database.",

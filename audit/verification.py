@@ -19,6 +19,7 @@ from audit.meaning import (
     LEDGER_CHANGED,
     LIST_CHANGED,
     PUBLICATION_CHANGED,
+    WORKFLOW_STOPPED,
     Finding,
     finding_of,
 )
@@ -88,6 +89,9 @@ class Findings:
     def found(self) -> list[Finding]:
         """Every finding with what it means and what to do next; empty when all is well."""
         found = [finding_of(one.fault) for one in self.verdicts if one.fault is not None]
+        for stopped in self.asked.stopped:
+            text = f"episode {stopped}: its workflow was ended in Temporal before the episode was over"
+            found.append(WORKFLOW_STOPPED.of(text, stopped))
         for one in self.lists or ():
             if one.disagreement is not None:
                 found.append(LIST_CHANGED.of(str(one.disagreement), one.episode_id))

@@ -25,7 +25,13 @@ from protocol.program import Program, program
 from protocol_specs.loader import load_protocol
 from protocol_specs.located import SpecErrors
 from settings import Settings, variable
-from workflows.client import EngineUnavailableError, EpisodeClient, EpisodeError, EpisodeUnknownError
+from workflows.client import (
+    EngineUnavailableError,
+    EpisodeClient,
+    EpisodeError,
+    EpisodeStoppedError,
+    EpisodeUnknownError,
+)
 from workflows.connection import connect as connect_engine
 
 T = TypeVar("T")
@@ -132,6 +138,8 @@ def at_desk(work: Callable[[Desk], Coroutine[Any, Any, T]]) -> T:
         raise Trouble(str(error), "see that Holdfast runs: `holdfast up`, or the worker", UNREACHABLE) from None
     except EpisodeUnknownError as error:
         raise Trouble(str(error), "`holdfast episode list --all` shows the episodes", USAGE) from None
+    except EpisodeStoppedError as error:
+        raise Trouble(str(error), "let it go on from its trail, then send it again", FOUND) from None
     except EpisodeError as error:
         raise Trouble(str(error), "change that and send it again", FOUND) from None
     except SQLAlchemyError as error:

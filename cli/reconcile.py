@@ -1,4 +1,4 @@
-"""`holdfast audit reconcile`: an episode whose workflow is behind its trail goes on from the trail."""
+"""`holdfast audit reconcile`: an episode whose workflow is behind its trail, or was ended, goes on from it."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from workflows.client import EpisodeClient, EpisodeOverError, EpisodeUnknownErro
 from workflows.reopening import diverged, left_over, reopened
 
 MOST_ROWS = 200_000
+KNEW_LESS = "Temporal knew less than the trail"
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def reconcile(
     actor: As,
     as_json: AsJson = False,
 ) -> None:
-    """Let an episode go on from its trail, where Temporal was restored from an older copy and knows less.
+    """Let an episode go on from its trail, where Temporal was restored from an older copy, or its workflow was ended.
 
     No row is changed. What people sent to the workflow meanwhile is sent again; what is due is paged at once.
     """
@@ -69,7 +70,7 @@ async def reconciled(desk: Desk, reference: str, actor: str) -> Reconciled:
     if not rows:
         raise Trouble(f"there is no trail of {episode_id}", "check the id", FOUND)
     versions, engine = await _versions(desk, rows), await desk.engine()
-    waiting = await _behind(engine, episode_id, rows)
+    waiting, why = await _behind(engine, episode_id, rows)
     try:
         told = reopened(rows, versions)
     except (ReplayError, KeyError, ValueError) as error:
@@ -89,7 +90,7 @@ async def reconciled(desk: Desk, reference: str, actor: str) -> Reconciled:
         role=role,
         occurred_at=utc_now(),
         refers_to=len(rows),
-        text=f"Temporal knew less than the trail; the episode went on from entry {len(rows)}. "
+        text=f"{why}; the episode went on from entry {len(rows)}. "
         f"{len(sent)} commands that only the workflow had were sent again.",
     )
     await engine.submit(episode_id, note)
@@ -111,14 +112,19 @@ async def _versions(desk: Desk, rows: Sequence[TrailRow]) -> dict[str, ProtocolS
         raise Trouble(str(error), "restore the records first", FOUND) from None
 
 
-async def _behind(engine: EpisodeClient, episode_id: str, rows: Sequence[TrailRow]) -> Sequence[TrailRow]:
-    """What the workflow has and the records do not. Raises Trouble when it knows all that the trail says."""
+async def _behind(engine: EpisodeClient, episode_id: str, rows: Sequence[TrailRow]) -> tuple[Sequence[TrailRow], str]:
+    """What the workflow has and the records do not, and why the episode does not go on by itself.
+
+    Raises Trouble when it does.
+    """
     try:
         view, waiting = await engine.view(episode_id), await engine.waiting(episode_id)
+        if await engine.stopped(episode_id):
+            return waiting, "The workflow was ended in Temporal"
     except (EpisodeUnknownError, EpisodeOverError):
-        return ()
+        return (), KNEW_LESS
     if len(rows) > view.head.sequence or diverged(waiting, rows):
-        return waiting
+        return waiting, KNEW_LESS
     raise Trouble("the workflow knows all that the trail says", "there is nothing to reconcile", FOUND)
 
 

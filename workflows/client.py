@@ -62,6 +62,10 @@ class EpisodeOverError(EpisodeError):
     """The episode was closed long ago and takes nothing more, not even an addendum."""
 
 
+class EpisodeStoppedError(EpisodeError):
+    """Somebody ended the episode's workflow in Temporal before its time: nothing is taken or paged until it goes on."""
+
+
 class EngineUnavailableError(EpisodeError):
     """No answer in time. The command may have been taken: send it again with the same command id."""
 
@@ -80,6 +84,12 @@ class CommandIdReusedError(MalformedCommandError):
 
 class EngineFaultError(EpisodeError):
     """The engine failed on the command. The command was not taken, the episode lives on; somebody must look."""
+
+
+STOPPED = frozenset(
+    {WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.TIMED_OUT, WorkflowExecutionStatus.CANCELED}
+)
+"""How no workflow of ours ends by itself."""
 
 
 def workflow_id(episode_id: str) -> str:
@@ -125,8 +135,8 @@ class EpisodeClient:
     async def submit(self, episode_id: str, command: HumanCommand) -> Receipt:
         """Send a command. The receipt says what it brought about, or why it was refused.
 
-        Raises EpisodeUnknownError, EpisodeOverError, MalformedCommandError, CommandIdReusedError, HeldUpError,
-        EngineFaultError, EngineUnavailableError.
+        Raises EpisodeUnknownError, EpisodeOverError, EpisodeStoppedError, MalformedCommandError,
+        CommandIdReusedError, HeldUpError, EngineFaultError, EngineUnavailableError.
         """
         return await self._send(episode_id, Submission(command))
 
@@ -161,6 +171,11 @@ class EpisodeClient:
             return await handle.query(EpisodeWorkflow.waiting)
 
         return await self._patiently(episode_id, call)
+
+    async def stopped(self, episode_id: str) -> bool:
+        """Whether its workflow was ended in Temporal before its time. Raises like `view`."""
+        handle = self._client.get_workflow_handle(workflow_id(episode_id))
+        return (await self._patiently(episode_id, handle.describe)).status in STOPPED
 
     async def reopen(self, told: EpisodeInput) -> str | None:
         """Begin an episode from what is told, in place of the workflow that there is; the run that was given up."""
@@ -237,6 +252,11 @@ class EpisodeClient:
             return EpisodeUnknownError(f"there is no episode {episode_id}")
         if there.status == WorkflowExecutionStatus.RUNNING:
             return EngineUnavailableError("the episode was just changing hands; send the same command again")
+        if there.status in STOPPED:
+            return EpisodeStoppedError(
+                f"the workflow of episode {episode_id} was ended in Temporal: nothing is taken or paged until "
+                f"`holdfast audit reconcile {episode_id}` lets it go on. Call, and tell the supervisor now"
+            )
         return EpisodeOverError(f"episode {episode_id} is over; open a new one")
 
 

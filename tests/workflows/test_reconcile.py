@@ -9,14 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from activities.ends import Ends
 from audit.access import Sought, looked
 from audit.database import connect
 from audit.sealing import Keyring
+from audit.verification import Wanted, verification
 from cli.desk import Desk
 from cli.output import Trouble
 from cli.reconcile import Reconciled, reconciled
 from protocol import commands as c
 from tests.workflows.stack import Stack, brisk, command, free_port, opening, stack, temporal_server
+from workflows.client import EpisodeClient, EpisodeStoppedError, workflow_id
 
 pytestmark = pytest.mark.full
 
@@ -119,3 +122,45 @@ async def _goes_on(shell: Stack, episode_id: str, repeated: c.AddAddendum) -> No
     async with asyncio.timeout(60):
         while "DeadlineMissed" not in {row.kind for row in await shell.recorded(episode_id)}:
             await asyncio.sleep(0.2)
+
+
+async def test_an_episode_whose_workflow_was_ended_is_told_and_goes_on(tmp_path: Path):
+    port, told = free_port(), opening()
+    with temporal_server(port, tmp_path / "temporal.db"):
+        async with stack(tmp_path, port) as shell, shell.worker():
+            await shell.episodes.open(brisk(), told)
+            await note(shell, told.episode_id, "before")
+            await shell.episodes.submit(told.episode_id, command(c.DeclareEmergency))
+            await shell.recorded(told.episode_id)
+            assert not await stopped(shell)
+            await shell.client.get_workflow_handle(workflow_id(told.episode_id)).terminate("a press on the wrong page")
+            with pytest.raises(EpisodeStoppedError, match="audit reconcile"):
+                await note(shell, told.episode_id, "into nothing")
+            assert await stopped(shell) == [told.episode_id]
+            assert (await reconcile(shell, told.episode_id)).taken_over == ()
+            assert not await stopped(shell)
+            await note(shell, told.episode_id, "It goes on.")
+            async with asyncio.timeout(60):
+                while "DeadlineMissed" not in {row.kind for row in await shell.recorded(told.episode_id)}:
+                    await asyncio.sleep(0.2)
+            texts = await said(shell, told.episode_id)
+            assert texts[0] == "before"
+            assert texts[1].startswith("The workflow was ended in Temporal; the episode went on from entry")
+            with pytest.raises(Trouble, match="knows all that the trail says"):
+                await reconcile(shell, told.episode_id)
+
+
+async def stopped(shell: Stack) -> list[str]:
+    """The episodes that a verification finds stopped."""
+    records = connect(shell.settings.database_url.get_secret_value())
+    ring = Keyring((one.id, one.secret) for one in shell.settings.record_keys)
+
+    async def way() -> EpisodeClient:
+        return shell.episodes
+
+    try:
+        found = await verification(records, ring, None, Ends(way), Wanted(ask=True))
+    finally:
+        await records.dispose()
+    assert all("was ended in Temporal" in one.text for one in found.found), "and nothing else"
+    return [one.episode_id for one in found.found]
