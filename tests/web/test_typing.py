@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.web.browser import House, Visitor, house
 
@@ -96,6 +96,16 @@ def test_without_a_connection_nothing_is_sent_and_everything_stays(home: House):
         form.get_by_role("button", name="Write it down").click()
         expect(page.locator("#contact")).to_contain_text("1 attempt in a row in vain")
         expect(page.locator(ADDRESS)).to_have_value("12 Kelp Lane")
+
+
+def test_a_slow_connection_holds_up_nothing_for_good(home: House):
+    with home.visitor("maya") as visitor:
+        page = opened(visitor)
+        held: list[Route] = []
+        page.route("**/static/icon.svg", lambda route: held.append(route))
+        page.locator(".sos-act button").click()
+        expect(page.get_by_role("heading", name="Emergency: call now")).to_be_visible(timeout=15_000)
+        assert held
 
 
 def test_what_was_typed_a_moment_before_the_emergency_or_leaving_is_kept(home: House):
