@@ -146,6 +146,7 @@ async def _works(house: House, number: int, sent: list[float], seen: list[float]
             told = {"party": "client", "channel": "phone", "outcome": "no_answer", "note": note}
             async with _watching(other, place, note) as appeared:
                 begun = time.perf_counter()
+                await http.head("/static/icon.svg")  # as sending.js asks whether the server can be reached
                 answer = await http.post(f"{place}/acts/record-contact", data={**fields, **told})
                 assert answer.status_code == 303, answer.text
                 await http.get(answer.headers["location"])
