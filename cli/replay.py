@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from itertools import chain, groupby
 from pathlib import Path
 from textwrap import wrap
@@ -107,6 +107,10 @@ def _in_bundle(path: Path, keys: Sequence[str], reference: str) -> History:
         ) from None
 
 
+TOLD = (*(one.name for one in fields(Entry) if one.name not in ("after", "words")), "state")
+"""What JSON has of an entry: neither the whole episode after it nor the protocol's words."""
+
+
 def as_object(told: History, *, only_breaches: bool, at: int | None = None) -> dict[str, Any]:
     """For `--json`; `at`: this entry alone."""
     spec = told.spec
@@ -133,7 +137,7 @@ def as_object(told: History, *, only_breaches: bool, at: int | None = None) -> d
 def _entry_as_object(entry: Entry) -> dict[str, Any]:
     """Spans in seconds; the command stands on the first entry of what it brought about."""
     return {
-        **to_jsonable_python(asdict(entry)),
+        **to_jsonable_python({name: getattr(entry, name) for name in TOLD}),
         "late": None if entry.late is None else entry.late.total_seconds(),
         "command": entry.command if entry.sequence == entry.step else entry.command.command_id,
     }

@@ -47,6 +47,7 @@ def test_one_entry_shows_what_was_known_owed_and_paged_then(capsys: Out):
     assert run(["audit", "replay", "ep-1", "--at", "1", "--json"]) == 0
     (first,) = json.loads(capsys.readouterr().out)["entries"]
     assert first["state"]["facts"] == {}
+    assert not {"after", "words"} & set(first)
     assert entries[-1]["state"]["facts"]["address"]["value"] == "12 Elm"
     assert run(["audit", "replay", "ep-1", "--at", "21"]) == 2
     assert run(["audit", "replay", "ep-1", "--step", "--json"]) == 2
