@@ -13,7 +13,7 @@ from audit.history import all_episodes, history
 from audit.lists import Comparison, Lists, folded
 from audit.queries import Queries
 from audit.sealing import Keyring
-from cli.durable import Kept, LostTaskError, perform_async
+from cli.durable import Kept, SkippingServerError, perform_async
 from named_keys import Key
 from protocol.directory import Directory
 from protocol.spec import ProtocolSpec
@@ -42,8 +42,8 @@ async def test_a_played_scenario_replays_to_the_state_that_its_workflow_had(path
     kept = Kept(url, (KEY,))
     try:
         report = await perform_async(protocol(path.parent.name), load(path, Scenario), directory(), kept)
-    except LostTaskError as lost:
-        pytest.skip(f"the server that skips time lost a task of it: {lost}")
+    except SkippingServerError as failed:
+        pytest.skip(f"the server that skips time failed it: {failed}")
     assert report.passed, transcript(report)
     records, ring = connect(url), Keyring([(KEY.id, KEY.secret)])
     ids = await all_episodes(records)
