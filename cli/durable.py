@@ -64,7 +64,7 @@ DRIFT = timedelta(seconds=5)
 """A deadline so little after a moment belongs to it: real time passes beside skipped time, and ladders add it up."""
 PAUSE_SECONDS = 0.005
 """Between two questions to a workflow that has yet to hear that its rows were written."""
-MOST_PLAYS = 2
+MOST_PLAYS = 3
 """Before the last, of a scenario whose server fails."""
 ANSWER_SECONDS = 30.0
 """Real time after which a step that does not come about is a failure."""
