@@ -88,6 +88,7 @@ async def shown(
         **_ways_on(look),
         risks=timeline.risk_history(look, rows),
         entries=timeline.entries(look, rows),
+        recorded=max((row.sequence for row in rows), default=0),
         colleagues=await _colleagues(visit, seen),
         form=form,
         saved=saved,

@@ -150,6 +150,19 @@ async def test_a_change_by_one_is_told_to_another(live: Desk):
         await told.aclose()
 
 
+async def test_what_changed_before_a_tab_listens_is_told_at_once(live: Desk):
+    async with caller(live, "maya") as http:
+        episode_id = await opened(http)
+        async with asyncio.timeout(20):
+            while (latest := await live.parts.owing.revision(episode_id)) == 0:
+                await asyncio.sleep(0.05)
+    ruth = Visit(live.parts, Actor("ruth", "Ruth", ("supervisor",)), None, NOWHERE)
+    behind = lines(ruth, episode_id, seen=latest - 1)
+    assert "retry" in await anext(behind)
+    assert "changed" in await asyncio.wait_for(anext(behind), 5)
+    await behind.aclose()
+
+
 async def _until_changed(told: AsyncIterator[str]) -> None:
     async for line in told:
         if "changed" in line:

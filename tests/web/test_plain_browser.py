@@ -93,7 +93,7 @@ def test_an_episode_is_led_to_its_close_without_scripts(home: House):
         writes_down_a_contact(page)
         player.closes(visitor, end)
         assert told_of(page) == ""
-        expect(page.locator("main")).to_contain_text("closed")
+        expect(page.locator("main")).to_contain_text("Only addenda can follow")
         assert page.get_by_role("button", name="Close it").count() == 0
         expect(page.locator("#timeline")).to_contain_text("The wedding passed without a drink")
         visitor.picture("without-scripts-closed")

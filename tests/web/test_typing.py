@@ -45,7 +45,8 @@ def test_a_locked_session_asks_in_place_and_keeps_the_text(home: House):
         page = opened(visitor)
         other = visitor.context.new_page()
         other.goto(f"{visitor.address}/account")
-        other.get_by_role("button", name="Lock this session").click()
+        with other.expect_navigation():
+            other.get_by_role("button", name="Lock this session").click()
         other.close()
         page.locator(ADDRESS).fill("12 Kelp Lane, Unit 3")
         password = page.locator("#again-password")

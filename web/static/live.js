@@ -1,6 +1,7 @@
 /* Listens for changes and asks for the parts of the page that show them; a form that somebody fills stays as it is. */
 (() => {
   "use strict";
+  const AGAIN = 5000;
   const parts = () => [...document.querySelectorAll("[data-live-part], #live")];
   const name = (summary) => summary.getAttribute("aria-label") ?? summary.textContent;
   /* After a form that was not taken the address is that of the act, which answers nobody who only looks. */
@@ -10,7 +11,8 @@
   };
   const refresh = async () => {
     const answer = await fetch(where(), { headers: { "X-Live": "1" }, redirect: "manual" });
-    if (!answer.ok) return;
+    if (answer.type === "opaqueredirect") return;  // signed out
+    if (!answer.ok) throw new Error("not told");
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     const focused = document.activeElement?.getAttribute?.("href");
     for (const part of parts()) {
@@ -36,16 +38,23 @@
   const place = told?.live;
   if (!place || !window.EventSource) return;
   let waiting = false;
-  const soon = () => {
+  const soon = (pause = Number(told.liveWait || 150)) => {
     if (waiting) return;
     waiting = true;
     setTimeout(() => {
       waiting = false;
-      refresh().catch(() => {});
-    }, Number(told.liveWait || 150));
+      refresh().catch(() => soon(AGAIN));
+    }, pause);
   };
   const stream = new EventSource(place);
-  stream.addEventListener("changed", soon);
+  /* Nobody tells what changed before the stream began, or while it was broken. A page that says what it has `seen`
+     is told that by the server when it first asks. */
+  let sure = new URL(place, window.location.href).searchParams.has("seen");
+  stream.addEventListener("open", () => {
+    if (!sure) soon();
+    sure = false;
+  });
+  stream.addEventListener("changed", () => soon());
   window.addEventListener("pagehide", () => stream.close());
   window.addEventListener("pageshow", (event) => event.persisted && window.location.reload());
 })();
