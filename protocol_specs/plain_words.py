@@ -25,8 +25,9 @@ MOST_ERRORS = 1000
 _KEY = "[key]"
 """How pydantic marks an error about a key of a mapping."""
 
+_NAME = r"^[a-z][a-z0-9_]{0,47}$"
 _FORMS = {
-    r"^[a-z][a-z0-9_]{0,47}$": (
+    _NAME: (
         "is not a name",
         "write lower-case words joined by underscores, at most 48 characters, such as `safety_plan`",
     ),
@@ -62,7 +63,6 @@ _FORMS = {
     ),
 }
 
-_NAME = r"^[a-z][a-z0-9_]{0,47}$"
 _MAPPING = ("must be made of `name: value` lines", "write them indented below it, or as `{name: value}`")
 _SHAPES = {
     "string_type": ("must be a text", "put it in quotes"),
