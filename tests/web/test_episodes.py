@@ -10,6 +10,7 @@ import pytest
 
 from cli.demo_seed import SESSION
 from protocol.spec import ProtocolSpec
+from protocol.trail import TrailRow
 from tests.web.desk import Browser, Desk, RealClock, desk, form_of
 from tests.workflows.stack import stack
 from web.engine import PATIENCE
@@ -63,6 +64,20 @@ async def test_from_report_to_the_first_step(live: Desk):
         assert "12 Kelp" not in place
         queue = (await browser.get("/")).text
         assert place in queue
+
+
+async def test_entries_that_the_records_do_not_have_yet_are_told_of(live: Desk, monkeypatch: pytest.MonkeyPatch):
+    async with live.signed_in("maya") as browser:
+        place = await reported(browser, said="wants to use tonight")
+        await recorded(live, place)
+        assert "being written down" not in (await browser.get(place)).text
+        rows = await live.parts.queries.trail_rows(place.rpartition("/")[2])
+
+        async def all_but_two(*_: object, **__: object) -> tuple[TrailRow, ...]:
+            return rows[:-2]
+
+        monkeypatch.setattr(live.parts.queries, "trail_rows", all_but_two)
+        assert "The latest 2 entries are taken and being written down" in (await browser.get(place)).text
 
 
 async def test_a_form_sent_twice_is_one_entry_and_a_crisis_reported_twice_one_episode(live: Desk):

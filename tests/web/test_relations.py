@@ -176,14 +176,15 @@ async def test_a_tab_is_told_of_an_episode_that_its_person_may_see_and_of_no_oth
 ):
     followed: list[str] = []
 
-    async def noted(visit: Visit, episode: str, *, whole: bool = False) -> AsyncIterator[str]:
+    async def noted(visit: Visit, episode: str, *, whole: bool, seen: int | None) -> AsyncIterator[str]:
         followed.append(episode)
         assert not whole, "the board is not a therapist's"
+        assert seen == 7
         yield "retry: 1\n\n"
 
     monkeypatch.setattr(live, "lines", noted)
     async with house.signed_in("zoe") as browser:
-        assert (await browser.get(f"/live?episode={episode}&board=true")).status_code == 200
+        assert (await browser.get(f"/live?episode={episode}&board=true&seen=7")).status_code == 200
     assert followed == ["e-own" if episode == "e-own" else ""]
 
 
