@@ -7,8 +7,8 @@ from itertools import pairwise
 
 from protocol.checks.ground import Ground
 from protocol.conditions import Guard, tests_in
-from protocol.duties import DueTable, Evidence, Obligation, Trigger
-from protocol.elements import parse_duration
+from protocol.duties import DueTable, Evidence, Ladder, Obligation, Trigger
+from protocol.elements import elapsed_seconds, parse_duration
 from protocol.findings import Finding, Path
 from protocol.spec import LEVELS, ProtocolSpec
 
@@ -16,6 +16,12 @@ OWNER, ADDRESSEE = "owner", "addressee"
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "wd": 86400}
 LONGEST_IN_AN_EMERGENCY = 86400
 """Seconds. A safety duty of the emergency stage that may take longer is no duty of an emergency."""
+
+PRESSING = 3600
+"""Seconds. A safety duty that may have to be done sooner, and is paged for from the start, can't wait."""
+
+MOST_PAGES_BEFORE = 24
+"""How often a ladder may have paged its last rung before the deadline that it is for; more is a slip in `due`."""
 
 
 def check_laxity(ground: Ground) -> Iterator[Finding]:
@@ -29,6 +35,7 @@ def check_laxity(ground: Ground) -> Iterator[Finding]:
         yield from _emergency_times(ground.spec, path, obligation)
         yield from _times_by_risk(path, obligation)
         yield from _able(ground, path, obligation)
+    yield from _pressing(ground.spec)
     yield from _closers(ground.spec)
 
 
@@ -168,6 +175,35 @@ def _who_may(spec: ProtocolSpec, evidence: Evidence) -> set[str] | None:
     if evidence.acknowledged is not None:
         needed.append({evidence.acknowledged})
     return {role for one in needed for role in one} if needed else None
+
+
+def _pressing(spec: ProtocolSpec) -> Iterator[Finding]:
+    """Safety duties that page from the moment they open: soon due, and answered by people who may act."""
+    for name, ladder in spec.ladders.items():
+        duties = [one for one, owed in spec.obligations.items() if owed.ladder == name and owed.concern == "safety"]
+        if ladder.starts != "at_opening":
+            continue
+        soonest = {one: min(map(_seconds, spec.obligations[one].durations())) for one in duties}
+        climb, repeat = sum(elapsed_seconds(rung.wait) for rung in ladder.rungs), elapsed_seconds(ladder.repeat)
+        for duty in duties:
+            pages = (soonest[duty] - climb) // repeat
+            if pages >= MOST_PAGES_BEFORE:
+                message = f"{name} would page its last rung {pages} times before {duty} is due"
+                remedy = "check the unit of `due`, or choose a ladder that starts `before_due`"
+                yield Finding(("obligations", duty, "due"), message, remedy, "warning")
+        pressing = [duty for duty in duties if soonest[duty] <= PRESSING]
+        for position in _unlicensed(spec, ladder) if pressing else ():
+            message = f"{ladder.rungs[position].page} is not licensed and is paged for {pressing[0]}, which can't wait"
+            remedy = "page a licensed role here; give whoever should only know of it a duty of their own"
+            yield Finding(("ladders", name, "rungs", position, "page"), message, remedy, "warning")
+
+
+def _unlicensed(spec: ProtocolSpec, ladder: Ladder) -> Iterator[int]:
+    """The rungs that page a role without a licence."""
+    for position, rung in enumerate(ladder.rungs):
+        role = spec.roles.get(rung.page)
+        if role is not None and not role.licensed:
+            yield position
 
 
 def _closers(spec: ProtocolSpec) -> Iterator[Finding]:
