@@ -271,7 +271,7 @@ async def test_the_watch_over_the_rota_goes_on_whatever_happens(records: Databas
         raise AssertionError
 
     broken = Broken(Living(), nothing, RosterGaps(records), nothing)
-    await asyncio.wait_for(watch_roster(broken, stop, every=0.0), 10)
+    await asyncio.wait_for(watch_roster(broken, stop, every=0.0), 60)
     assert len(looks) == 2
 
 
@@ -288,10 +288,10 @@ async def test_checkpoints_are_signed_at_once_and_at_the_end(records: Database):
             return count
 
     running = asyncio.create_task(sign(Seen(records, keys, lambda: DUE), stop))
-    await asyncio.wait_for(first.wait(), 10)
+    await asyncio.wait_for(first.wait(), 60)
     await store.append(made[3:], summary(5))
     stop.set()
-    await asyncio.wait_for(running, 10)
+    await asyncio.wait_for(running, 60)
     assert set((await vouched(records, keys)).marks["ep-1"]) == {3, 5}
 
 
@@ -312,21 +312,21 @@ async def test_a_thousand_rows_do_not_wait_for_the_minute(records: Database, tmp
             return count
 
     async def looked(count: int) -> None:
-        while await asyncio.wait_for(looks.get(), 10) != count:
+        while await asyncio.wait_for(looks.get(), 60) != count:
             pass
 
     await store.append(made[:1], summary(1))
     signer = Seen(records, keys, lambda: DUE)
     running = asyncio.create_task(sign(signer, stop, timedelta(hours=1), KeptFile(records, keys, path)))
-    assert await asyncio.wait_for(covered.get(), 10) == 1
+    assert await asyncio.wait_for(covered.get(), 60) == 1
     await store.append(made[1:SIGN_ROWS], summary(SIGN_ROWS))
     await looked(SIGN_ROWS - 1)
     await looked(SIGN_ROWS - 1)
     assert covered.empty(), "one row less than a thousand waits for the minute"
     await store.append(made[SIGN_ROWS:], summary(SIGN_ROWS + 1))
-    assert await asyncio.wait_for(covered.get(), 10) == 1
+    assert await asyncio.wait_for(covered.get(), 60) == 1
     stop.set()
-    await asyncio.wait_for(running, 10)
+    await asyncio.wait_for(running, 60)
     assert set((await vouched(records, keys)).marks["ep-1"]) == {1, SIGN_ROWS + 1}
     assert [one.statement.number for one in read_kept(path)] == [1, 2]
 
@@ -345,5 +345,5 @@ async def test_signing_goes_on_whatever_happens(records: Database):
             return 0
 
     signer = Broken(records, SigningKeys([("s1", b"s" * 32)]), lambda: DUE)
-    await asyncio.wait_for(sign(signer, stop, every=timedelta(0)), 10)
+    await asyncio.wait_for(sign(signer, stop, every=timedelta(0)), 60)
     assert len(asked) == 3, "after the trouble once more, and once at the end"

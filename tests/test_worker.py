@@ -50,7 +50,7 @@ async def process(environ: dict[str, str]) -> AsyncIterator[asyncio.subprocess.P
 async def says(child: asyncio.subprocess.Process, what: str) -> str:
     """The line in which the process says it."""
     assert child.stderr is not None
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while line := (await child.stderr.readline()).decode():
             if what in line:
                 return line

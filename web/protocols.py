@@ -123,6 +123,9 @@ async def shelved(visit: Visit) -> list[Shelved]:
 
 
 def _grouped_by_protocol(rows: Sequence[Shelved], drafts: Sequence[Draft]) -> Iterator[Group]:
+    """A draft is work until it is published as it is; changed afterwards, it is work again."""
+    out = {one.hash for one in rows if one.published}
+    drafts = [one for one in drafts if one.content_hash not in out]
     names = dict.fromkeys((*(one.name for one in rows), *(one.protocol for one in drafts)))
     for name in names:
         own = tuple(one for one in rows if one.name == name)

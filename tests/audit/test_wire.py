@@ -82,7 +82,7 @@ async def test_a_connection_that_falls_silent_is_given_up(far: tuple[Database, W
     broken = 0
     for pieces in (0, 3, 5, 8, 10):  # while it is tried, at the first statements, while the rows are written
         between.break_after(pieces, silently=True)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             head, failed = await tries(store, head)
         assert not between.has_yet_to_break
         broken += failed

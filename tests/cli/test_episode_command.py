@@ -82,7 +82,7 @@ def holdfast(settings: Settings, capsys: pytest.CaptureFixture[str]) -> Shell:
     return Shell(capsys)
 
 
-async def until(true: Callable[[], Any], seconds: float = 20.0) -> Any:
+async def until(true: Callable[[], Any], seconds: float = 60.0) -> Any:
     async with asyncio.timeout(seconds):
         while not (found := await true()):
             await asyncio.sleep(0.1)

@@ -87,7 +87,7 @@ class Shell:
 
     async def recorded(self, episode_id: str, version: str) -> None:
         """Returns when the records, which follow the workflow, show the episode under that version."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (episode_id, version) not in await self.listed():
                 await asyncio.sleep(0.1)
 

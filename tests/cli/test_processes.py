@@ -30,7 +30,7 @@ def child(folder: Path, code: str = SERVES, grace: float = 5.0) -> Child:
     return Child("child", (sys.executable, "-c", code, str(folder)), dict(os.environ), ready, grace)
 
 
-async def until(holds: Callable[[], object], seconds: float = 20.0) -> None:
+async def until(holds: Callable[[], object], seconds: float = 60.0) -> None:
     async with asyncio.timeout(seconds):
         while not holds():
             await asyncio.sleep(0.01)

@@ -134,9 +134,9 @@ async def test_the_stack_survives_the_death_of_each_part_and_resumes(up: Up):
         former = up.child(word)
         assert former is not None
         os.kill(former, signal.SIGKILL)
-        until(lambda word=word, former=former: up.replaced(word, former), 30)
+        until(lambda word=word, former=former: up.replaced(word, former), 90)
     assert len(re.findall("was ended by SIGKILL; it is started again", up.said())) == 3
-    until(lambda: listens(up.smtp) and listens(up.temporal), 30)
+    until(lambda: listens(up.smtp) and listens(up.temporal), 90)
     client = await Client.connect(up.address)
     assert (await client.get_workflow_handle(workflow).describe()).id == workflow
 
@@ -164,8 +164,8 @@ def test_the_web_and_the_watchdog_come_back_and_nobody_has_to_sign_in_again(up: 
             former = up.child(word)
             assert former is not None
             os.kill(former, signal.SIGKILL)
-            until(lambda word=word, former=former: up.replaced(word, former), 30)
-        until(lambda: listens(up.web), 30)
+            until(lambda word=word, former=former: up.replaced(word, former), 90)
+        until(lambda: listens(up.web), 90)
         again = browser.get("/clients")
     assert again.url.path == "/clients", "the session is in the records"
     assert set(CLIENT.findall(again.text)) == set(CLIENT.findall(page.text)) != set()
@@ -179,7 +179,7 @@ async def test_after_kill_of_the_whole_stack_the_next_start_finds_its_ports_and_
     workflow = await waits_for_a_timer(up.address)
     pids = [up.child(word) for word in ("start-dev", "worker.py", "cli.mailbox")]
     up.stop(signal.SIGKILL)
-    until(lambda: not any(alive(pid) for pid in pids if pid is not None), 20)
+    until(lambda: not any(alive(pid) for pid in pids if pid is not None), 90)
     up.start()
     client = await Client.connect(up.address)
     assert (await client.get_workflow_handle(workflow).describe()).id == workflow

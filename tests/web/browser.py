@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize, expect, sync_playwright
 
 from tests.cli.test_up import ROOT, Up, until
 
@@ -29,6 +29,9 @@ SHOTS = ROOT / "var" / "screenshots"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 GET_IT = ("apt-get", "install", "--yes", "--no-install-recommends", "chromium")
 HARMLESS = ("Autofocus processing was blocked", "Password forms should have")
+
+PATIENCE = 60_000
+"""Milliseconds for one step of a browser on a slow machine."""
 
 Scheme = Literal["light", "dark"]
 SIZES: dict[str, ViewportSize] = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 360, "height": 740}}
@@ -58,6 +61,7 @@ class Visitor:
     """What the browser complained of: blocked scripts, missing files, errors."""
 
     def __post_init__(self) -> None:
+        self.context.set_default_timeout(PATIENCE)
         self.page = self.context.new_page()
         self.page.on("console", self._note)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -144,6 +148,7 @@ def house(folder: Path, **told: str) -> Generator[House]:
         assert password is not None
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+            expect.set_options(timeout=PATIENCE)
             yield House(up, browser, password[1])
             browser.close()
     finally:

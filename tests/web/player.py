@@ -20,13 +20,11 @@ from protocol.words import Words, plain
 from protocol_specs.loader import load, load_protocol
 from rehearsal.scenario import Answer, Answers, Entry, Expectation, Scenario
 from rehearsal.script import timeline
-from tests.web.browser import Visitor
+from tests.web.browser import PATIENCE, Visitor
 from web.forms import asks
 
 SPECS = Path(__file__).parents[2] / "protocol_specs"
 NAME = "virtual_iop_crisis"
-PATIENCE = 60_000
-"""Milliseconds for one step of a browser on a slow machine."""
 SAID = {"reached": "Reached: we spoke"}
 TOLD_IN = ("safe_to_talk", "rapid_assessment", "suicide_screen", "consent_matrix")
 """The forms in which something is told that a scenario records without a form."""

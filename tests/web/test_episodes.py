@@ -40,7 +40,7 @@ def facts(**answers: str) -> dict[str, str]:
 async def recorded(web: Desk, place: str) -> None:
     """Wait until the records have what the engine has decided."""
     episode_id = place.rpartition("/")[2]
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (await web.parts.engine.view(episode_id)).unrecorded:
             await asyncio.sleep(0.05)
 
@@ -201,7 +201,7 @@ async def test_another_therapist_sees_it_only_once_it_is_handed_over(live: Desk)
         offered = await did(maya, place, "offer-handover", to="sam", reason="End of my shift")
         assert offered.status_code == 303
         await recorded(live, place)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (page := await sam.get(place)).status_code == 403:
                 await asyncio.sleep(0.1)
         assert "Accept the episode" in page.text

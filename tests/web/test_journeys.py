@@ -29,10 +29,8 @@ pytestmark = pytest.mark.full
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    expect.set_options(timeout=PATIENCE)
     with house(tmp_path_factory.mktemp("journeys")) as made:
         yield made
-    expect.set_options(timeout=5_000)
 
 
 def ends_well(visitor: Visitor, name: str) -> None:

@@ -96,7 +96,7 @@ def test_an_episode_is_led_to_its_close_without_scripts(home: House):
         assert told_of(page) == ""
         expect(page.locator("main")).to_contain_text("Only addenda can follow")
         assert page.get_by_role("button", name="Close it").count() == 0
-        until(lambda: page.reload() is not None and said in page.locator("#timeline").inner_text(), 30)
+        until(lambda: page.reload() is not None and said in page.locator("#timeline").inner_text(), 90)
         visitor.picture("without-scripts-closed")
 
 

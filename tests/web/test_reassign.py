@@ -49,7 +49,7 @@ async def test_several_are_offered_and_each_goes_its_own_way(live: Desk):
 
 async def overdue(live: Desk, place: str) -> str:
     """The role that is paged once the answer to an offer is overdue."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             owed = [
                 one for one in (await seen(live, place)).obligations.values() if one.obligation == "handover_answer"
@@ -76,7 +76,7 @@ async def test_the_worker_pages_whoever_stands_in_by_a_change_in_the_application
             answer = await ruth.post("/rota", **{**LEAVE, **days, "person": person, "key": person}, seen="yes")
             assert answer.status_code == 303
         await reported(maya, **{"fact.report_channel": "phone_call"})
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while not mail.received:
                 await asyncio.sleep(0.05)
         assert [one["To"] for one in mail.received] == ["ivan@staff.example"]

@@ -32,7 +32,7 @@ def test_no_facility_has_a_place_and_an_interim_plan_runs(home: House, size: str
         for number, answer in enumerate(("waitlist", "does_not_fit", "no_answer")):
             ask(page, number, f"Intake {number}", answer)
         ask(page, 0, "Intake again", "waitlist")
-        until(lambda: page.reload() is not None and page.locator("#asked li").count() == 4, 30)
+        until(lambda: page.reload() is not None and page.locator("#asked li").count() == 4, 90)
         plan = page.locator("#loop-interim_plan")
         if not plan.locator("form").is_visible():
             plan.locator("details > summary").first.click()

@@ -118,8 +118,7 @@ def tries(author: Visitor, address: str) -> None:
     sound(author, "scenario")
     page.goto(f"{address}/trials")
     page.get_by_role("button", name="Prove and test").click()
-    expect(page.locator("#progress")).to_have_count(0, timeout=LONG)
-    expect(page.get_by_text("✓ proved").first).to_be_visible()
+    expect(page.get_by_text("✓ proved").first).to_be_visible(timeout=LONG)
     sound(author, "trials")
     for place in ("history", "whatif"):
         page.goto(f"{address}/{place}")
@@ -147,6 +146,10 @@ def publishes(reviewer: Visitor, review: str) -> None:
     expect(page.get_by_text("is published. Open episodes keep")).to_be_visible()
 
 
+def colour(page: Page, selector: str, of: str) -> str:
+    return page.locator(selector).first.evaluate("(one, of) => getComputedStyle(one)[of]", of)
+
+
 def test_a_deadline_is_shortened_proved_reviewed_and_published(home: House):
     with home.visitor("iris") as author:
         with home.visitor("maya") as therapist:
@@ -162,6 +165,7 @@ def test_a_deadline_is_shortened_proved_reviewed_and_published(home: House):
         rows = page.locator("section", has_text=NAME).locator("tbody tr")
         expect(rows.nth(0)).to_contain_text("in effect")
         expect(rows.nth(1)).to_contain_text("superseded")
+        expect(page.locator("section", has_text=NAME).locator(".drafts")).to_have_count(0)
         expect(rows.nth(0).locator('td[data-label="Open episodes"]')).to_have_text("0")
         expect(rows.nth(1).locator('td[data-label="Open episodes"]')).to_have_text(running)
         sound(reviewer, "list")
@@ -175,6 +179,7 @@ def test_a_deadline_is_shortened_proved_reviewed_and_published(home: House):
         for place in (review, "/protocols", address.removeprefix(home.address)):
             reading.goes_to(place)
             sound(reading, f"phone-{place.strip('/').replace('/', '-')[:24]}")
+        assert colour(reading.page, ".hf-diagram .title", "fill") == colour(reading.page, "body", "color")
 
 
 def test_without_scripts_a_draft_is_written_and_checked(home: House):

@@ -69,7 +69,7 @@ async def again(shell: Stack, episode_id: str, same: Any) -> Receipt:
     return await handle.execute_update(ports.SUBMIT, Submission(same), id=str(uuid.uuid4()), result_type=Receipt)
 
 
-async def until(shell: Stack, episode_id: str, what: Any, seconds: float = 30.0) -> Any:
+async def until(shell: Stack, episode_id: str, what: Any, seconds: float = 60.0) -> Any:
     """The view of the episode, once it is as wanted."""
     async with asyncio.timeout(seconds):
         while not what(view := await shell.episodes.view(episode_id)):
@@ -88,7 +88,7 @@ async def test_an_episode_from_opening_to_closing(shell: Stack):
         summary = await shell.queries.get_episode(episode_id)
         assert summary is not None
         assert (summary.revision, summary.stage) == (receipt.revision, "closed")
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while await shell.queries.get_protocol(brisk().content_hash) is None:
                 await asyncio.sleep(0.05)
 

@@ -49,7 +49,7 @@ async def judged(at: Desk) -> list[Verdict]:
 
 async def listed(at: Desk, count: int) -> None:
     """Temporal's list follows a moment later."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while len((await ask_all(at)).ends) < count:
             await asyncio.sleep(0.1)
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.full
 
 async def reports(shell: Stack, episode_id: str, count: int) -> list[TrailRow]:
     """The first page reports of an episode, once so many are recorded."""
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(60):
         while True:
             rows = await shell.recorded(episode_id)
             found = [row for row in rows if row.kind == "PageReported"]

@@ -104,7 +104,7 @@ async def test_an_episode_whose_workflow_is_behind_goes_on_from_its_trail(tmp_pa
 async def _goes_on(shell: Stack, episode_id: str, repeated: c.AddAddendum) -> None:
     """The workflow has forgotten an emergency, and takes a command that no record will ever hold as it is."""
     await note(shell, episode_id, "into the old state")
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not (await shell.episodes.view(episode_id)).unrecorded:
             await asyncio.sleep(0.1)
     done = await reconcile(shell, episode_id)
