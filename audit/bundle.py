@@ -32,7 +32,7 @@ from audit import redaction
 from audit.database import Database
 from audit.proofs import Proofs, Proved
 from audit.queries import MOST, opened_rows
-from audit.redaction import Redactor, withheld
+from audit.redaction import RedactionError, Redactor, redactor, withheld
 from audit.releases import Release, Seen
 from audit.sealing import Keyring
 from audit.shelf import Shelf, ShelfError, protocols_of
@@ -184,7 +184,7 @@ class _Source:
             _refuse(verify(page, episode_id, start=head))
             for row in page:
                 for protocol_hash in protocols_of([row]):  # the last one named is in force
-                    self._pinned(connection, protocol_hash)
+                    self._pinned(connection, episode_id, protocol_hash)
                     made.protocols.add(protocol_hash)
                 if proved is not None and row.sequence == proved.mark.sequence:
                     _refuse(check_end(row.head, episode_id, Head(proved.mark.sequence, proved.mark.hash)))
@@ -214,13 +214,16 @@ class _Source:
                 return
             after = page[-1].sequence
 
-    def _pinned(self, connection: Connection, content_hash: str) -> None:
+    def _pinned(self, connection: Connection, episode_id: str, content_hash: str) -> None:
         try:
             spec = self.shelf.take(connection, content_hash)
         except ShelfError as error:
             raise BundleError(f"{error}. Nothing was exported") from None
         if self.redact and content_hash not in self.redactors:
-            self.redactors[content_hash] = Redactor(spec)
+            try:
+                self.redactors[content_hash] = redactor(spec)
+            except RedactionError as error:
+                raise BundleError(f"episode {episode_id}: {error}. Nothing was exported") from None
 
     def _object(self, row: TrailRow, protocol_hash: str, made: Made) -> dict[str, Any]:
         if row.payload is None:

@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from audit.database import Database
 from audit.queries import opened_rows
-from audit.redaction import Redactor
+from audit.redaction import RedactionError, Redactor, redactor
 from audit.sealing import Keyring, SealingError
 from audit.shelf import Shelf, ShelfError, protocols_of
 from audit.tables import trail
@@ -112,15 +112,13 @@ async def tell(
 ) -> Told:
     """Judge these episodes and hand each to whoever takes them; `redact`: as a reader may see them who has no right
     to substance-use records."""
-    told, redactors = Told(), dict[str, Redactor]()
-    async for one in judged(database, ring, episodes):
+    told, known = Told(), dict[str, Redactor]()
+    async for found in judged(database, ring, episodes):
+        one, redactors = _shielded(found, known) if redact else (found, ())
         if one.conformance is None:
             told.take(one, None)
         else:
-            for spec in one.specs if redact else ():
-                if spec.content_hash not in redactors:
-                    redactors[spec.content_hash] = Redactor(spec)
-            veil = Veil(one.conformance, [redactors[spec.content_hash] for spec in one.specs] if redact else ())
+            veil = Veil(one.conformance, redactors)
             seen = veil.over(one.conformance)
             told.take(one, seen)
             for take in takes:
@@ -128,6 +126,17 @@ async def tell(
         if progress is not None:
             progress(len(told.episodes))
     return told
+
+
+def _shielded(one: Judged, known: dict[str, Redactor]) -> tuple[Judged, Sequence[Redactor]]:
+    """An episode with those who withhold, one for each version; not judged when nothing of it may be seen."""
+    try:
+        for spec in one.specs:
+            if spec.content_hash not in known:
+                known[spec.content_hash] = redactor(spec)
+    except RedactionError as error:
+        return Judged(one.episode_id, why_not=str(error)), ()
+    return one, [known[spec.content_hash] for spec in one.specs]
 
 
 def sha256_of(path: Path) -> str:

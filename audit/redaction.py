@@ -8,6 +8,9 @@ When unsure, deny. A field stays only when it is known to say nothing about subs
 3. Every field that is not listed below is withheld, so that a new one is hidden until somebody has thought about it.
 
 The names of withheld values are hidden with them. What stays hangs together by hashes as before.
+
+A protocol marked `sud` as a whole tells of substance use by its name, which every row hangs on: nothing of an episode
+under it is for such a reader.
 """
 
 from __future__ import annotations
@@ -35,6 +38,20 @@ STAYS = frozenset(_KNOWN_TO_BE_SILENT.split())
 
 DERIVED = ("instruments", "tables", "decisions", "steps", "obligations", "notices", "refusals")
 """Parts of a protocol whose elements tell something about the facts they read."""
+
+
+class RedactionError(Exception):
+    """Such a reader may see nothing of an episode; the message says why and what to do."""
+
+
+def redactor(spec: ProtocolSpec) -> Redactor:
+    """Who withholds under this protocol. Raises RedactionError when the protocol tells of substance use by itself."""
+    if spec.sud:
+        raise RedactionError(
+            f"“{spec.title}” is about substance use as a whole (42 CFR Part 2), so that an episode under it tells of "
+            "that however it is redacted: leave it out, or hand it to a reader who has the right"
+        )
+    return Redactor(spec)
 
 
 class Redactor:

@@ -285,6 +285,7 @@ _PROTOCOL: Mapping[str, Rule] = {
     "instruments": parts("instrument", "other", "laxer"),
     "facts": parts("fact", "other", "laxer"),
     "closing": nested,
+    "sud": flag("now about substance use as a whole", "no longer so marked (42 CFR Part 2)", "stricter", "laxer"),
     "parties": parts("party", "laxer", "laxer"),
     "roles": parts("role", "laxer", "stricter"),
     "owners": names("role widened or narrowed: may take over an episode", "laxer", "stricter"),

@@ -272,6 +272,8 @@ class ProtocolSpec(Element):
     time_zone: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]+(/[A-Za-z_+\-0-9]+){0,2}$")] = (
         "America/Los_Angeles"
     )
+    sud: bool = False
+    """About substance use as a whole (42 CFR Part 2): that an episode runs under it tells of that."""
     references: Annotated[dict[str, Reference], Field(max_length=400)] = {}
     roles: Annotated[dict[Name, Role], Field(min_length=1, max_length=40)]
     owners: Names = ()

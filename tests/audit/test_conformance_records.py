@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy.exc import SQLAlchemyError
 
 from audit.access import Sought, looked
-from audit.conformance import Judged, judged, opened_between
+from audit.conformance import Judged, judged, opened_between, tell
 from audit.database import Database
 from audit.keys import destroy
 from audit.mining import OBJECTS, ocel, xes
@@ -164,7 +164,7 @@ async def written(records: Database, folder: Path, *, redact: bool) -> dict[Form
 async def test_a_reader_without_the_right_to_substance_use_records_learns_nothing_of_it(
     store: Store, records: Database, tmp_path: Path
 ):
-    done = await played(store, SPECS / "scenarios" / "withdrawal_monitoring" / "opioid_withdrawal_in_pregnancy.yaml")
+    done = await played(store, SPECS / "scenarios" / "virtual_iop_crisis" / "withdrawal_at_home.yaml")
     assert done is not None
     spec, episode_id = done
     names = Redactor(spec).names
@@ -179,6 +179,22 @@ async def test_a_reader_without_the_right_to_substance_use_records_learns_nothin
     (second, first) = await looked(records, Sought(episode_id=episode_id, what="exported"))
     assert {first.detail["withheld"], second.detail["withheld"]} == {"", "sud"}
     assert (first.who, first.detail["to"], first.purpose) == ("finn", "the board", "review")
+
+
+async def test_an_episode_whose_protocol_is_about_substance_use_is_left_out_for_such_a_reader(
+    store: Store, records: Database, tmp_path: Path
+):
+    await two_episodes(store)
+    done = await played(store, SPECS / "scenarios" / "withdrawal_monitoring" / "five_quiet_days.yaml")
+    assert done is not None
+    told = await tell(records, RING, await opened_between(records), redact=True)
+    ((left_out, why),) = told.not_judged
+    assert left_out == done[1]
+    assert "about substance use as a whole" in why
+    assert len(told.episodes) == 3
+    for name, text in (await written(records, tmp_path, redact=True)).items():
+        assert done[1] not in text, name
+        assert "withdrawal" not in text, name
 
 
 async def test_files_whose_row_cant_be_written_are_never_seen(store: Store, records: Database, tmp_path: Path):

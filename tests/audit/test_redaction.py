@@ -9,6 +9,7 @@ from typing import get_args
 
 import pytest
 
+from audit.bundle import BundleError
 from audit.database import Database
 from audit.queries import Queries
 from audit.redaction import NOTICE, STAYS, Redactor, withheld
@@ -24,8 +25,6 @@ SCENARIOS = (
     "virtual_iop_crisis/relapse_told_in_group",
     "virtual_iop_crisis/withdrawal_at_home",
     "virtual_iop_crisis/unresponsive_on_camera",
-    "withdrawal_monitoring/opioid_withdrawal_in_pregnancy",
-    "withdrawal_monitoring/overdose_after_withdrawal",
 )
 
 
@@ -70,6 +69,18 @@ async def test_nothing_about_substances_shows(store: Store, records: Database, t
             said = value if isinstance(value, list) else [value]
             assert not {str(part).rpartition("-")[0] or str(part) for part in said} & names, place
             assert not {str(part) for part in said} & names, place
+
+
+async def test_nothing_of_an_episode_leaves_when_its_protocol_is_about_substance_use(
+    store: Store, records: Database, tmp_path: Path
+):
+    done = await played(store, SPECS / "scenarios" / "withdrawal_monitoring" / "five_quiet_days.yaml")
+    assert done is not None
+    with pytest.raises(BundleError, match=f"episode {done[1]}: .*hand it to a reader who has the right.*Nothing was"):
+        await exported(records, hidden := tmp_path / "hidden.zip", done[1], redact=True)
+    assert not hidden.exists()
+    await exported(records, whole := tmp_path / "whole.zip", done[1])
+    assert checked(whole) == 0
 
 
 async def test_a_risk_rule_about_substances_is_not_named(store: Store, records: Database):
