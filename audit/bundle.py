@@ -127,7 +127,9 @@ async def write_bundle(
     request: Request,
     progress: Callable[[Made], None] | None = None,
 ) -> Made:
-    """Write a bundle. Raises BundleError for a damaged trail, CheckpointError, SealingError, FileExistsError.
+    """Write a bundle.
+
+    Raises BundleError for a damaged trail, RedactionError, CheckpointError, SealingError, FileExistsError.
 
     A chain that ends before its checkpoint, or before the list of episodes, is damaged. Leaves no file when it fails.
     Memory does not grow with the number of rows: a thousand are held at a time.
@@ -223,7 +225,7 @@ class _Source:
             try:
                 self.redactors[content_hash] = redactor(spec)
             except RedactionError as error:
-                raise BundleError(f"episode {episode_id}: {error}. Nothing was exported") from None
+                raise RedactionError(f"episode {episode_id}: {error}. Nothing was exported") from None
 
     def _object(self, row: TrailRow, protocol_hash: str, made: Made) -> dict[str, Any]:
         if row.payload is None:

@@ -53,7 +53,8 @@ async def export(
 ) -> Made:
     """Write the files. Nothing of them is seen before the access trail has its rows, one for each episode.
 
-    Raises BundleError for a damaged trail, CheckpointError, HistoryError, SealingError, FileExistsError.
+    Raises BundleError for a damaged trail, and RedactionError, CheckpointError, HistoryError, SealingError,
+    FileExistsError.
     """
     releases = await recorded_with(database, wanted.episodes)
     request = Request(

@@ -41,7 +41,9 @@ DERIVED = ("instruments", "tables", "decisions", "steps", "obligations", "notice
 
 
 class RedactionError(Exception):
-    """Such a reader may see nothing of an episode; the message says why and what to do."""
+    """Such a reader may see nothing of an episode; the message says why."""
+
+    REMEDY = "leave it out, or hand it to a reader who has the right"
 
 
 def redactor(spec: ProtocolSpec) -> Redactor:
@@ -49,7 +51,7 @@ def redactor(spec: ProtocolSpec) -> Redactor:
     if spec.sud:
         raise RedactionError(
             f"“{spec.title}” is about substance use as a whole (42 CFR Part 2), so that an episode under it tells of "
-            "that however it is redacted: leave it out, or hand it to a reader who has the right"
+            "that however it is redacted"
         )
     return Redactor(spec)
 

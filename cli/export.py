@@ -14,6 +14,7 @@ from audit.certificate import SIGNATURE
 from audit.exporting import Wanted, needed_keys
 from audit.exporting import export as export_of
 from audit.history import all_episodes
+from audit.redaction import RedactionError
 from cli.books import Books, signing_keys, verify_keys, with_books
 from cli.desk import utc_now
 from cli.output import FOUND, USAGE, AsJson, Trouble, console, say, say_json
@@ -83,6 +84,8 @@ async def _export(books: Books, references: list[str] | None, wanted: Wanted) ->
                 ),
                 progress=lambda so_far: bar.update(task, completed=so_far.episodes),
             )
+    except RedactionError as error:
+        raise Trouble(str(error), error.REMEDY, USAGE) from None
     except (BundleError, FileExistsError) as error:
         raise Trouble(str(error), "`holdfast audit verify` says more", FOUND) from None
 

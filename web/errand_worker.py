@@ -24,6 +24,7 @@ from audit.certificate import SIGNATURE
 from audit.conformance import Judged, opened_between, sha256_of
 from audit.database import Database, connect
 from audit.history import HistoryError
+from audit.redaction import RedactionError
 from audit.sealing import Keyring, SealingError
 from audit.signatures import CheckpointError, SigningKeys, checking
 from audit.sinks import FORMATS, Format, Handed, write_files
@@ -78,6 +79,8 @@ class Worker:
             self._say("done", result=task.result())
         except asyncio.CancelledError:
             self._say("stopped")
+        except RedactionError as error:
+            self._say("failed", f"{error}. To mend it, {error.REMEDY}.")
         except (BundleError, CheckpointError, HistoryError, SealingError) as error:
             self._say("failed", f"{error}. Verify the records: the finding says more.")
         except SQLAlchemyError as error:

@@ -9,10 +9,9 @@ from typing import get_args
 
 import pytest
 
-from audit.bundle import BundleError
 from audit.database import Database
 from audit.queries import Queries
-from audit.redaction import NOTICE, STAYS, Redactor, withheld
+from audit.redaction import NOTICE, STAYS, RedactionError, Redactor, withheld
 from audit.store import Store
 from protocol import commands as c
 from protocol import events as e
@@ -76,7 +75,7 @@ async def test_nothing_of_an_episode_leaves_when_its_protocol_is_about_substance
 ):
     done = await played(store, SPECS / "scenarios" / "withdrawal_monitoring" / "five_quiet_days.yaml")
     assert done is not None
-    with pytest.raises(BundleError, match=f"episode {done[1]}: .*hand it to a reader who has the right.*Nothing was"):
+    with pytest.raises(RedactionError, match=f"episode {done[1]}: .*as a whole.*Nothing was exported"):
         await exported(records, hidden := tmp_path / "hidden.zip", done[1], redact=True)
     assert not hidden.exists()
     await exported(records, whole := tmp_path / "whole.zip", done[1])

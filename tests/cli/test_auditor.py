@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import getpass
 import io
@@ -10,7 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from audit.database import connect
+from audit.sealing import Keyring
+from audit.store import Store
 from cli.main import run
+from protocol_specs.loader import load_protocol
+from settings import load
+from tests.audit.bundles import SPECS, played
 from tests.cli.test_audit_command import Out, episode
 
 __all__ = ["episode"]
@@ -31,6 +38,27 @@ def test_disclosures_are_listed_with_receiver_hash_and_what_was_withheld(tmp_pat
     assert one["detail"]["bundle"][:16] in said
     assert run(["audit", "disclosures", "--to", "2020-01-01"]) == 0
     assert "0 disclosures" in capsys.readouterr().out
+
+
+def test_an_export_about_substance_use_as_a_whole_is_refused_with_what_to_do(tmp_path: Path, episode: str, capsys: Out):
+    spec = load_protocol(SPECS / "withdrawal_monitoring.yaml")
+    settings = load()
+
+    async def record() -> None:
+        records = connect(episode)
+        await played(
+            Store(records, Keyring((key.id, key.secret) for key in settings.record_keys)),
+            SPECS / "scenarios" / spec.protocol / "five_quiet_days.yaml",
+        )
+        await records.dispose()
+
+    asyncio.run(record())
+    out = tmp_path / "e.zip"
+    assert run(["audit", "export", "--all", "--out", str(out), "--purpose", "review", "--redact", "sud"]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert spec.title in said
+    assert "leave it out, or hand it to a reader who has the right" in said
+    assert not out.exists()
 
 
 def test_one_entry_shows_what_was_known_owed_and_paged_then(capsys: Out):

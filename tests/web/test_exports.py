@@ -98,6 +98,16 @@ async def test_a_reader_without_the_right_gets_nothing_of_substance_use(signing:
     assert given.detail["withheld"] == "sud"
 
 
+async def test_what_is_about_substance_use_as_a_whole_is_not_handed_to_such_a_reader(signing: Desk):
+    store = Store(signing.parts.database, signing.parts.ring)
+    assert await played(store, SPECS / "scenarios" / "withdrawal_monitoring" / "five_quiet_days.yaml") is not None
+    async with signing.signed_in("finn") as browser:
+        page = await done(signing, browser, await browser.post("/audit/exports", **REDACTED))
+    assert "leave it out, or hand it to a reader who has the right" in page
+    assert links(page, "zip") == []
+    assert await looked(signing.parts.database, Sought(what="exported")) == ()
+
+
 async def test_the_files_are_for_whoever_asked_and_go_after_an_hour(signing: Desk):
     await with_a_breach(signing)
     async with signing.signed_in("finn") as browser, signing.signed_in("ruth") as ruth:
