@@ -109,11 +109,13 @@ class EpisodeClient:
     async def open(self, spec: ProtocolSpec, command: OpenEpisode) -> Receipt:
         """Begin an episode under this protocol. Repeated with the same command, it answers the same.
 
-        Raises EpisodeOverError when an episode of this id existed and is over; else like `submit`.
+        Raises EpisodeOverError when an episode of this id existed and is over, EpisodeStoppedError when its workflow
+        was ended in Temporal, which would begin it again from nothing; else like `submit`.
         """
         told = EpisodeInput(command.episode_id, self._document(spec), secrets.token_hex(32))
 
         async def call() -> Receipt:
+            await self._refuse_stopped(command.episode_id)
             start = WithStartWorkflowOperation(
                 EpisodeWorkflow.run,
                 told,
@@ -245,6 +247,16 @@ class EpisodeClient:
                 ) from last
             await asyncio.sleep(PAUSE_SECONDS)
 
+    async def _refuse_stopped(self, episode_id: str) -> None:
+        try:
+            there = await self._client.get_workflow_handle(workflow_id(episode_id)).describe()
+        except RPCError as error:
+            if error.status == RPCStatusCode.NOT_FOUND:
+                return
+            raise
+        if there.status in STOPPED:
+            raise _stopped(episode_id)
+
     async def _lost(self, episode_id: str) -> EpisodeError:
         try:
             there = await self._client.get_workflow_handle(workflow_id(episode_id)).describe()
@@ -253,11 +265,15 @@ class EpisodeClient:
         if there.status == WorkflowExecutionStatus.RUNNING:
             return EngineUnavailableError("the episode was just changing hands; send the same command again")
         if there.status in STOPPED:
-            return EpisodeStoppedError(
-                f"the workflow of episode {episode_id} was ended in Temporal: nothing is taken or paged until "
-                f"`holdfast audit reconcile {episode_id}` lets it go on. Call, and tell the supervisor now"
-            )
+            return _stopped(episode_id)
         return EpisodeOverError(f"episode {episode_id} is over; open a new one")
+
+
+def _stopped(episode_id: str) -> EpisodeStoppedError:
+    return EpisodeStoppedError(
+        f"the workflow of episode {episode_id} was ended in Temporal: nothing is taken or paged until "
+        f"`holdfast audit reconcile {episode_id}` lets it go on. Call, and tell the supervisor now"
+    )
 
 
 def _answer_to(command: SentCommand, receipt: Receipt) -> Receipt:

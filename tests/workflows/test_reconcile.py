@@ -136,6 +136,8 @@ async def test_an_episode_whose_workflow_was_ended_is_told_and_goes_on(tmp_path:
             await shell.client.get_workflow_handle(workflow_id(told.episode_id)).terminate("a press on the wrong page")
             with pytest.raises(EpisodeStoppedError, match="audit reconcile"):
                 await note(shell, told.episode_id, "into nothing")
+            with pytest.raises(EpisodeStoppedError, match="audit reconcile"):
+                await shell.episodes.open(brisk(), told)
             assert await stopped(shell) == [told.episode_id]
             assert (await reconcile(shell, told.episode_id)).taken_over == ()
             assert not await stopped(shell)
