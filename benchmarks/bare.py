@@ -18,7 +18,7 @@ from temporalio.service import GrpcCompression
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
 
 from benchmarks.embedded import run_async
-from worker import MOST_TASKS, STICKY, WORKFLOW_THREADS
+from worker import LEAST_POLLERS, MOST_TASKS, STICKY, WORKFLOW_THREADS
 
 BARE_QUEUE = "bare"
 
@@ -85,7 +85,7 @@ async def main(address: str, queue: str) -> None:
         max_concurrent_workflow_tasks=MOST_TASKS,
         sticky_queue_schedule_to_start_timeout=STICKY,
         graceful_shutdown_timeout=timedelta(0),
-        workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
+        workflow_task_poller_behavior=PollerBehaviorAutoscaling(minimum=LEAST_POLLERS, initial=LEAST_POLLERS),
     )
     async with worker:
         await asyncio.Event().wait()

@@ -12,16 +12,17 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from temporalio.client import Client
 
 import worker
 from audit import migrate
 from protocol import engine
 from protocol.commands import RecordFacts
 from settings import Settings
-from tests.workflows.stack import brisk, command, free_port, opening, stack, temporal_server
+from tests.workflows.stack import brisk, command, free_port, opening, settings_for, stack, temporal_server
 from worker import CannotStartError, check_keys, is_refused
 
 ROOT = Path(__file__).parents[1]
@@ -172,3 +173,16 @@ async def test_it_finishes_what_it_began_before_it_stops(tmp_path: Path):
                     await asyncio.sleep(0.1)
                     rows = await shell.recorded(opened.episode_id)
             assert len(shell.pager.pages) == 1, "the page left once, before the stop"
+
+
+def test_many_pollers_wait_for_steps_however_quiet_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The server writes each task to disk that finds none waiting."""
+    told: dict[str, Any] = {}
+
+    def made(*_: Any, **options: Any) -> None:
+        told.update(options)
+
+    monkeypatch.setattr(worker, "Worker", made)
+    worker.episode_worker(cast("Client", None), settings_for(tmp_path, 1), [])
+    asked = told["workflow_task_poller_behavior"]
+    assert (asked.minimum, asked.initial) == (worker.LEAST_POLLERS, worker.LEAST_POLLERS) == (16, 16)
