@@ -12,9 +12,9 @@ from typing import Any, NamedTuple, cast
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
-from protocol.canonical import canonical, quoted
+from protocol.canonical import quoted
 
 KEY_BYTES = 32
 _FORMAT = b"\x01"
@@ -89,8 +89,11 @@ class ClientKey:
         self._cipher = AESGCM(data_key)
 
     def seal(self, payload: dict[str, Any], salt: str, place: Place) -> bytes:
-        """Payload and salt of a row, sealed for this row alone."""
-        return _FORMAT + _encrypt(self._cipher, bytes.fromhex(salt) + canonical(payload), place.bound())
+        """Payload and salt of a row, sealed for this row alone.
+
+        Any JSON will do: what is hashed is not these bytes but each value of what is read back from them.
+        """
+        return _FORMAT + _encrypt(self._cipher, bytes.fromhex(salt) + to_json(payload), place.bound())
 
     def unseal(self, sealed: bytes, place: Place) -> bytes:
         """Salt and payload as they were sealed. Raises SealingError when anything about the row was changed."""

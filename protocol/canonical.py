@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any, cast
 
@@ -26,9 +27,20 @@ class NotCanonicalError(ValueError):
 def rfc3339(moment: datetime) -> str:
     """`2026-11-01T09:30:00.000000Z`. Raises NotCanonicalError for a time without a zone."""
     if moment.tzinfo is not UTC:
-        if moment.utcoffset() is None:
+        offset = moment.utcoffset()
+        if offset is None:
             raise NotCanonicalError("a time needs a zone")
-        moment = moment.astimezone(UTC)
+        if offset:
+            moment = moment.astimezone(UTC)
+    return _written(moment)
+
+
+@lru_cache(maxsize=1024)
+def _written(moment: datetime) -> str:
+    """Kept for a while: all rows of a step bear the same times, and each is written some ten times on its way.
+
+    Only for an offset of zero: in other zones two times an hour apart may count as equal, where clocks are set back.
+    """
     return moment.isoformat(timespec="microseconds")[:-6] + "Z"
 
 

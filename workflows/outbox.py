@@ -9,7 +9,10 @@ from itertools import islice
 from pydantic_core import to_json
 
 from protocol.trail import TrailRow
-from workflows.ports import batch_length
+from workflows.ports import LARGEST_BATCH, MOST_ROWS, batch_length
+
+WIDEST = 6
+"""Characters by which a batch is measured for a byte of JSON by which a row is, at most: an escaped `DEL`."""
 
 
 class Outbox:
@@ -36,7 +39,9 @@ class Outbox:
         return tuple(row for row, _ in self._rows)
 
     def batch(self) -> tuple[TrailRow, ...]:
-        """The first rows, as many as travel together."""
+        """The first rows, as many as travel together. Few and small ones need no measuring."""
+        if len(self._rows) <= MOST_ROWS and WIDEST * self.size <= LARGEST_BATCH:
+            return self.all()
         length = batch_length(row for row, _ in self._rows)
         return tuple(row for row, _ in islice(self._rows, length))
 

@@ -5,7 +5,6 @@ Never imported by workflow code: the worker and the clients apply it around the 
 
 from __future__ import annotations
 
-import copy
 import os
 import zlib
 from collections.abc import Iterable, Sequence
@@ -145,8 +144,8 @@ class SealingConverter(DataConverter):
     def with_context(self, context: SerializationContext) -> SealingConverter:
         """The same converters with the codec bound to the context's workflow."""
         assert isinstance(self.payload_codec, SealingCodec)
-        bound = copy.copy(self)
-        object.__setattr__(bound, "payload_codec", self.payload_codec.with_context(context))
+        bound = object.__new__(SealingConverter)
+        vars(bound).update(vars(self), payload_codec=self.payload_codec.with_context(context))
         return bound
 
 

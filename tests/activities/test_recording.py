@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,6 +18,7 @@ from audit.store import ConflictError
 from protocol.summary import EpisodeSummary
 from protocol.trail import Entry, Head, TrailRow, append, genesis
 from worker import MOST_ACTIVITIES
+from workflows.outbox import Outbox
 from workflows.ports import LARGEST_BATCH, LONGEST_LINGER, MOST_ROWS, SHORTEST_LINGER, Batch, batch_length, linger_after
 
 NOW = datetime(2026, 12, 1, tzinfo=UTC)
@@ -140,6 +141,29 @@ def test_a_batch_is_bounded_in_rows_and_size_and_never_empty():
     large = rows(3, "x" * (LARGEST_BATCH // 2 + 1))
     assert batch_length(large) == 1
     assert batch_length(rows(1, "x" * LARGEST_BATCH * 2)) == 1
+
+
+def told(*texts: str) -> Iterator[TrailRow]:
+    """Rows with these payloads, unchained."""
+    return (replace(row, payload={"event": text}) for row, text in zip(rows(len(texts)), texts, strict=True))
+
+
+@pytest.mark.parametrize("letter", ["x", "\x7f", "\n", "é", "語", "🙂", '"'])
+@pytest.mark.parametrize("length", [LARGEST_BATCH // 12, LARGEST_BATCH // 24, LARGEST_BATCH // 40, 100])
+def test_what_is_not_measured_would_have_fitted(letter: str, length: int):
+    """A replay must find the same batches, whatever the version that made them looked at."""
+    outbox = Outbox(told(*[letter * length] * 3))
+    assert len(outbox.batch()) == batch_length(outbox.all())
+
+
+def test_few_and_small_rows_are_not_measured(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("workflows.outbox.batch_length", lambda _: pytest.fail("measured"))
+    assert len(Outbox(told("a", "b")).batch()) == 2
+
+
+def test_more_rows_than_travel_together_wait():
+    outbox = Outbox(rows(MOST_ROWS + 1))
+    assert len(outbox.batch()) == MOST_ROWS
 
 
 def test_a_batch_stays_longer_the_more_steps_it_brings():

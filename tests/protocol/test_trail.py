@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -291,6 +292,9 @@ def test_the_written_forms_are_fixed() -> None:
     assert rfc3339(summer) == "2026-07-01T09:00:00.000005Z"
     with pytest.raises(NotCanonicalError, match="zone"):
         rfc3339(datetime(2026, 7, 1, 2))  # noqa: DTZ001
+    for fold, written in ((0, "2026-10-25T00:30:00.000000Z"), (1, "2026-10-25T01:30:00.000000Z")) * 2:
+        twice = datetime(2026, 10, 25, 1, 30, tzinfo=ZoneInfo("Europe/London"), fold=fold)
+        assert rfc3339(twice) == written  # the two count as equal
     row = chain([{"facts": {"ideation": "yes"}, "score": 7}])[0]
     assert (row.commitment[:16], row.previous_hash[:16], row.hash[:16]) == (
         "4b1c2a6a7fffac21",
