@@ -50,6 +50,11 @@ def _unknown_fact(program: Program, name: str) -> Refused:
     return Refused("unknown_fact", f"The protocol has no fact named {name}.", hint)
 
 
+def fits(fact: Fact, value: object) -> bool:
+    """Whether this may be recorded as the answer to a fact."""
+    return _read(fact, value) is not None
+
+
 def _read(fact: Fact, value: object) -> FactRecord | None:
     """The answer in its recorded form; None when it does not fit the fact."""
     if value == "refused":

@@ -88,6 +88,19 @@ _CURLY = re.compile("(?:[:,\\[{-] *|^ *)([\u2018-\u201f\u00ab\u00bb])", re.MULTI
 """A typographic quote where a text begins."""
 
 
+_NO_COLON = re.compile("[{,] *([a-z_]+) +[\"'][^\"',{]*$")
+"""A key without its colon, and a text in quotes behind it that is open still."""
+
+
+def _before_a_colon(lines: list[str], row: int, column: int) -> tuple[tuple[int, int], str, str] | None:
+    """What a colon within a text comes from: a key without its own, or a quote that the line above left open."""
+    if (found := _NO_COLON.search(lines[row][:column])) is not None:
+        return (row, found.start(1)), f"there is no colon behind `{found[1]}`", f"write `{found[1]}: …`"
+    if row and lines[row - 1].count('"') % 2:
+        return (row - 1, lines[row - 1].rindex('"')), "this quote is never closed", "add the missing quote"
+    return None
+
+
 def broken(error: Any, text: str) -> tuple[tuple[int, int], str, str]:
     """Place, message and remedy of a syntax error."""
     problem = str(error.problem or error.context)
@@ -106,5 +119,7 @@ def broken(error: Any, text: str) -> tuple[tuple[int, int], str, str]:
         stray = lines[row][column : column + 1] if row < len(lines) else ""
         if problem == "did not find expected key" and stray in ("}", "]"):
             return (row, column), f"this `{stray}` closes nothing", "delete it, or add what it should close"
+        if problem == "found unexpected ':'" and (cause := _before_a_colon(lines, row, column)) is not None:
+            return cause
     message, remedy = _SYNTAX.get(problem, (problem, "the guide shows how a document is written"))
     return (mark.line, mark.column) if mark else (0, 0), message, remedy

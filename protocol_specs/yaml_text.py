@@ -228,6 +228,10 @@ class _Reader:
             )
             return
         for key, place in empty:
+            if keys and " " in key.strip():
+                message = f"`{key[:40]}` has no colon and no value"
+                self._note(place, message, "write `name: value`; put a text that contains a comma in quotes")
+                continue
             remedy = "write its value, or further in below it what belongs to it; put `#` and null in quotes"
             self._note(place, f"nothing is written behind `{key[:40]}`", remedy)
 

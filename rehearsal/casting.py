@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from typing import Any, get_args
+from collections.abc import Iterator
+from typing import get_args
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
 from protocol import events
-from protocol.findings import Finding, Path, did_you_mean
+from protocol.answers import TAKE_BACK
+from protocol.findings import Finding, Path
 from protocol.local_time import to_utc
 from protocol.rota import Person, Rota
 from protocol.spec import LEVELS, ProtocolSpec
 from protocol.vocabulary import vocabulary
+from rehearsal.naming import answers, known, misnamed
 from rehearsal.scenario import Entry, Expectation, Opening, Scenario
 from rehearsal.script import Cue, ScenarioError, timeline
 
@@ -39,7 +41,7 @@ def rota_of(spec: ProtocolSpec, scenario: Scenario) -> Rota:
 def problems(spec: ProtocolSpec, scenario: Scenario) -> tuple[Finding, ...]:
     """Everything that keeps a scenario from being played as it was meant, in the order of the file.
 
-    Names that a command carries are left to the core, which refuses unknown ones: a scenario may want that.
+    Names that a command carries are left to the core where the scenario wants it to refuse them.
     """
     return tuple(_problems(spec, scenario))
 
@@ -49,7 +51,7 @@ def _problems(spec: ProtocolSpec, scenario: Scenario) -> Iterator[Finding]:
         message = f"this scenario is for {scenario.protocol}, not for {spec.protocol}"
         yield Finding(("protocol",), message, "play it against its own protocol, or change the name here")
     for person, role in scenario.people.items():
-        yield from _known(("people", person), role, spec.roles, "role of the protocol")
+        yield from known(("people", person), role, spec.roles, "role of the protocol")
     try:
         rota_of(spec, scenario)
     except ValidationError as error:
@@ -62,6 +64,9 @@ def _problems(spec: ProtocolSpec, scenario: Scenario) -> Iterator[Finding]:
     else:
         for cue in cues:
             yield from _times(spec, cue)
+            yield from misnamed(spec, scenario, cue)
+            if cue.entry.expect is not None:
+                yield from answers(spec, (*cue.path, "expect", "facts"), cue.entry.expect.facts, cue.at)
     yield from _entry(spec, scenario, ("open",), scenario.open)
     for place, entry in enumerate(scenario.steps):
         yield from _entry(spec, scenario, ("steps", place), entry)
@@ -85,34 +90,31 @@ def _times(spec: ProtocolSpec, cue: Cue) -> Iterator[Finding]:
 
 def _entry(spec: ProtocolSpec, scenario: Scenario, path: Path, entry: Opening | Entry) -> Iterator[Finding]:
     if entry.by is not None:
-        yield from _known((*path, "by"), entry.by, scenario.people, "person in `people`")
+        yield from known((*path, "by"), entry.by, scenario.people, "person in `people`")
     if entry.expect is not None:
         yield from _expectation(spec, (*path, "expect"), entry.expect)
 
 
 def _expectation(spec: ProtocolSpec, path: Path, expect: Expectation) -> Iterator[Finding]:
     if expect.risk is not None:
-        yield from _known((*path, "risk"), expect.risk, LEVELS, "level")
+        yield from known((*path, "risk"), expect.risk, LEVELS, "level")
     if expect.stage is not None:
-        yield from _known((*path, "stage"), expect.stage, spec.stages, "stage of the protocol")
+        yield from known((*path, "stage"), expect.stage, spec.stages, "stage of the protocol")
     obligations = {"open": expect.open, "not_open": expect.not_open, "ended": expect.ended}
     pages = {("pages", place): [page.obligation] for place, page in enumerate(expect.pages)}
     for key, names in {**{(key,): list(names) for key, names in obligations.items()}, **pages}.items():
         for name in names:
-            yield from _known((*path, *key), name, spec.obligations, "obligation of the protocol")
+            yield from known((*path, *key), name, spec.obligations, "obligation of the protocol")
     readable = vocabulary(spec)
-    for key, names, known, what in (
+    for name, value in expect.values.items():
+        if name in readable and isinstance(value, str) and (values := readable[name].values):
+            yield from known((*path, "values", name), value, (*values, TAKE_BACK), f"value of {name}")
+    for key, names, all_names, what in (
         ("values", expect.values, readable, "name that a condition can read"),
-        ("facts", expect.facts, spec.facts, "fact of the protocol"),
         ("notices", expect.notices, spec.notices, "notice of the protocol"),
         ("holds", expect.holds, spec.properties, "property of the protocol"),
         ("events", expect.events, EVENT_KINDS, "kind of event"),
         ("never_events", expect.never_events, EVENT_KINDS, "kind of event"),
     ):
         for name in names:
-            yield from _known((*path, key), name, known, what)
-
-
-def _known(path: Path, name: str, known: Collection[Any], what: str) -> Iterator[Finding]:
-    if name not in known:
-        yield Finding(path, f"`{name}` is no {what}", did_you_mean(name, known))
+            yield from known((*path, key), name, all_names, what)

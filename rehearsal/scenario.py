@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from protocol.commands import ContactChannel, ContactOutcome, HumanCommand, Identifier, Word
 from protocol.elements import Element, Listed, Name, Names, Sentence
+from protocol.findings import PartError, did_you_mean
 from protocol.rota import Leave, Shift
 
 At = Annotated[
@@ -190,16 +191,20 @@ class Entry(Element):
     def _fits_its_command(self) -> Self:
         if self.wait:
             return self._check_wait()
-        if self.do not in COMMANDS or self.do == "open_episode":
-            possible = ", ".join(name for name in COMMANDS if name != "open_episode")
-            raise ValueError(f"`do` says {self.do}; write `wait: yes` or one of {possible}")
+        possible = [name for name in COMMANDS if name != "open_episode"]
+        if self.do is None:
+            raise ValueError(f"nothing is done here; add `wait: yes`, or `do: …` with one of {', '.join(possible)}")
+        if self.do not in possible:
+            raise PartError("do", f"nobody can do `{self.do}`; {did_you_mean(self.do, possible)}")
         if self.by is None:
-            raise ValueError("who does it? give `by`")
+            raise ValueError("nobody is named who does it; add `by: …` with one of `people`")
         wanted = own_fields(COMMANDS[self.do])
         if foreign := sorted(self.given().keys() - wanted.keys()):
-            raise ValueError(f"{self.do} takes no {', '.join(foreign)}; it takes {', '.join(wanted) or 'nothing'}")
+            raise PartError(
+                foreign[0], f"{self.do} takes no {', '.join(foreign)}; it takes {', '.join(wanted) or 'nothing'}"
+            )
         if missing := [name for name, must in wanted.items() if must and getattr(self, name) is None]:
-            raise ValueError(f"{self.do} needs {', '.join(missing)}")
+            raise ValueError(f"{self.do} needs {', '.join(missing)}; add `{missing[0]}: …`")
         return self
 
     def _check_wait(self) -> Self:

@@ -65,10 +65,10 @@ def test_every_command_a_person_may_send_can_be_written() -> None:
         ({"do": "complete_stp", "step": "x"}, "complete_step"),
         ({"do": "complete_step"}, "complete_step needs step"),
         ({"do": "advance", "reason": "x"}, "advance takes no reason; it takes to"),
-        ({"do": "open_episode"}, "`do` says open_episode"),
-        ({"do": "advance", "by": None}, "who does it"),
+        ({"do": "open_episode"}, "nobody can do `open_episode`"),
+        ({"do": "advance", "by": None}, "nobody is named who does it"),
         ({"wait": "yes"}, "takes only"),
-        ({"by": None}, "`do` says None"),
+        ({"by": None}, "nothing is done here"),
     ],
 )
 def test_an_entry_that_fits_no_command_says_what_to_write(keys: dict[str, Any], complaint: str) -> None:
