@@ -10,7 +10,8 @@ import typer
 from audit.access import WHATS, Access, Sought, What, looked
 from cli.books import Books, with_books
 from cli.looks import look, note
-from cli.output import USAGE, AsJson, Trouble, say, say_json, table
+from cli.output import USAGE, AsJson, Trouble, say, say_json
+from cli.tables import table
 
 Client = Annotated[str | None, typer.Option("--client", help="At this client: the reference.")]
 Episode = Annotated[str | None, typer.Option("--episode", help="At this episode.")]

@@ -11,7 +11,8 @@ from rich.text import Text
 
 from audit.queries import Filter
 from cli.desk import Desk
-from cli.output import say, table
+from cli.output import say
+from cli.tables import table
 from protocol.local_time import show_span, show_time
 from protocol.summary import EpisodeSummary
 from protocol.words import person, plain

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cli.output import heading, say, table
+from cli.output import say
+from cli.tables import heading, table
 from protocol.diagram import due_in_words
 from protocol.duties import Ladder, Obligation
 from protocol.elements import Source

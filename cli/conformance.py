@@ -15,7 +15,8 @@ from audit.sinks import Format, Handed, write_files
 from audit.veil import Veil
 from cli.books import Books, with_books
 from cli.desk import utc_now
-from cli.output import USAGE, AsJson, Trouble, say, say_json, table
+from cli.output import USAGE, AsJson, Trouble, say, say_json
+from cli.tables import table
 from cli.who import ROLE, somebody
 from protocol.conformance import By, Conformance
 

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from cli.configuration import settings
-from cli.output import FOUND, USAGE, AsJson, Trouble, heading, say, say_json, table
+from cli.output import FOUND, USAGE, AsJson, Trouble, say, say_json
 from cli.shelf import numbers_in_use, read_directory
+from cli.tables import heading, table
 from protocol.directory import Directory, Guidance, Listing, look_up, retired_mentions, unapproved_changes
 from protocol.findings import did_you_mean
 from protocol_specs.loader import load

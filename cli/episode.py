@@ -20,8 +20,9 @@ from cli.desk import Desk, at_desk, utc_now
 from cli.face import Face, drawn, face_of
 from cli.looks import Looks
 from cli.opening import spec_to_open
-from cli.output import FOUND, AsJson, console, say, say_json
+from cli.output import FOUND, AsJson, say, say_json
 from cli.shelf import find_owner, find_person, numbers_in_use, read_rota
+from cli.tables import console
 from cli.verbs import As, At, CommandId, Facts, Order, Role, add_verbs, command_of, moment_of, split_facts
 from protocol.answers import read_answers
 from protocol.commands import OfferHandover, OpenEpisode

@@ -17,7 +17,8 @@ from audit.history import all_episodes
 from audit.redaction import RedactionError
 from cli.books import Books, signing_keys, verify_keys, with_books
 from cli.desk import utc_now
-from cli.output import FOUND, USAGE, AsJson, Trouble, console, say, say_json
+from cli.output import FOUND, USAGE, AsJson, Trouble, say, say_json
+from cli.tables import console
 from cli.who import ROLE, somebody
 
 Redacted = Literal["sud"]

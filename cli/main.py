@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -88,6 +87,7 @@ def migrate(as_json: AsJson = False) -> None:
 def health(as_json: AsJson = False) -> None:
     """Exit with 0 when a worker of this host has asked Temporal for work within the last three minutes."""
     import asyncio
+    import socket
 
     from cli.health import worker_polls
 

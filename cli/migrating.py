@@ -17,9 +17,10 @@ from audit.trails import episode_ids
 from cli.books import keys_to_check
 from cli.configuration import settings
 from cli.desk import Desk, at_desk, utc_now
-from cli.output import FOUND, USAGE, AsJson, Trouble, say, say_json, table
+from cli.output import FOUND, USAGE, AsJson, Trouble, say, say_json
 from cli.publishing import actor_of
 from cli.shelf import find_protocol
+from cli.tables import table
 from cli.verbs import Role
 from cli.who import ROLE, somebody
 from protocol.facts import Refused

@@ -1,20 +1,13 @@
-"""How the command line speaks: tables for people, JSON for machines, errors that say how to mend."""
+"""How the command line speaks: lines for people, JSON for machines, errors that say how to mend."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import sys
-from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Any
 
 import typer
 from pydantic_core import to_jsonable_python
-from rich.console import Console, ConsoleOptions, RenderableType
-from rich.segment import Segment
-from rich.table import Table
-from rich.text import Text
 
 from protocol.visible import visible
 from protocol_specs.located import SpecErrors
@@ -28,9 +21,6 @@ UNREACHABLE = 3
 
 UNEXPECTED = 4
 """A fault of ours."""
-
-PLAIN_WIDTH = 120
-"""Columns where the output is no terminal."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
@@ -73,36 +63,3 @@ def complain(trouble: Trouble) -> None:
 def complain_of(errors: SpecErrors) -> None:
     """Everything that is wrong with a document, each with its place and remedy."""
     typer.echo(visible("\n".join(map(str, errors.found))), err=True)
-
-
-class _Harmless(Console):
-    """Shows what people wrote so that it steers no terminal; our own colours are no text."""
-
-    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
-        for segment in super().render(renderable, options):
-            yield segment if segment.control else Segment(visible(segment.text), segment.style)
-
-
-def console() -> Console:
-    """Where tables go; without colour where NO_COLOR says so or nobody watches."""
-    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PLAIN_WIDTH
-    return _Harmless(width=width, highlight=False)
-
-
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str | Text]], empty: str) -> None:
-    """A table, or a sentence when there are no rows. Nothing in a cell is read as markup."""
-    found = list(rows)
-    if not found:
-        say(empty)
-        return
-    drawn = Table(title=title or None, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for column in columns:
-        drawn.add_column(column, header_style="underline", overflow="fold")
-    for row in found:
-        drawn.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
-    console().print(drawn)
-
-
-def heading(text: str) -> None:
-    """A title of a section."""
-    console().print(Text(text, style="bold"))

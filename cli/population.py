@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from cli.output import USAGE, Trouble, heading, say, say_json, table
+from cli.output import USAGE, Trouble, say, say_json
 from cli.progress import Progress
+from cli.tables import heading, table
 from protocol.spec import RANK, ProtocolSpec
 from protocol.words import Words, plain
 from protocol_specs.loader import read_file

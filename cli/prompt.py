@@ -13,7 +13,8 @@ from itertools import chain
 from pathlib import Path
 
 from cli.face import duties_of
-from cli.output import say, say_json, table
+from cli.output import say, say_json
+from cli.tables import table
 from protocol.chronicle import Happened
 from protocol.findings import did_you_mean
 from protocol.local_time import show_span, show_time

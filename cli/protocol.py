@@ -8,7 +8,7 @@ import typer
 
 from cli.configuration import settings
 from cli.lazily import with_places
-from cli.output import FOUND, USAGE, AsJson, Trouble, complain_of, say, say_json, table, warn
+from cli.output import FOUND, USAGE, AsJson, Trouble, complain_of, say, say_json, warn
 from cli.shelf import find_protocol, protocol_files, read_directory, scenario_files
 from protocol.spec import ProtocolSpec
 from protocol_specs.loader import load_protocol
@@ -37,6 +37,8 @@ Spec = Annotated[str, typer.Argument(help="A protocol's name, or the path of its
 @app.command("list")
 def list_protocols(as_json: AsJson = False) -> None:
     """List the protocols that may be opened."""
+    from cli.tables import table
+
     specs = [load_protocol(path) for path in protocol_files(settings().protocols)]
     found = [
         {

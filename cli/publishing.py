@@ -17,8 +17,9 @@ from audit.versions import versions
 from cli.books import Books, keys_to_check, signing_keys, with_books
 from cli.configuration import settings
 from cli.desk import utc_now
-from cli.output import FOUND, USAGE, AsJson, Trouble, say, say_json, table
+from cli.output import FOUND, USAGE, AsJson, Trouble, say, say_json
 from cli.shelf import find_person, find_protocol, read_directory, read_rota
+from cli.tables import table
 from cli.verbs import As, Role, moment_of
 from protocol.facts import Refused
 from protocol.findings import did_you_mean

@@ -13,7 +13,8 @@ from audit.retention import Kept, Policy, kept, policies
 from cli.books import Books, with_books
 from cli.desk import utc_now
 from cli.looks import Looks
-from cli.output import AsJson, say, say_json, table
+from cli.output import AsJson, say, say_json
+from cli.tables import table
 from cli.who import ROLE, somebody
 from practice.clients import Clients
 from practice.sealing import Seal

@@ -12,8 +12,9 @@ import typer
 
 from audit.database import connect
 from cli.configuration import settings
-from cli.output import FOUND, USAGE, AsJson, Trouble, say, say_json, table
+from cli.output import FOUND, USAGE, AsJson, Trouble, say, say_json
 from cli.shelf import find_protocol, protocol_files
+from cli.tables import table
 from practice.rotas import Rotas
 from protocol.local_time import show_time
 from protocol.roster import Gap, gaps, local_days, needs

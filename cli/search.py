@@ -13,7 +13,8 @@ from audit.access import Access, record
 from audit.search import Answer, Wanted
 from cli.books import Books, with_books
 from cli.desk import utc_now
-from cli.output import USAGE, AsJson, Trouble, say, say_json, table
+from cli.output import USAGE, AsJson, Trouble, say, say_json
+from cli.tables import table
 from cli.who import ROLE, somebody
 
 

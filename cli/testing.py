@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from cli.output import say, say_json, table
+from cli.output import say, say_json
+from cli.tables import table
 from protocol.spec import ProtocolSpec
 from protocol_specs.loader import read_file
 from protocol_specs.suite import Player, Result, try_one

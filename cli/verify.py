@@ -16,7 +16,8 @@ from cli.books import keys_to_check, verify_keys
 from cli.checkpoint import read_pinned
 from cli.desk import Desk, at_desk, utc_now
 from cli.looks import look, note
-from cli.output import FOUND, AsJson, Trouble, say, say_json, table
+from cli.output import FOUND, AsJson, Trouble, say, say_json
+from cli.tables import table
 from workflows.client import EngineUnavailableError, EpisodeClient
 
 

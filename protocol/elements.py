@@ -34,7 +34,7 @@ _DURATION = re.compile(r"(0|[1-9][0-9]{0,4})(s|m|h|d|wd)")
 class Element(BaseModel):
     """Everything in a protocol is strict, closed and frozen."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
 
 
 def _as_tuple(value: object) -> object:

@@ -317,3 +317,6 @@ class ProtocolSpec(Element):
     def content_hash(self) -> str:
         """SHA-256 of the canonical form, in hex. Order counts: it is the order people see."""
         return hashlib.sha256(self.canonical().encode()).hexdigest()
+
+
+ProtocolSpec.model_rebuild()  # now and not at its first use, which may be in a workflow, whose steps must be short

@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from protocol.findings import Finding, PartError, Path, did_you_mean, dotted
+from protocol_specs.described import described
 from protocol_specs.schema_words import EXAMPLES
 from protocol_specs.writing import yaml_text
 
@@ -268,7 +269,7 @@ class _Schemas:
     """The JSON Schema of a document, asked for the keys and descriptions at a path."""
 
     def __init__(self, adapter: TypeAdapter[Any]) -> None:
-        self._root: Schema = adapter.json_schema()
+        self._root: Schema = described(adapter)
 
     def keys(self, path: Path) -> list[str]:
         """The keys that a mapping at this path may have."""

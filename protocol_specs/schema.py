@@ -9,6 +9,7 @@ from typing import Any, cast
 from pydantic import TypeAdapter
 
 from protocol.spec import ProtocolSpec
+from protocol_specs.described import described
 from protocol_specs.schema_words import COMMON, EXAMPLES, VALUES
 from rehearsal.scenario import Scenario
 
@@ -26,7 +27,7 @@ def json_schema(model: type) -> Schema:
 
     Made once in a process, for every look at a draft's layout asks for it; nobody may change it.
     """
-    schema: Schema = TypeAdapter[Any](model).json_schema()
+    schema: Schema = described(TypeAdapter[Any](model))
     definitions: dict[str, Schema] = schema.get("$defs", {})
     for part in (schema, *definitions.values()):
         for name, field in part.get("properties", {}).items():

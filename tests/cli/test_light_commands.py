@@ -11,7 +11,7 @@ import pytest
 
 from cli.main import run
 
-HEAVY = ("temporalio", "sqlalchemy", "fastapi", "cli.desk", "protocol.commands", "protocol.events")
+HEAVY = ("temporalio", "sqlalchemy", "fastapi", "rich", "cli.desk", "protocol.commands", "protocol.events")
 
 
 def test_checking_a_draft_loads_neither_the_engine_nor_the_records() -> None:

@@ -7,7 +7,8 @@ import json
 import pytest
 from rich.text import Text
 
-from cli.output import console, say, say_json, table
+from cli.output import say, say_json
+from cli.tables import console, table
 
 HOSTILE = "12 Oak\x1b[2J\x9b2J\x07 St"
 
