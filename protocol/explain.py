@@ -18,6 +18,9 @@ from protocol.words import plain
 MOST_GROUPS = 6
 """Groups of cases that are shown of each kind."""
 
+MOST_OVERLAPS = 12
+"""Overlaps that are shown of a table, contradictions before the others."""
+
 NO_OUTCOME = "no outcome"
 
 Cases = Mapping[str, tuple[str, ...]]
@@ -78,6 +81,9 @@ class Explanation:
     open_cases: int
     """Cases without an outcome."""
     overlaps: tuple[Overlap, ...]
+    """In the order of the rows; of very many the first, contradictions before the others."""
+    more_overlaps: int
+    """How many more there are."""
     unknowns: tuple[Unknown, ...]
     nothing_known: Mapping[str, Cases]
     """What the table says while none of the facts is known."""
@@ -110,6 +116,7 @@ def _explained(ground: Ground, name: str) -> Explanation | None:
     if space is None:
         return None
     masks = [space.split(row.when.condition).true for row in table.rows]
+    pairs = _overlapping(table, masks)
     outcomes, gap = _outcomes(space, table, masks)
     unknowable = [one for one in space.names if ground.domains[one].may_be_unknown]
     dark = space.full
@@ -123,7 +130,8 @@ def _explained(ground: Ground, name: str) -> Explanation | None:
         rows=tuple(_rows(space, table, masks)),
         gaps=_groups(space, gap),
         open_cases=gap.bit_count(),
-        overlaps=tuple(_overlaps(space, table, masks)),
+        overlaps=tuple(_overlap(space, table, masks, *one) for one in pairs[:MOST_OVERLAPS]),
+        more_overlaps=max(len(pairs) - MOST_OVERLAPS, 0),
         unknowns=tuple(
             Unknown(one, table.unknown_as.get(one), _said(space, outcomes, space.where(one, None)))
             for one in unknowable
@@ -160,12 +168,17 @@ def _rows(space: Space, table: Table, masks: Sequence[int]) -> Iterator[RowExpla
         left &= ~mask
 
 
-def _overlaps(space: Space, table: Table, masks: Sequence[int]) -> Iterator[Overlap]:
-    for lower, mask in enumerate(masks):
-        for upper in range(lower):
-            if both := masks[upper] & mask:
-                differs = table.rows[upper].then != table.rows[lower].then
-                yield Overlap(upper + 1, lower + 1, differs, (space.box(both).values,))
+def _overlapping(table: Table, masks: Sequence[int]) -> list[tuple[int, int]]:
+    """Each two rows that apply in the same cases, upper and lower; contradictions first where there are very many."""
+    pairs = [(upper, lower) for lower, mask in enumerate(masks) for upper in range(lower) if masks[upper] & mask]
+    if len(pairs) > MOST_OVERLAPS:
+        pairs.sort(key=lambda pair: table.rows[pair[0]].then == table.rows[pair[1]].then)
+    return pairs
+
+
+def _overlap(space: Space, table: Table, masks: Sequence[int], upper: int, lower: int) -> Overlap:
+    differs = table.rows[upper].then != table.rows[lower].then
+    return Overlap(upper + 1, lower + 1, differs, (space.box(masks[upper] & masks[lower]).values,))
 
 
 def _groups(space: Space, combinations: int) -> tuple[Cases, ...]:
@@ -226,6 +239,8 @@ def _overlap_lines(explained: Explanation) -> Iterator[str]:
     for one in explained.overlaps:
         both = f"rows {one.upper} and {one.lower} both apply when {say.cases(one.examples[0])}"
         yield f"  {both}: " + (_contradiction(explained, one) if one.contradiction else "they say the same")
+    if explained.more_overlaps:
+        yield f"  and {explained.more_overlaps} more"
 
 
 def _contradiction(explained: Explanation, one: Overlap) -> str:

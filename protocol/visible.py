@@ -12,7 +12,7 @@ _TURNS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067
 
 def visible(text: str, keep: str = "\n") -> str:
     """The text with each character that steers a terminal replaced, except those to keep."""
-    if text.isprintable():  # then it has no mark that steers: all of those count as not printable
+    if _without(text, keep).isprintable():  # then it has no mark that steers: all of those count as not printable
         return text
     return "".join(_INSTEAD if one not in keep and _is_steering(one) else one for one in text)
 
@@ -20,6 +20,12 @@ def visible(text: str, keep: str = "\n") -> str:
 def one_line(text: str) -> str:
     """The text on one line, its line breaks shown as `⏎`."""
     return visible("⏎".join(text.splitlines()) if len(text.splitlines()) > 1 else text, keep="")
+
+
+def _without(text: str, keep: str) -> str:
+    for one in keep:
+        text = text.replace(one, "")
+    return text
 
 
 def _is_steering(one: str) -> bool:

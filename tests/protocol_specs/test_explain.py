@@ -15,7 +15,7 @@ from protocol.checks.ground import Ground
 from protocol.conditions import Test as Comparison
 from protocol.conditions import Truth, evaluate
 from protocol.elements import Table
-from protocol.explain import MOST_GROUPS, Explanation, as_text, explain
+from protocol.explain import MOST_GROUPS, MOST_OVERLAPS, Explanation, as_text, explain
 from protocol.spec import ProtocolSpec
 from protocol.vocabulary import Domain, accepted
 from protocol_specs.loader import read_file
@@ -70,6 +70,15 @@ def test_a_contradiction_names_both_rows_and_the_facts() -> None:
     assert overlap.examples == ({"wish_to_die": ("no",)},)
     said = "rows 1 and 2 both apply when wish to die is no: CONTRADICTION, alone decides and accompanied is not heard"
     assert said in as_text(found)
+
+
+def test_of_very_many_overlaps_the_first_are_told_contradictions_before_the_others() -> None:
+    other = row({"wish_to_die": ["no", "yes", "refused"]}, "accompanied")
+    found = explained(*[NO] * 6, other, wish_to_die="yes")
+    assert (len(found.overlaps), found.more_overlaps) == (MOST_OVERLAPS, 21 - MOST_OVERLAPS)
+    assert [one.contradiction for one in found.overlaps] == [True] * 6 + [False] * (MOST_OVERLAPS - 6)
+    assert f"and {21 - MOST_OVERLAPS} more" in as_text(found)
+    assert not found.sound
 
 
 def test_a_shadowed_row_names_the_rows_above() -> None:
