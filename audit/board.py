@@ -5,7 +5,7 @@ Everything is read from the projections, without client data. Times are aware UT
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,12 +13,15 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, false, func, or_, select
 
 from audit.database import Database
+from audit.queries import unattended
 from audit.tables import Moment, episodes, obligations, rises
 from protocol.spec import RANK
 from protocol.tallies import SEVERE
 
 RECENT = timedelta(days=7)
 """The days over which new severe episodes of one person are counted (program policy: needs clinical sign-off)."""
+SILENT_AFTER = timedelta(seconds=30)
+"""A deadline that passed longer ago and was not seen to means that the engine, or its episode, is silent."""
 MOST_ROWS = 200
 """The longest page of the board."""
 
@@ -54,6 +57,8 @@ class Watched:
     """When the earliest of what it owes is or was due."""
     climbing: bool
     """Somebody was paged and nobody has said that they are on it."""
+    unattended: bool
+    """Something came due that nobody was paged about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +125,21 @@ class Board:
             rows = connection.execute(query).mappings().all()
             total = connection.execute(count).scalar_one()
             return tuple(_row(dict(row)) for row in rows), total
+
+        return await self._database.read(work)
+
+    async def silent(self, now: datetime, stopped: Collection[str], limit: int = 20) -> tuple[tuple[Watched, ...], int]:
+        """Open episodes whose deadlines do not ring, worst first, and how many there are.
+
+        These are `stopped`, and those of which something came due that nobody was paged about.
+        """
+        lost = episodes.c.episode_id.in_(sorted(stopped)[:MOST_ROWS])
+        found = _watched(Watch(), now, lost)
+        counted = select(func.count()).select_from(found.subquery())
+
+        def work(connection: Connection) -> tuple[tuple[Watched, ...], int]:
+            rows = connection.execute(_worst_first(found).limit(min(limit, MOST_ROWS))).mappings().all()
+            return tuple(_row(dict(row)) for row in rows), connection.execute(counted).scalar_one()
 
         return await self._database.read(work)
 
@@ -212,21 +232,28 @@ def _owed() -> Select[Any]:
     return select(*columns).join(obligations, obligations.c.episode_id == episodes.c.episode_id)
 
 
-def _watched(which: Watch, now: datetime) -> Select[Any]:
+COUNTED = ("open_count", "late_count", "climbing_count", "unattended_count", "first_due")
+
+
+def _watched(which: Watch, now: datetime, lost: ColumnElement[bool] | None = None) -> Select[Any]:
+    """Open episodes with what they owe; with `lost`, only those and the ones that nobody sees to."""
     owed = (
         select(
             obligations.c.episode_id,
             func.count().label("open_count"),
             func.count().filter(_late(now)).label("late_count"),
             func.count().filter(_climbing(now)).label("climbing_count"),
+            func.count().filter(unattended(now - SILENT_AFTER)).label("unattended_count"),
             func.min(obligations.c.due_at).label("first_due"),
         )
         .group_by(obligations.c.episode_id)
         .subquery()
     )
-    counted = [owed.c[name] for name in ("open_count", "late_count", "climbing_count", "first_due")]
+    counted = [owed.c[name] for name in COUNTED]
     query = select(episodes, *counted).outerjoin(owed, owed.c.episode_id == episodes.c.episode_id)
     query = query.where(*_conditions(which))
+    if lost is not None:
+        query = query.where(or_(lost, owed.c.unattended_count > 0))
     return query.where(owed.c.late_count > 0) if which.late else query
 
 
@@ -248,8 +275,11 @@ def _conditions(which: Watch) -> list[ColumnElement[bool]]:
 
 
 def _rows(which: Watch, now: datetime) -> Select[Any]:
+    return _worst_first(_watched(which, now))
+
+
+def _worst_first(query: Select[Any]) -> Select[Any]:
     rank = case(RANK, value=episodes.c.risk, else_=max(RANK.values()))
-    query = _watched(which, now)
     due = query.selected_columns["first_due"]
     order = (episodes.c.drill, rank.desc(), due.is_(None), due, episodes.c.episode_id)
     return query.order_by(*order)
@@ -269,4 +299,5 @@ def _row(row: dict[str, Any]) -> Watched:
         late_count=row["late_count"] or 0,
         first_due=row["first_due"],
         climbing=bool(row["climbing_count"]),
+        unattended=bool(row["unattended_count"]),
     )

@@ -155,7 +155,7 @@ class Queries:
         """What was due, or should have been paged, before a moment and still waits for the engine."""
         due = and_(not_(obligations.c.missed), obligations.c.due_at < before)
         first = case((due, obligations.c.due_at), else_=obligations.c.next_page_at)
-        query = select(func.count(), func.min(first)).where(or_(due, obligations.c.next_page_at < before))
+        query = select(func.count(), func.min(first)).where(unattended(before))
         count, since = await self._database.read(lambda connection: connection.execute(query).one())
         return Unattended(count, since or before)
 
@@ -185,6 +185,12 @@ class Queries:
 
     async def _mappings(self, query: Select[Any]) -> Sequence[RowMapping]:
         return await self._database.read(lambda connection: connection.execute(query).mappings().all())
+
+
+def unattended(before: datetime) -> ColumnElement[bool]:
+    """An open obligation that was due, or should have been paged, before a moment and still waits for the engine."""
+    due = and_(not_(obligations.c.missed), obligations.c.due_at < before)
+    return or_(due, obligations.c.next_page_at < before)
 
 
 def _about(page: FromClause) -> ColumnElement[bool]:

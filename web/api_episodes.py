@@ -75,6 +75,7 @@ async def episode(visit: Annotated[Visit, call("episode.read", CRISIS)], episode
         "episode": EPISODE.dump_python(seen.episode, mode="json"),
         "missing_steps": seen.program.missing_steps(seen.episode),
         "stale_since": seen.stale_since,
+        "stopped": seen.stopped,
     }
     answered = given(told)
     answered.headers["ETag"] = f'"{seen.episode.revision}"'

@@ -41,15 +41,17 @@ async def board(
         records.page(watch, now, page, ROWS), records.totals(now), records.loads(now), records.climbing(now)
     )
     waiting = await records.owed_of(await signature_kinds(parts))
-    silent = await RosterGaps(parts.database).ahead(now)
-    await shows(visit, ((one.episode_id, one.client_ref) for one in (*rows, *climbing, *waiting)))
+    gaps = await RosterGaps(parts.database).ahead(now)
+    silent, _ = await records.silent(now, parts.engine.stopped, ROWS)
+    await shows(visit, ((one.episode_id, one.client_ref) for one in (*rows, *climbing, *waiting, *silent)))
     told = {
         "total": total,
         "totals": totals,
         "episodes": rows,
         "climbing": climbing,
         "signatures": waiting,
-        "gaps": silent,
+        "gaps": gaps,
+        "silent": silent,
         "load": [{**asdict(one), "flags": flags(one, now)} for one in loads],
     }
     return given(told)

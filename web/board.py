@@ -79,13 +79,14 @@ async def board(
         records.climbing(now),
         names_of(parts),
     )
-    waiting, support, openings, silent = await asyncio.gather(
+    waiting, support, openings, gaps, (silent, silent_count) = await asyncio.gather(
         records.owed_of(await signature_kinds(parts)),
         records.owed_of(DUTIES),
         parts.reach.openings(unreviewed=True),
         RosterGaps(parts.database).ahead(now),
+        records.silent(now, parts.engine.stopped),
     )
-    named = (*rows, *climbing, *waiting, *support)
+    named = (*rows, *climbing, *waiting, *support, *silent)
     await shows(visit, ((one.episode_id, one.client_ref) for one in named))
     known = await names_near(visit, ((one.client_ref, one.owner) for one in named))
     people = [Person(names(load.owner), load, flags(load, now)) for load in loads]
@@ -104,7 +105,10 @@ async def board(
         openings=len(openings) if authorize(visit.actor, "access.review") else 0,
         stages=await stage_titles(parts, rows),
         waiting=waiting,
+        gaps=gaps,
         silent=silent,
+        silent_count=silent_count,
+        stopped=parts.engine.stopped,
         owners=[{"value": load.owner, "label": names(load.owner)} for load in loads],
         known=known,
         may_act=authorize(visit.actor, "episode.act"),

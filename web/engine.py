@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
+import structlog
 from temporalio.client import Client
 from temporalio.service import RPCError
 
 from protocol.commands import DeclareEmergency, HumanCommand
 from protocol.engine import Receipt
 from settings import Settings
-from workflows.client import EngineUnavailableError, EpisodeClient
+from workflows.client import EngineUnavailableError, EpisodeClient, EpisodeError
 from workflows.connection import connect
 from workflows.messages import EpisodeView
+
+log = structlog.get_logger()
 
 GLANCE = timedelta(seconds=1.5)
 """How long a page waits for the engine before it shows the records instead."""
@@ -23,6 +28,8 @@ EMERGENCY_PATIENCE = timedelta(seconds=4)
 """Whoever declares an emergency is told soon that nothing was taken, and to call: the number stands on the page."""
 CONNECT_SECONDS = 3.0
 LISTEN_SECONDS = 3.0
+BEATS = 5
+"""How often the engine is listened to before it is asked again which episodes were stopped."""
 PAUSE_SECONDS = 1.0
 """Between two tries to reach an engine that is away."""
 
@@ -41,6 +48,8 @@ class Engine:
         self._vain_at: float | None = None
         self.silent_since: datetime | None = None
         """Since when the engine has not answered (aware UTC); None while it does."""
+        self.stopped: frozenset[str] = frozenset()
+        """Episodes whose workflow was ended in Temporal before its time, as it was heard last."""
 
     async def commands(self) -> EpisodeClient:
         """Takes commands. Raises EngineUnavailableError."""
@@ -56,13 +65,20 @@ class Engine:
         return await client.submit(episode_id, command)
 
     async def view(self, episode_id: str) -> EpisodeView:
-        """The episode as its workflow sees it. Raises EpisodeUnknownError, EngineUnavailableError."""
+        """The episode as its workflow sees it, or saw it last. Raises EpisodeUnknownError, EngineUnavailableError."""
+        return await self._asked(lambda engine: engine.view(episode_id))
+
+    async def living(self, episode_id: str) -> EpisodeView:
+        """The same of an episode that goes on, or has ended by itself. Raises EpisodeStoppedError besides."""
+        return await self._asked(lambda engine: engine.living(episode_id))
+
+    async def _asked(self, ask: Callable[[EpisodeClient], Awaitable[EpisodeView]]) -> EpisodeView:
         if self._asked_in_vain():
             raise EngineUnavailableError("the engine does not answer")
         try:
             await self._connected()
             assert self._hasty is not None
-            seen = await self._hasty.view(episode_id)
+            seen = await ask(self._hasty)
         except EngineUnavailableError:
             self.silent_since = self.silent_since or datetime.now(UTC)
             self._vain_at = asyncio.get_running_loop().time()
@@ -75,16 +91,26 @@ class Engine:
         return self._vain_at is not None and asyncio.get_running_loop().time() - self._vain_at < LISTEN_SECONDS
 
     async def listen(self) -> None:
-        """Ask again and again whether the engine is there, so that every page knows of its silence."""
-        while True:
+        """Ask again and again whether the engine is there and which episodes it lost, so that every page knows."""
+        for beat in count():
             try:
                 await self._connected()
                 assert self._client is not None
                 await self._client.service_client.check_health(timeout=GLANCE)
                 self.silent_since = None
+                if beat % BEATS == 0:
+                    await self._ask_for_stopped()
             except (EngineUnavailableError, RPCError):
                 self.silent_since = self.silent_since or datetime.now(UTC)
             await asyncio.sleep(LISTEN_SECONDS)
+
+    async def _ask_for_stopped(self) -> None:
+        assert self._urgent is not None
+        try:
+            async with asyncio.timeout(LISTEN_SECONDS):
+                self.stopped = await self._urgent.all_stopped()
+        except (EpisodeError, TimeoutError) as error:  # the list is a help; that the engine is there was heard already
+            log.warning("which episodes were stopped is not known", error_type=type(error).__name__)
 
     async def _connected(self) -> None:
         if self._patient is not None:

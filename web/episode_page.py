@@ -56,7 +56,7 @@ async def shown(
     drafts = await parts.drafts.under(visit.actor.account_id, episode.episode_id)
     asked = (attempt.step if attempt else "") or step
     typed, wrong = _typed_steps(attempt, drafts), _wrong_answers(attempt)
-    danger = rescue.danger(look, rows)
+    danger = rescue.danger(look, rows, declared=attempt is not None and attempt.act == "declare-emergency")
     led = danger.now or episode.stage == seen.program.spec.emergency.stage
     stations = rescue.stations(look, typed, rows, asked, wrong) if led else []
     form, saved = _current(look, asked, {one["step"] for one in stations}, attempt, drafts)
@@ -73,6 +73,7 @@ async def shown(
         **_may(visit, episode),
         drill=episode.drill,
         stale_since=seen.stale_since,
+        stopped=seen.stopped,
         banner=[*face.banner(look), *face.consents(client, now.astimezone(seen.words.zone).date())],
         zone_said=face.zone_said(look, await _own_zone(visit)),
         stages=face.stepper(look),

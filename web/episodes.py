@@ -49,6 +49,7 @@ Toucher = Annotated[Visit, Depends(May("episode.contact", CRISIS))]
 Rescuer = Annotated[Visit, Depends(May("episode.emergency", CRISIS))]
 
 MOST_SAID = 8
+STOPPED = "Nothing was taken: this episode is stopped."
 
 
 @router.get("/episodes/{episode_id}")
@@ -192,7 +193,8 @@ async def sent(request: Request, visit: Visit, seen: Seen, attempt: Attempt, com
     except EpisodeError as error:
         if not reads:
             raise NotDeclared from None
-        attempt.problems = [{"field": "", "text": f"{error}. What you typed is still here."}]
+        why = STOPPED if seen.stopped else f"{error}."
+        attempt.problems = [{"field": "", "text": f"{why} What you typed is still here."}]
         attempt.key = first(attempt.fields, "key")
         return await shown(request, visit, seen, attempt=attempt, status=503)
     if not reads:

@@ -70,9 +70,11 @@ async def lines(visit: Visit, episode: str, *, whole: bool = False, seen: int | 
 
 
 async def _state(visit: Visit, episode: str, *, whole: bool) -> int:
+    engine = visit.parts.engine
     if whole:
-        return hash((visit.parts.pulse.number, visit.parts.engine.silent_since))
+        return hash((visit.parts.pulse.number, engine.silent_since, engine.stopped))
     if episode:
-        return hash((await visit.parts.owing.revision(episode), visit.parts.engine.silent_since))
+        stopped = episode in engine.stopped
+        return hash((await visit.parts.owing.revision(episode), engine.silent_since, stopped))
     mine = await mine_of(visit.parts, visit.actor)
-    return hash((fingerprint(mine.owed), fingerprint(mine.asked), visit.parts.engine.silent_since))
+    return hash((fingerprint(mine.owed), fingerprint(mine.asked), engine.silent_since, engine.stopped))

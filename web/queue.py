@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from audit.board import SILENT_AFTER
 from audit.owing import Due
 from protocol.rota import Rota, present_for, resolve
 from protocol.spec import LEVELS, RANK
@@ -28,8 +29,6 @@ Number = Annotated[int, Query(alias="page", ge=1, le=1_000)]
 
 ROWS = 50
 NEAR = timedelta(minutes=30)
-SILENT_AFTER = timedelta(seconds=30)
-"""A deadline that passed longer ago and was not seen to means that the engine is silent."""
 
 Which = Literal["", "late", "today"]
 
@@ -107,6 +106,8 @@ async def row(visit: Visit, one: Due, now: datetime, known: Mapping[str, str]) -
     span = one.due_at - now
     stage = await visit.parts.shelf.stage_title(one.protocol_hash, one.stage)
     quiet = one.lease_until is not None and one.lease_until > now
+    before = now - SILENT_AFTER
+    passed = (not one.missed and one.due_at < before) or (one.next_page_at is not None and one.next_page_at < before)
     return {
         "href": f"/episodes/{one.episode_id}",
         "episode_id": one.episode_id,
@@ -116,6 +117,7 @@ async def row(visit: Visit, one: Due, now: datetime, known: Mapping[str, str]) -
         "stage": stage,
         "risk": one.risk,
         "drill": one.drill,
+        "silent": passed or one.episode_id in visit.parts.engine.stopped,
         "due": one.due_at.isoformat(),
         "due_words": when(visit.parts, now, one.due_at),
         "left": left(now, one.due_at),

@@ -40,11 +40,13 @@ class Danger:
         return self.here and not self.ended
 
 
-def danger(look: Look, rows: Sequence[TrailRow]) -> Danger:
+def danger(look: Look, rows: Sequence[TrailRow], *, declared: bool = False) -> Danger:
     """Whether there is an emergency, and whether what the protocol asks for to leave it was written down since.
 
-    When the rows do not tell since when, it goes on.
+    When the rows do not tell since when, it goes on. `declared`: somebody just pressed and it was not taken.
     """
+    if declared:
+        return Danger(here=True)
     program, episode = look.seen.program, look.seen.episode
     stage = program.spec.emergency.stage
     inside = episode.stage == stage

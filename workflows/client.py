@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import TypeVar
 
@@ -13,10 +14,11 @@ from temporalio.client import (
     WithStartWorkflowOperation,
     WorkflowExecutionStatus,
     WorkflowQueryFailedError,
+    WorkflowQueryRejectedError,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
-from temporalio.common import Priority, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import Priority, QueryRejectCondition, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -90,6 +92,10 @@ STOPPED = frozenset(
     {WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.TIMED_OUT, WorkflowExecutionStatus.CANCELED}
 )
 """How no workflow of ours ends by itself."""
+ENDED_HOW = ("Terminated", "TimedOut", "Canceled")
+"""The same in the words of Temporal's listing."""
+MOST_STOPPED = 200
+"""Of so many ended workflows it is asked whether their episode went on."""
 
 
 def workflow_id(episode_id: str) -> str:
@@ -165,6 +171,21 @@ class EpisodeClient:
 
         return await self._patiently(episode_id, call)
 
+    async def living(self, episode_id: str) -> EpisodeView:
+        """The same of an episode that goes on, or has ended by itself. Raises EpisodeStoppedError besides."""
+        handle = self._client.get_workflow_handle_for(EpisodeWorkflow.run, workflow_id(episode_id))
+
+        async def call() -> EpisodeView:
+            condition = QueryRejectCondition.NOT_COMPLETED_CLEANLY
+            return await handle.query(EpisodeWorkflow.view, reject_condition=condition)
+
+        try:
+            return await self._patiently(episode_id, call)
+        except WorkflowQueryRejectedError as error:
+            if error.status in STOPPED:
+                raise _stopped(episode_id) from None
+            return await self.view(episode_id)  # its opening was refused
+
     async def waiting(self, episode_id: str, run_id: str | None = None) -> Sequence[TrailRow]:
         """The rows that its workflow, or one run of it, has and the records do not. Raises like `view`."""
         handle = self._client.get_workflow_handle_for(EpisodeWorkflow.run, workflow_id(episode_id), run_id=run_id)
@@ -178,6 +199,19 @@ class EpisodeClient:
         """Whether its workflow was ended in Temporal before its time. Raises like `view`."""
         handle = self._client.get_workflow_handle(workflow_id(episode_id))
         return (await self._patiently(episode_id, handle.describe)).status in STOPPED
+
+    async def all_stopped(self, most: int = MOST_STOPPED) -> frozenset[str]:
+        """Episodes whose workflow was ended before its time and that did not go on since; one listing tells of all.
+
+        Raises EngineUnavailableError.
+        """
+        ended = " OR ".join(f'ExecutionStatus="{how}"' for how in ENDED_HOW)
+        found = set[str]()
+        async for episode_id in self._listed(f"({ended})", most):
+            with suppress(EpisodeUnknownError, EpisodeOverError):
+                if await self.stopped(episode_id):
+                    found.add(episode_id)
+        return frozenset(found)
 
     async def reopen(self, told: EpisodeInput) -> str | None:
         """Begin an episode from what is told, in place of the workflow that there is; the run that was given up."""
@@ -202,10 +236,14 @@ class EpisodeClient:
 
     async def known(self) -> AsyncIterator[str]:
         """The ids of the episodes that Temporal still has, open or closed. Raises EngineUnavailableError."""
+        async for episode_id in self._listed():
+            yield episode_id
+
+    async def _listed(self, which: str = "", most: int | None = None) -> AsyncIterator[str]:
         query = f'WorkflowType="{ports.EPISODE_WORKFLOW}" AND TaskQueue="{self._task_queue}"'
         told = set[str]()  # an episode that went on in a new run is listed once for each
         try:
-            async for run in self._client.list_workflows(query):
+            async for run in self._client.list_workflows(f"{query} AND {which}" if which else query, limit=most):
                 if run.id not in told:
                     told.add(run.id)
                     yield run.id.removeprefix(workflow_id(""))
@@ -260,7 +298,9 @@ class EpisodeClient:
     async def _lost(self, episode_id: str) -> EpisodeError:
         try:
             there = await self._client.get_workflow_handle(workflow_id(episode_id)).describe()
-        except RPCError:
+        except RPCError as error:
+            if error.status != RPCStatusCode.NOT_FOUND:
+                return EngineUnavailableError(f"Temporal does not answer: {error.status.name}")
             return EpisodeUnknownError(f"there is no episode {episode_id}")
         if there.status == WorkflowExecutionStatus.RUNNING:
             return EngineUnavailableError("the episode was just changing hands; send the same command again")

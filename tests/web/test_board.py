@@ -26,7 +26,7 @@ async def test_a_supervisor_sees_the_worst_first_and_who_carries_it(web: Desk):
     late = owed(due_at=due, missed=True, rung=1, next_page_at=web.clock() + timedelta(minutes=3))
     await known(
         web,
-        summary(1, "calm", risk="low", client_ref="client-2", owner="maya"),
+        summary(1, "calm", risk="low", client_ref="client-2", owner="maya", obligations=()),
         summary(1, "worst", risk="imminent", client_ref="client-1", owner="sam", obligations=(late,)),
     )
     async with web.signed_in("ruth") as browser:
@@ -38,8 +38,12 @@ async def test_a_supervisor_sees_the_worst_first_and_who_carries_it(web: Desk):
 
 
 async def test_filters_live_in_the_address_and_refuse_what_is_no_filter(web: Desk):
+    later = (owed(due_at=web.clock() + HOUR, next_page_at=None),)
     await known(
-        web, summary(1, "a", risk="low"), summary(1, "b", risk="high"), summary(1, "c", risk="high", drill=True)
+        web,
+        summary(1, "a", risk="low", obligations=later),
+        summary(1, "b", risk="high", obligations=later),
+        summary(1, "c", risk="high", drill=True, obligations=later),
     )
     async with web.signed_in("ruth") as browser:
         text = (await browser.get("/board?level=high&drills=0")).text
