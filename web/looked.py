@@ -36,9 +36,9 @@ SAID: dict[What, str] = {
 VIEWS = {
     "/": "My queue",
     "/board": "Board",
-    "/report": "Report a crisis",
+    "/signatures": "Second signatures",
+    "/reassign": "Hand over episodes",
     "/clients": "Clients",
-    "/openings": "Emergency openings",
     "/audit": "Audit: search",
     "/audit/access": "Who looked",
     "/audit/disclosures": "Disclosures",
@@ -46,7 +46,12 @@ VIEWS = {
 }
 DONE = ("act", "account", "off", "on")
 """What of an administrative act is shown: what was done with whose account, who lost or got a client."""
-ANYWHERE = (("/clients/", "Client's page"), ("/audit/episodes/", "Replay"), ("/api/", "API"), ("/episodes/", "Episode"))
+ANYWHERE = (
+    *(("/report", "Report a crisis"), ("/episodes/", "Episode"), ("/clients/", "Client's page")),
+    *(("/openings", "Emergency openings"), ("/audit/episodes/", "Replay"), ("/audit/exports", "Exports")),
+    *(("/audit/conformance", "Conformance"), ("/audit/retention", "Retention"), ("/audit/holds", "Legal holds")),
+    *(("/studio/", "What a draft would have done"), ("/protocols/", "Moving open episodes"), ("/api/", "API")),
+)
 
 
 class LookedAsked(Asked):
@@ -126,16 +131,19 @@ async def shown(
     )
 
 
+def place_of(view: str) -> str:
+    """The page by its own name; a command of the command line stays as it is."""
+    return VIEWS.get(view) or next((said for start, said in ANYWHERE if view.startswith(start)), view)
+
+
 def told(one: Access) -> dict[str, Any]:
     """A look as a row of the page."""
-    view = str(one.detail.get("view", ""))
-    where = VIEWS.get(view) or next((said for start, said in ANYWHERE if view.startswith(start)), view)
     return {
         "at": one.at,
         "who": one.who,
         "role": one.role,
         "said": SAID[one.what],
-        "where": where,
+        "where": place_of(str(one.detail.get("view", ""))),
         "client_ref": one.client_ref,
         "episode_id": one.episode_id,
         "purpose": one.purpose,

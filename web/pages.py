@@ -103,7 +103,7 @@ async def page(request: Request, template: str, *, status: int = 200, **context:
         else None,
         "nav": navigation(actor, request.url.path) if usable else [],
         "topic": topic_of(request.url.path),
-        "flash": said(parts, session),
+        "flash": None if "x-live" in request.headers else said(parts, session),  # a script shows only parts of it
         "form_token": session.form_token if session is not None else "",
     }
     return answer(request, bare(request, template, {**known, **context}), status)

@@ -66,6 +66,7 @@ async def plan(request: Request, visit: Reader, episode_id: str) -> Response:
         kept_back=kept_back(seen),
         may_copy=authorize(visit.actor, "episode.export", visit.target),
         may_rescue=authorize(visit.actor, "episode.emergency", visit.target) and seen.episode.closed_at is None,
+        may_act=authorize(visit.actor, "episode.act", visit.target) and seen.episode.closed_at is None,
         reviews=[(seen.words.obligation(one.obligation), one.due_at) for one in owed_of(seen, steps)],
         retired=retired_mentions(visit.parts.directory, text),
         steps=[(name, seen.words.step(name)) for name in steps],

@@ -193,7 +193,7 @@ async def shown(
     """The form with what was typed, its problems, and the episodes that are open already."""
     spec = await usual(visit.parts, typed.get("protocol", ""))
     crises = [
-        {"value": name, "label": one.title, "help": ", ".join(one.signals)} for name, one in spec.crisis_types.items()
+        {"value": name, "label": one.title, "help": " · ".join(one.signals)} for name, one in spec.crisis_types.items()
     ]
     made, fields = program(spec), {name: [value] for name, value in typed.items()}
     everybody = authorize(visit.actor, "client.read")

@@ -54,6 +54,7 @@ async def test_from_report_to_the_first_step(live: Desk):
         answer = await did(browser, place, "complete-step", **facts(**SESSION))
         assert (answer.status_code, answer.headers["location"]) == (303, place)
         await recorded(live, place)
+        assert "Done · " not in (await browser.get(place, **{"X-Live": "1"})).text, "kept for the page that is read"
         page = (await browser.get(place)).text
         assert "12 Kelp Lane, Unit 3, Oakland, Alameda County" in page
         assert 'href="tel:5105550137"' in page

@@ -94,6 +94,18 @@ def test_every_page_is_sound(home: House):
     assert wrong == []
 
 
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_picture_of_a_protocol_is_read_by_day_and_night(home: House, scheme: Scheme):
+    """axe does not look into pictures."""
+    with home.visitor("iris", scheme=scheme) as visitor:
+        page = visitor.goes_to("/protocols")
+        page.locator("a[data-row]").first.click()
+        colours = "one => [getComputedStyle(one).fill, getComputedStyle(document.body).color]"
+        for named in (".heading", ".title"):
+            written, ink = page.locator(f".hf-diagram {named}").first.evaluate(colours)
+            assert written == ink
+
+
 def test_what_is_not_visited_is_a_route_still():
     assert set(NO_PAGES) <= {one.path for one in routes_of(ROUTERS)}
     assert len(pages()) > 40

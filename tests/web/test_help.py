@@ -22,7 +22,8 @@ async def test_the_paper_fallback_has_the_script_and_the_numbers(web: Desk):
     async with web.signed_in("maya") as browser:
         text = (await browser.get("/paper")).text
         assert "Read aloud" in text
-        assert "988" in text
+        assert 'href="tel:988"' in text, "on a phone a number is called by a press"
+        assert 'href="tel:800-491-9099"' in text, "the lines of the counties too"
         assert (await browser.get("/help")).status_code == 200
         assert (await browser.get("/gallery")).status_code == 200
 

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from fastapi.routing import APIRoute
+
 from audit.access import Access, record
 from tests.web.desk import Desk
 from tests.web.test_api import caller
 from tests.web.test_looks import one_client
+from web.app import ROUTERS
+from web.guard import May, routes_of
+from web.looked import place_of
+from web.looks import NOTHING, Reads
 
 HASH = "ab" * 32
 DAY = timedelta(days=1)
@@ -93,3 +99,14 @@ async def test_the_search_for_looks_is_a_look(web: Desk):
         await browser.get(f"/audit/access?client={client_ref}")
         page = (await browser.get(f"/audit/access?client={client_ref}&what=searched")).text
     assert "Searched" in page.partition("<tbody>")[2]
+
+
+def test_every_page_that_shows_a_client_has_a_name_in_the_list():
+    shown = {route.path for route in routes_of(ROUTERS) if reads_of(route) not in (None, NOTHING)}
+    assert len(shown) > 20
+    assert [path for path in sorted(shown) if place_of(path) == path] == []
+
+
+def reads_of(route: APIRoute) -> Reads | None:
+    calls = [one.call for one in route.dependant.dependencies]
+    return next((one.reads for one in calls if isinstance(one, May)), None)
