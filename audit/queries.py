@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -151,11 +151,16 @@ class Queries:
         rows = await self._mappings(select(protocols).where(protocols.c.hash == content_hash))
         return StoredProtocol(**rows[0]) if rows else None
 
-    async def unattended(self, before: datetime) -> Unattended:
-        """What was due, or should have been paged, before a moment and still waits for the engine."""
+    async def unattended(self, before: datetime, aside: Collection[str] = ()) -> Unattended:
+        """What was due, or should have been paged, before a moment and still waits for the engine.
+
+        Episodes of `aside` are left out: that they are stopped is told elsewhere.
+        """
         due = and_(not_(obligations.c.missed), obligations.c.due_at < before)
         first = case((due, obligations.c.due_at), else_=obligations.c.next_page_at)
         query = select(func.count(), func.min(first)).where(unattended(before))
+        if aside:
+            query = query.where(obligations.c.episode_id.not_in(sorted(aside)))
         count, since = await self._database.read(lambda connection: connection.execute(query).one())
         return Unattended(count, since or before)
 

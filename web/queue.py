@@ -132,7 +132,7 @@ async def silence(parts: Parts, now: datetime) -> datetime | None:
     """Since when nobody has seen to deadlines, when that is so."""
     if parts.engine.silent_since is not None:
         return None  # the page says that already
-    waiting = await parts.queries.unattended(now - SILENT_AFTER)
+    waiting = await parts.queries.unattended(now - SILENT_AFTER, parts.engine.stopped)
     return waiting.since if waiting.count else None
 
 

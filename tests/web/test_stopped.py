@@ -138,6 +138,18 @@ async def anew(shell: Stack, episode_id: str) -> Callable[[], Awaitable[None]]:
     return start
 
 
+async def test_a_stopped_episode_does_not_make_the_queues_of_others_out_of_date(web: Desk):
+    late = owed(due_at=web.clock() - timedelta(minutes=2), owner="sam", next_page_at=None)
+    await known(web, summary(1, "of-sam", owner="sam", obligations=(late,)))
+    async with web.signed_in("maya") as browser:
+        web.parts.engine.silent_since = None
+        assert "Not up to date" in (await browser.get("/")).text
+        web.parts.engine.silent_since, web.parts.engine.stopped = None, frozenset({"of-sam"})
+        assert "Not up to date" not in (await browser.get("/")).text
+    async with web.signed_in("sam") as browser:
+        assert MARK in (await browser.get("/")).text
+
+
 async def test_what_came_due_and_rang_nowhere_marks_its_row(web: Desk):
     now = web.clock()
     soon, rung = now + timedelta(minutes=9), now - timedelta(minutes=20)
