@@ -50,6 +50,7 @@ Rescuer = Annotated[Visit, Depends(May("episode.emergency", CRISIS))]
 
 MOST_SAID = 8
 STOPPED = "Nothing was taken: this episode is stopped."
+PRESSED = "Whom to call and what to say stands below. Press Emergency again when the call is made."
 
 
 @router.get("/episodes/{episode_id}")
@@ -194,7 +195,8 @@ async def sent(request: Request, visit: Visit, seen: Seen, attempt: Attempt, com
         if not reads:
             raise NotDeclared from None
         why = STOPPED if seen.stopped else f"{error}."
-        attempt.problems = [{"field": "", "text": f"{why} What you typed is still here."}]
+        rest = PRESSED if isinstance(command, DeclareEmergency) else "What you typed is still here."
+        attempt.problems = [{"field": "", "text": f"{why} {rest}"}]
         attempt.key = first(attempt.fields, "key")
         return await shown(request, visit, seen, attempt=attempt, status=503)
     if not reads:

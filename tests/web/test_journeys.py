@@ -115,7 +115,7 @@ def test_a_newcomer_leads_a_drill_from_report_to_follow_up(home: House, size: st
 
 WAY = ("assessment", "rapport", "problem_identification", "exploring_feelings", "coping", "action_plan", "follow_up")
 MOST_PRESSES = 20
-"""The README says about fifteen."""
+"""The README says fifteen to twenty."""
 
 
 def stage(page: Page) -> str:

@@ -88,7 +88,9 @@ async def test_what_is_entered_into_a_stopped_episode_is_kept_and_an_emergency_s
         pressed = await browser.post(f"{place}/emergency", key="pressed-once")
         assert pressed.status_code == 503
         assert "Nothing was taken: this episode is stopped." in pressed.text
-        assert "Emergency: call now" in pressed.text
+        order = ("This is not written down", "Emergency: call now", SAID)
+        places = [pressed.text.index(one) for one in order]
+        assert places == sorted(places), "whom to call comes before what explains it"
         assert "12 Kelp Lane, Unit 3, Oakland" in pressed.text[pressed.text.index("Emergency: call now") :]
         assert "Read aloud" in pressed.text
 
