@@ -1,4 +1,4 @@
-"""JSON Schemas of our models, each field with the text that stands below it in the source.
+"""JSON Schemas of our models, each field of an element with the text that stands below it in the source.
 
 Read when a schema is asked for: no command shall wait for that each time it begins.
 """
@@ -11,7 +11,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel, TypeAdapter
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic.json_schema import DEFAULT_REF_TEMPLATE, GenerateJsonSchema, JsonSchemaValue
+
+from protocol.elements import Element
 
 if TYPE_CHECKING:
     from pydantic_core.core_schema import ModelSchema
@@ -20,15 +22,15 @@ if TYPE_CHECKING:
 class _Described(GenerateJsonSchema):
     def model_schema(self, schema: ModelSchema) -> JsonSchemaValue:
         told, model = super().model_schema(schema), cast("type[BaseModel]", schema["cls"])
-        for name, text in _texts_below(model).items():
+        for name, text in _texts_below(model).items() if issubclass(model, Element) else ():
             if name in model.model_fields:
                 told["properties"][model.model_fields[name].alias or name].setdefault("description", text)
         return told
 
 
-def described(adapter: TypeAdapter[Any]) -> dict[str, Any]:
+def described(adapter: TypeAdapter[Any], ref_template: str = DEFAULT_REF_TEMPLATE) -> dict[str, Any]:
     """The JSON Schema of what an adapter reads."""
-    return adapter.json_schema(schema_generator=_Described)
+    return adapter.json_schema(ref_template=ref_template, schema_generator=_Described)
 
 
 def _texts_below(model: type) -> dict[str, str]:

@@ -14,6 +14,7 @@ from practice.clients import ClientFile
 from practice.facilities import Facility
 from protocol.commands import Choices, Facts, HumanCommand, Identifier, Reason, Text, Word
 from protocol.directory import Way
+from protocol_specs.described import described
 from web.acting import COMMANDS, COMMON
 
 CLOSED = ConfigDict(strict=True, extra="forbid", hide_input_in_errors=True)
@@ -312,7 +313,7 @@ def description(app: FastAPI) -> dict[str, Any]:
     told = app.openapi()
     schemas = told.setdefault("components", {}).setdefault("schemas", {})
     for name, adapter in _ADAPTERS.items():
-        schema = adapter.json_schema(ref_template="#/components/schemas/{model}")
+        schema = described(adapter, ref_template="#/components/schemas/{model}")
         schemas |= schema.pop("$defs", {})
         schemas[name] = schema
     return told
