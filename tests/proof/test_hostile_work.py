@@ -145,7 +145,7 @@ def test_every_command_ends_about_a_hostile_protocol(
         shutil.copy(ROOT / "protocol_specs" / shipped, tmp_path / shipped)
     file, tale = tmp_path / "hostile.yaml", tmp_path / "tale.yaml"
     file.write_text(TO_ALL[name], encoding="utf-8")
-    tale.write_text(BEGUN.replace("virtual_iop_crisis", "minimal") + "  - {at: +2d, wait: yes}\n", encoding="utf-8")
+    tale.write_text(BEGUN.replace("virtual_iop_crisis", "minimal") + "  - {at: +30m, wait: yes}\n", encoding="utf-8")
     monkeypatch.setenv("HOLDFAST_PROTOCOLS", str(tmp_path))
     monkeypatch.setenv("HOLDFAST_VAR", str(var))
     for asked in CALLS[command]:
