@@ -16,8 +16,6 @@ from protocol.spec import ProtocolSpec
 from protocol.visible import one_line
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
-LONGEST_QUESTION = 60
-"""A longer question is shown by the fact's name."""
 PARTS = {"owner": "the owner", "addressee": "the person who was asked to take over"}
 
 
@@ -133,7 +131,7 @@ class Words:
 
     def _question(self, name: str) -> str:
         asked = self.spec.facts[name].ask if name in self.spec.facts else ""
-        return asked.rstrip("?:.") if 0 < len(asked) <= LONGEST_QUESTION else plain(name)
+        return asked.rstrip("?:.") or plain(name)
 
     def deed(self, command: c.Command) -> str:
         """What somebody does, on one line, as the rest of a sentence that begins with their name."""
