@@ -9,7 +9,7 @@ import typer
 
 from cli.configuration import settings
 from cli.output import FOUND, USAGE, AsJson, Trouble, say, say_json
-from cli.shelf import find_protocol, protocol_files, scenario_files
+from cli.shelf import protocol_file, protocol_files, scenario_files
 from protocol.findings import did_you_mean
 from protocol_specs.loader import contents, load_protocol
 from protocol_specs.schema import MODELS, schema_text
@@ -55,7 +55,7 @@ def _files(name: str, template: str) -> dict[str, str]:
 
 def _of_protocol(name: str, template: str, known: list[str]) -> tuple[str, dict[str, str]]:
     try:
-        file = find_protocol(template, settings().protocols)
+        file = protocol_file(template)
     except Trouble:
         others = [*known, *(path.stem for path in protocol_files(settings().protocols))]
         raise Trouble(f"there is no template {template}", did_you_mean(template, others), USAGE) from None
@@ -73,7 +73,7 @@ def fmt(
 
     What it says stays the same to the last word, and so does its content hash.
     """
-    file = find_protocol(spec, settings().protocols)
+    file = protocol_file(spec)
     before = contents(file)
     after = tidied(before, str(file))
     changed = after != before.decode("utf-8-sig")

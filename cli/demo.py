@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cli.configuration import settings
 from cli.output import FOUND, Trouble, say, say_json
-from cli.shelf import find_protocol, read_directory, read_scenario, scenario_files
+from cli.shelf import protocol_file, read_directory, read_scenario, scenario_files
 from protocol_specs.loader import load_protocol
 from rehearsal.play import Report
 from rehearsal.transcript import transcript
@@ -17,7 +17,7 @@ def play_all() -> list[Report]:
     """The reports of the three episodes. Raises Trouble where there is no server that skips time."""
     from cli.durable import perform  # Temporal's library; telling the stories does without it
 
-    file = find_protocol(PROTOCOL, settings().protocols)
+    file = protocol_file(PROTOCOL)
     spec, directory = load_protocol(file), read_directory(settings())
     return [perform(spec, read_scenario(path)[1], directory) for path in scenario_files(file, SCENARIOS)]
 

@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 import typer
 from typer.exceptions import TyperException
 
+import heap
 from cli.configuration import settings
 from cli.lazily import group_in
 from cli.leaving import run_and_leave
 from cli.output import DONE, FOUND, UNEXPECTED, USAGE, AsJson, Trouble, complain, say, say_json
 from protocol_specs.located import SpecErrors
-from settings import SettingsError
 
 GROUPS = {
     "episode": "Open, see and lead episodes.",
@@ -116,9 +116,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except SpecErrors as errors:
         say("\n".join(map(str, errors.found)))
         return FOUND
-    except SettingsError as error:
-        complain(Trouble(str(error), "set the variable; docs/settings.md lists them all"))
-        return FOUND
     except (typer.Abort, KeyboardInterrupt):
         return FOUND
     except BrokenPipeError:
@@ -144,12 +141,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
 def _debugging() -> bool:
     try:
         return settings().log_level == "debug"
-    except SettingsError:
+    except Trouble:
         return False
 
 
 def main() -> None:
     """Entry point."""
+    heap.hurry()
     run_and_leave(run)
 
 

@@ -15,11 +15,10 @@ from audit.publications import Publications
 from audit.store import Store
 from audit.trails import episode_ids
 from cli.books import keys_to_check
-from cli.configuration import settings
 from cli.desk import Desk, at_desk, utc_now
 from cli.output import FOUND, USAGE, AsJson, Trouble, say, say_json
 from cli.publishing import actor_of
-from cli.shelf import find_protocol
+from cli.shelf import protocol_file
 from cli.tables import table
 from cli.verbs import Role
 from cli.who import ROLE, somebody
@@ -51,7 +50,7 @@ def migrate_episodes(
     First with --dry-run: a table of each changed deadline. Where one would come later, be dropped or weakened, and
     nobody signs for it, nothing at all is moved. Ends with 1 then, and when an episode can't be moved.
     """
-    new = load_protocol(find_protocol(spec, settings().protocols))
+    new = load_protocol(protocol_file(spec))
     now = utc_now()
     found = at_desk(lambda desk: _foresee_all(desk, new, tuple(only or ()), now))
     if dry_run:

@@ -9,7 +9,7 @@ import typer
 from cli.configuration import settings
 from cli.lazily import with_places
 from cli.output import FOUND, USAGE, AsJson, Trouble, complain_of, say, say_json, warn
-from cli.shelf import find_protocol, protocol_files, read_directory, scenario_files
+from cli.shelf import protocol_file, protocol_files, read_directory, scenario_files
 from protocol.spec import ProtocolSpec
 from protocol_specs.loader import load_protocol
 from protocol_specs.located import SpecErrors
@@ -63,7 +63,7 @@ def show_protocol(spec: Spec, as_json: AsJson = False) -> None:
     """Show a protocol: its stages with their steps, its deadlines with owner, ladder and source."""
     from cli.booklet import show
 
-    document = load_protocol(find_protocol(spec, settings().protocols))
+    document = load_protocol(protocol_file(spec))
     if as_json:
         say_json(document.model_dump(mode="json", exclude_defaults=True))
     else:
@@ -75,7 +75,7 @@ def lint_protocol(spec: Spec, as_json: AsJson = False) -> None:
     """Check a protocol: schema, names, types, reachability. Every finding has its line and a remedy."""
     from protocol_specs.lint import as_object, as_text, lint
 
-    found = lint(find_protocol(spec, settings().protocols))
+    found = lint(protocol_file(spec))
     if as_json:
         say_json([as_object(one) for one in found])
     else:
@@ -102,7 +102,7 @@ def play_scenarios(
     from protocol_specs.suite import covered
     from rehearsal.rehearse import rehearse
 
-    file = find_protocol(spec, settings().protocols)
+    file = protocol_file(spec)
     document = load_protocol(file)
     directory = read_directory(settings())
     files = scenario_files(file, scenarios or [])
@@ -154,7 +154,7 @@ def _titled(former: ProtocolSpec, later: ProtocolSpec) -> str:
 def _sound(named: str) -> ProtocolSpec:
     """A protocol without errors. Ends the command with 2 otherwise: 1 would say that something became laxer."""
     try:
-        return load_protocol(find_protocol(named, settings().protocols))
+        return load_protocol(protocol_file(named))
     except SpecErrors as errors:
         complain_of(errors)
         raise typer.Exit(USAGE) from None
@@ -184,7 +184,7 @@ def draw_diagram(
     from protocol.diagram import chart, draw_mermaid
     from protocol.drawing import draw_svg
 
-    document = load_protocol(find_protocol(spec, settings().protocols))
+    document = load_protocol(protocol_file(spec))
     if as_json:
         say_json(chart(document))
         return

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.configuration import settings
 from cli.output import FOUND, USAGE, AsJson, Trouble, say, say_json
 from cli.progress import Progress
-from cli.shelf import find_protocol
+from cli.shelf import protocol_file
 from protocol.findings import did_you_mean
 from protocol.spec import ProtocolSpec
 from protocol_specs.loader import Document, read_file
@@ -40,7 +39,7 @@ def prove(
     """
     from proof.prove import prove as prove_spec
 
-    document = read_file(find_protocol(spec, settings().protocols))
+    document = read_file(protocol_file(spec))
     protocol = document.validate(ProtocolSpec)
     began = time.monotonic()
     with Progress(wanted=not as_json) as progress:
@@ -128,7 +127,7 @@ def tables(
     """
     from protocol.explain import as_text
 
-    document = read_file(find_protocol(spec, settings().protocols)).validate(ProtocolSpec)
+    document = read_file(protocol_file(spec)).validate(ProtocolSpec)
     explained = _explained(document, _table(document, name) if name else None)
     if as_json:
         told = [one.as_object() for one in explained]
@@ -173,7 +172,7 @@ def generate(
     from protocol.findings import dotted
     from rehearsal.coverage import as_text, spots_of
 
-    document = read_file(find_protocol(spec, settings().protocols))
+    document = read_file(protocol_file(spec))
     protocol = document.validate(ProtocolSpec)
     if errors := [one for one in check(protocol) if one.severity == "error"]:
         raise SpecErrors(document.locate(errors))

@@ -18,7 +18,7 @@ from cli.books import Books, keys_to_check, signing_keys, with_books
 from cli.configuration import settings
 from cli.desk import utc_now
 from cli.output import FOUND, USAGE, AsJson, Trouble, say, say_json
-from cli.shelf import find_person, find_protocol, read_directory, read_rota
+from cli.shelf import find_person, protocol_file, read_directory, read_rota
 from cli.tables import table
 from cli.verbs import As, Role, moment_of
 from protocol.facts import Refused
@@ -230,7 +230,7 @@ def _read(named: str) -> ProtocolSpec:
     """A protocol from a file, by name, or from the records by the beginning of its hash. Raises Trouble."""
     if _is_hash(named):
         return with_records(lambda books: _stored(books, named))
-    return load_protocol(find_protocol(named, settings().protocols))
+    return load_protocol(protocol_file(named))
 
 
 async def _stored(books: Books, beginning: str) -> ProtocolSpec:

@@ -6,18 +6,20 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cli.configuration import settings
 from cli.output import USAGE, Trouble, warn
 from protocol.findings import did_you_mean
 from protocol.spec import ProtocolSpec
 from protocol_specs.loader import NOT_PROTOCOLS, Document, load, load_protocol, read_file
-from settings import Settings, variable
 
 if TYPE_CHECKING:
     from protocol.directory import Directory
     from protocol.rota import Person, Rota
     from rehearsal.scenario import Scenario
+    from settings import Settings
 
 PATHS_END_IN = (".yaml", ".yml", ".zip")
+ROTA = "HOLDFAST_ROTA"
 
 
 def protocol_files(folder: Path) -> list[Path]:
@@ -36,6 +38,12 @@ def find_protocol(named: str, folder: Path) -> Path:
     must_be_no_path(named)
     mend = f"name its file: {named}.yaml" if path.with_suffix(".yaml").is_file() else did_you_mean(named, known)
     raise Trouble(f"there is no protocol {named}", mend, USAGE)
+
+
+def protocol_file(named: str) -> Path:
+    """The file of a protocol of this installation, or of any by its path. Raises Trouble."""
+    path = Path(named)
+    return path if path.is_file() else find_protocol(named, settings().protocols)
 
 
 def must_be_no_path(named: str) -> None:
@@ -133,7 +141,7 @@ def find_person(
     """
     person = rota.by_id.get(name)
     if person is None:
-        mend = f"{did_you_mean(name, rota.by_id)} (the staff stands in the rota, {variable('rota')})"
+        mend = f"{did_you_mean(name, rota.by_id)} (the staff stands in the rota, {ROTA})"
         raise Trouble(f"{name} is not on the staff", mend, USAGE)
     usable = [one for one in person.roles if one in spec.roles]
     if role is not None:
@@ -149,7 +157,7 @@ def find_person(
 def _licensed(rota: Rota, person: Person, role: str, spec: ProtocolSpec) -> str:
     """The role, where the person may take it. Raises Trouble without the licence that it needs."""
     if role in spec.roles and spec.roles[role].licensed and not rota.licensed_here(person):
-        mend = f"name another role with --role, or add {rota.state} to `licensed_in` in the rota ({variable('rota')})"
+        mend = f"name another role with --role, or add {rota.state} to `licensed_in` in the rota ({ROTA})"
         raise Trouble(f"{person.id} has no licence in {rota.state}, which a {role} needs", mend, USAGE)
     return role
 

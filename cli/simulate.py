@@ -9,9 +9,8 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from cli.configuration import settings
 from cli.output import USAGE, AsJson, Trouble, say
-from cli.shelf import find_protocol
+from cli.shelf import protocol_file
 from protocol.findings import did_you_mean
 from protocol.local_time import to_utc
 from protocol.spec import ProtocolSpec
@@ -41,7 +40,7 @@ def simulate(
 
     With --population play thousands of made-up episodes at stated rates and say what they ask of whom.
     """
-    file = find_protocol(spec, settings().protocols)
+    file = protocol_file(spec)
     document = load_protocol(file)
     if population is None:
         _by_hand(file, document, starts, tuple(crisis_types or ()), save, as_json=as_json)

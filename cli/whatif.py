@@ -14,10 +14,9 @@ from audit.counterfactual import Tried, over_export, over_records
 from audit.trails import episode_ids
 from audit.unpacked import UnpackError
 from cli.books import Books, with_books
-from cli.configuration import settings
 from cli.desk import utc_now
 from cli.output import FOUND, USAGE, AsJson, Trouble, say, say_json
-from cli.shelf import find_protocol, must_be_no_path
+from cli.shelf import must_be_no_path, protocol_file
 from cli.who import ROLE, somebody
 from protocol.local_time import show_time
 from protocol.spec import ProtocolSpec
@@ -38,7 +37,7 @@ def whatif(
 
     What people did is kept, and when; deadlines and pages are the draft's. Ends with 1 when nothing can be compared.
     """
-    draft = load_protocol(find_protocol(new, settings().protocols))
+    draft = load_protocol(protocol_file(new))
     if bool(sources) == everything:
         raise Trouble("which episodes?", "name them with --from, or say --all", USAGE)
     files = [Path(one) for one in sources or () if Path(one).is_file()]

@@ -27,7 +27,7 @@ class Carry(Element):
     """Why; needed for `waive`."""
 
 
-KEEP = Carry()
+KEEP = Carry.model_construct()  # not validated: that would compile a reader each time a command begins
 
 
 class Migration(Element):
