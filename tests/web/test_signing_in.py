@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from pyotp.totp import TOTP
@@ -14,6 +16,7 @@ from tests.web.desk import PASSWORD, Desk, desk, hidden
 from tests.workflows.stack import free_port, settings_for
 from web.housekeeping import tidy
 from web.masking import unmasked
+from web.qr import picture
 from web.signing_in import local
 
 
@@ -147,6 +150,13 @@ async def test_signing_in_anew_ends_the_session_that_the_browser_had(web: Desk):
         )
         assert answer.status_code == 303
     assert await web.parts.sessions.of(before, web.clock()) is None
+
+
+def test_the_picture_for_an_authenticator_app_is_black_on_white_with_a_quiet_zone_in_the_dark_too():
+    drawn = unquote(picture(new_secret(), "maya"))
+    side = re.search(r"fill='#fff' d='M0 0h(\d+)v\1", drawn)
+    assert side is not None, "a white ground over all of it"
+    assert "stroke='#000' d='M4 4.5h7" in drawn, "four modules in"
 
 
 @pytest.mark.parametrize("secret", ["", "!!" * 400, "A" * 5_000])
