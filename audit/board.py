@@ -133,13 +133,16 @@ class Board:
 
         These are `stopped`, and those of which something came due that nobody was paged about.
         """
-        lost = episodes.c.episode_id.in_(sorted(stopped)[:MOST_ROWS])
-        found = _watched(Watch(), now, lost)
-        counted = select(func.count()).select_from(found.subquery())
+        waiting = select(obligations.c.episode_id).where(unattended(now - SILENT_AFTER))
+        ids = episodes.c.episode_id
+        which = or_(ids.in_(sorted(stopped)[:MOST_ROWS]), ids.in_(waiting))
+        counted = _count(Watch(), now).where(which)
+        found = _worst_first(_watched(Watch(), now).where(which)).limit(min(limit, MOST_ROWS))
 
         def work(connection: Connection) -> tuple[tuple[Watched, ...], int]:
-            rows = connection.execute(_worst_first(found).limit(min(limit, MOST_ROWS))).mappings().all()
-            return tuple(_row(dict(row)) for row in rows), connection.execute(counted).scalar_one()
+            count = connection.execute(counted).scalar_one()
+            rows = connection.execute(found).mappings().all() if count else ()  # what all owe is long to count
+            return tuple(_row(dict(row)) for row in rows), count
 
         return await self._database.read(work)
 
@@ -235,8 +238,8 @@ def _owed() -> Select[Any]:
 COUNTED = ("open_count", "late_count", "climbing_count", "unattended_count", "first_due")
 
 
-def _watched(which: Watch, now: datetime, lost: ColumnElement[bool] | None = None) -> Select[Any]:
-    """Open episodes with what they owe; with `lost`, only those and the ones that nobody sees to."""
+def _watched(which: Watch, now: datetime) -> Select[Any]:
+    """Open episodes with what they owe."""
     owed = (
         select(
             obligations.c.episode_id,
@@ -252,8 +255,6 @@ def _watched(which: Watch, now: datetime, lost: ColumnElement[bool] | None = Non
     counted = [owed.c[name] for name in COUNTED]
     query = select(episodes, *counted).outerjoin(owed, owed.c.episode_id == episodes.c.episode_id)
     query = query.where(*_conditions(which))
-    if lost is not None:
-        query = query.where(or_(lost, owed.c.unattended_count > 0))
     return query.where(owed.c.late_count > 0) if which.late else query
 
 
