@@ -66,7 +66,7 @@ class Document:
         try:
             return adapter.validate_python(self.data)
         except ValidationError as error:
-            raise SpecErrors(self.locate(plain_findings(error, self.data, adapter))) from None
+            raise SpecErrors(self.locate(plain_findings(error, self.data, model))) from None
 
 
 def _inside(mark: Mark, name: str | int) -> Mark | None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
+from functools import cache
 from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter
 
 from protocol.findings import Finding, PartError, Path, did_you_mean, dotted
 from protocol_specs.described import described
@@ -14,7 +17,7 @@ from protocol_specs.writing import yaml_text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
     Entry = tuple[Path, ErrorDetails]
@@ -81,11 +84,11 @@ _SHAPES = {
 }
 
 
-def plain_findings(error: ValidationError, data: Any, adapter: TypeAdapter[Any]) -> list[Finding]:
+def plain_findings(error: ValidationError, data: Any, model: type[Any]) -> list[Finding]:
     """One finding for each thing the author has to mend."""
     details = error.errors(include_url=False)[:MOST_ERRORS]
     entries: list[Entry] = [(detail["loc"], detail) for detail in details]
-    schemas = _Schemas(adapter)
+    schemas = _Schemas(model)
     untangled = list(_untangle(entries, (), data))
     meant = _meant(untangled)
     slips = {(*path[:-1], key) for path, key in meant.items()}
@@ -265,11 +268,17 @@ def _shown(written: Any) -> str:
     return f"`{text[:40]}…`" if len(text) > 40 else f"`{text}`"
 
 
+@cache
+def _schema_of(model: type[Any]) -> Schema:
+    """Made once: it takes longer than all the rest of a check."""
+    return described(TypeAdapter[Any](model))
+
+
 class _Schemas:
     """The JSON Schema of a document, asked for the keys and descriptions at a path."""
 
-    def __init__(self, adapter: TypeAdapter[Any]) -> None:
-        self._root: Schema = described(adapter)
+    def __init__(self, model: type[Any]) -> None:
+        self._root = _schema_of(model)
 
     def keys(self, path: Path) -> list[str]:
         """The keys that a mapping at this path may have."""
