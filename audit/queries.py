@@ -156,7 +156,7 @@ class Queries:
 
         Episodes of `aside` are left out: that they are stopped is told elsewhere.
         """
-        due = and_(not_(obligations.c.missed), obligations.c.due_at < before)
+        due = _passed(before)
         first = case((due, obligations.c.due_at), else_=obligations.c.next_page_at)
         query = select(func.count(), func.min(first)).where(unattended(before))
         if aside:
@@ -194,8 +194,11 @@ class Queries:
 
 def unattended(before: datetime) -> ColumnElement[bool]:
     """An open obligation that was due, or should have been paged, before a moment and still waits for the engine."""
-    due = and_(not_(obligations.c.missed), obligations.c.due_at < before)
-    return or_(due, obligations.c.next_page_at < before)
+    return or_(_passed(before), obligations.c.next_page_at < before)
+
+
+def _passed(before: datetime) -> ColumnElement[bool]:
+    return and_(not_(obligations.c.missed), obligations.c.due_at < before)
 
 
 def _about(page: FromClause) -> ColumnElement[bool]:

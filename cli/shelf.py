@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from settings import Settings
 
 PATHS_END_IN = (".yaml", ".yml", ".zip")
-ROTA = "HOLDFAST_ROTA"
 
 
 def protocol_files(folder: Path) -> list[Path]:
@@ -141,7 +140,7 @@ def find_person(
     """
     person = rota.by_id.get(name)
     if person is None:
-        mend = f"{did_you_mean(name, rota.by_id)} (the staff stands in the rota, {ROTA})"
+        mend = f"{did_you_mean(name, rota.by_id)} (the staff stands in the rota, {_rota_setting()})"
         raise Trouble(f"{name} is not on the staff", mend, USAGE)
     usable = [one for one in person.roles if one in spec.roles]
     if role is not None:
@@ -157,9 +156,16 @@ def find_person(
 def _licensed(rota: Rota, person: Person, role: str, spec: ProtocolSpec) -> str:
     """The role, where the person may take it. Raises Trouble without the licence that it needs."""
     if role in spec.roles and spec.roles[role].licensed and not rota.licensed_here(person):
-        mend = f"name another role with --role, or add {rota.state} to `licensed_in` in the rota ({ROTA})"
+        mend = f"name another role with --role, or add {rota.state} to `licensed_in` in the rota ({_rota_setting()})"
         raise Trouble(f"{person.id} has no licence in {rota.state}, which a {role} needs", mend, USAGE)
     return role
+
+
+def _rota_setting() -> str:
+    """The variable that says where the rota lies; the settings are not loaded to check a file."""
+    from settings import variable
+
+    return variable("rota")
 
 
 def find_owner(rota: Rota, name: str, spec: ProtocolSpec) -> Person:
