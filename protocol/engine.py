@@ -69,13 +69,14 @@ class Engine:
         salt_key: bytes,
         episode: Episode | None = None,
         head: Head | None = None,
-        receipts: Mapping[str, Receipt] | None = None,
+        receipts: Mapping[str, str] | None = None,
     ) -> None:
         self.spec = spec
         self.episode_id = episode_id
         self.episode = episode
         self.head = head or genesis(episode_id)
         self.receipts = dict(receipts or {})
+        """Of the latest commands by id, as JSON: each run of an episode hands them on, and hardly any is read."""
         self.rows: list[TrailRow] = []
         """Recorded and not yet taken away."""
         self.effects: list[Effect] = []
@@ -90,10 +91,11 @@ class Engine:
         `onto` is the version of the protocol that a `Migrate` names; the episode then goes on under it.
         """
         asked = c.fingerprint(command)
-        known = self.receipts.get(command.command_id)
-        if known is None:
+        kept = self.receipts.get(command.command_id)
+        if kept is None:
             self.sweep(now)
             return self._remember(self._run(command, now, onto), asked)
+        known = RECEIPT.validate_json(kept)
         if known.fingerprint == asked:
             return known
         return self._receipt(command, asked, (refusal_event(command, REUSED, now),))
@@ -159,7 +161,7 @@ class Engine:
         receipt = self._receipt(step.command, asked, step.events)
         if isinstance(step.command, c.SystemCommand):
             return receipt
-        self.receipts[receipt.command_id] = receipt
+        self.receipts[receipt.command_id] = RECEIPT.dump_json(receipt).decode()
         while len(self.receipts) > MOST_RECEIPTS:
             del self.receipts[next(iter(self.receipts))]
         return receipt

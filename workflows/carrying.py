@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Mapping
 from functools import lru_cache
 from threading import Lock
 
 from pydantic_core import to_json
 
 from protocol.commands import Migrate
-from protocol.engine import Engine, Receipt
+from protocol.engine import Engine
 from protocol.program import program
 from protocol.spec import ProtocolSpec
 from workflows.messages import Carried, EpisodeInput, Submission
@@ -18,7 +18,7 @@ from workflows.messages import Carried, EpisodeInput, Submission
 LARGEST_PROTOCOL = 1_000_000
 """Characters of the canonical form; what Temporal takes in one message is twice as much."""
 LARGEST_RECEIPTS = 512 * 1024
-"""Bytes of JSON of the receipts carried over; the latest ones are kept."""
+"""Characters of JSON of the receipts carried over; the latest ones are kept."""
 LARGEST_INPUT = 1_900_000
 """Bytes of JSON that the next run is handed at most; Temporal takes 2 MiB, and refuses more for good. What is sealed is
 about a third of it, but how well it shrinks no two machines need agree on."""
@@ -51,7 +51,7 @@ def engine_of(told: EpisodeInput) -> Engine:
         bytes.fromhex(told.salt_key),
         carried.episode,
         carried.head,
-        {receipt.command_id: receipt for receipt in carried.receipts},
+        carried.receipts,
     )
 
 
@@ -77,13 +77,13 @@ def fits(told: EpisodeInput) -> bool:
     return len(to_json(told)) <= LARGEST_INPUT
 
 
-def latest(receipts: Iterable[Receipt]) -> tuple[Receipt, ...]:
+def latest(receipts: Mapping[str, str]) -> dict[str, str]:
     """The latest receipts that fit, oldest first."""
-    kept: list[Receipt] = []
+    kept: list[tuple[str, str]] = []
     size = 0
-    for receipt in reversed(list(receipts)):
-        size += len(to_json(receipt))
+    for command_id, receipt in reversed(list(receipts.items())):
+        size += len(receipt)
         if size > LARGEST_RECEIPTS:
             break
-        kept.append(receipt)
-    return tuple(reversed(kept))
+        kept.append((command_id, receipt))
+    return dict(reversed(kept))

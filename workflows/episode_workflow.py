@@ -50,6 +50,8 @@ MOST_PAGES = 50
 ENOUGH_EVENTS = 8_000
 """From here on a run ends even while activities are under way; Temporal suggests it at about half of this."""
 ENOUGH_BYTES = 8_000_000
+COMMANDS_A_RUN = 250
+"""After so many a run ends with a command. At each step the server writes anew what it remembers of each in the run."""
 ENOUGH_COMMANDS = 1_000
 """Temporal takes twice as many Updates in one run, and refuses every further one."""
 MOST_EVENTS, MOST_BYTES, MOST_COMMANDS = 25_000, 25_000_000, 1_500
@@ -102,8 +104,8 @@ class EpisodeWorkflow:
             self._take_in(now)
             if self._finished(now):
                 return self._end()
-            if self._should_continue():
-                workflow.continue_as_new(self._next_run())
+            if (onward := self._next_run(news=news)) is not None:
+                workflow.continue_as_new(onward)
             self._emit(now, news=news)
             await self._wait()
 
@@ -233,7 +235,7 @@ class EpisodeWorkflow:
         """Start a timer that means nothing. The one that rings at the next deadline is left alone."""
         if self._trace is not None:
             self._trace.cancel()
-        self._trace = asyncio.get_running_loop().call_later(TRACE_RINGS_AFTER.total_seconds(), _nothing)
+        self._trace = asyncio.get_running_loop().call_later(TRACE_RINGS_AFTER.total_seconds(), lambda: None)
 
     def _arm_timer(self, now: datetime) -> bool:
         """A timer that rings too early only looks and is armed again: cheaper than moving it at every step."""
@@ -357,21 +359,23 @@ class EpisodeWorkflow:
         if self._engine.episode is None:
             raise ApplicationError("the opening was refused", type=ports.OPENING_REFUSED)
 
-    def _should_continue(self) -> bool:
-        """True when this run is long enough and the next can take everything over.
+    def _next_run(self, *, news: bool) -> EpisodeInput | None:
+        """What the next run is handed, when this one is long enough and the next can take everything over.
 
-        What is under way is best awaited; past `ENOUGH_EVENTS` it is begun again under the same ids.
+        What is under way is best awaited; past `ENOUGH_EVENTS` it is begun again under the same ids. In the task of a
+        command no other from its sender can arrive meanwhile, and be put off for a second.
         """
         info = workflow.info()
-        if self._rows.size > LARGEST_INPUT:
-            return False
         long = (
             info.get_current_history_length() >= ENOUGH_EVENTS
             or info.get_current_history_size() >= ENOUGH_BYTES
             or self._commands >= ENOUGH_COMMANDS
         )
-        idle = self._recording is None and not (self._paging or self._referring)
-        return (long or (idle and info.is_continue_as_new_suggested())) and fits(self._next_run())
+        enough = self._commands >= COMMANDS_A_RUN and not news
+        idle = self._recording is None and info.is_continue_as_new_suggested()
+        ends = long or ((enough or idle) and not (self._pages or self._paging or self._referring))
+        may = ends and self._rows.size <= LARGEST_INPUT
+        return onward if may and fits(onward := self._handed_on()) else None
 
     def _is_full(self) -> bool:
         """True when this run should have ended long ago and could not."""
@@ -382,11 +386,11 @@ class EpisodeWorkflow:
             or self._commands >= MOST_COMMANDS
         )
 
-    def _next_run(self) -> EpisodeInput:
+    def _handed_on(self) -> EpisodeInput:
         carried = Carried(
             episode=self._engine.episode,
             head=self._engine.head,
-            receipts=latest(self._engine.receipts.values()),
+            receipts=latest(self._engine.receipts),
             rows=self._rows.all(),
             pages=(*self._paging.values(), *self._pages),
             referrals=(*self._referring.values(), *self._referrals),
@@ -394,7 +398,3 @@ class EpisodeWorkflow:
             earlier_protocols=tuple(self._earlier),
         )
         return EpisodeInput(self._told.episode_id, self._protocol, self._told.salt_key, carried)
-
-
-def _nothing() -> None:
-    """When the trace rings."""

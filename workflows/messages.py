@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, ConfigDict, Field
@@ -24,8 +24,8 @@ class Carried:
     __pydantic_config__: ClassVar[ConfigDict] = CLOSED
     episode: Episode | None
     head: Head | None
-    receipts: tuple[Receipt, ...] = ()
-    """Of the latest commands, oldest first."""
+    receipts: dict[str, str] = field(default_factory=dict[str, str])
+    """Of the latest commands by their ids, oldest first; each as JSON."""
     rows: tuple[TrailRow, ...] = ()
     pages: tuple[PageOrder, ...] = ()
     """Pages whose delivery was not yet reported; delivered again under the same id."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from protocol import commands as c
 from protocol.effects import Page, RequestReferral, effects_of
-from protocol.engine import Receipt
+from protocol.engine import RECEIPT, Receipt
 from protocol.episode import next_deadline
 from protocol.replay import Replayed, replay
 from protocol.spec import ProtocolSpec
@@ -36,7 +36,7 @@ def reopened(rows: Sequence[TrailRow], versions: Mapping[str, ProtocolSpec]) -> 
     carried = Carried(
         episode=episode,
         head=rows[-1].head,
-        receipts=latest(_receipts(steps)),
+        receipts=latest(dict(_receipts(steps))),
         pages=tuple(
             page_order(step.spec, one)
             for step, one in effects
@@ -52,11 +52,11 @@ def reopened(rows: Sequence[TrailRow], versions: Mapping[str, ProtocolSpec]) -> 
     return told
 
 
-def _receipts(steps: Sequence[Replayed]) -> Iterator[Receipt]:
+def _receipts(steps: Sequence[Replayed]) -> Iterator[tuple[str, str]]:
     """What people were answered, so that a command sent again is not applied again."""
     for step in steps:
         if not isinstance(step.command, c.SystemCommand):
-            yield Receipt(
+            receipt = Receipt(
                 step.command.command_id,
                 c.fingerprint(step.command),
                 step.after.episode_id,
@@ -66,6 +66,7 @@ def _receipts(steps: Sequence[Replayed]) -> Iterator[Receipt]:
                 next_deadline(step.after),
                 step.events,
             )
+            yield receipt.command_id, RECEIPT.dump_json(receipt).decode()
 
 
 def left_over(waiting: Sequence[TrailRow], trail: Sequence[TrailRow]) -> Iterator[c.SentCommand]:

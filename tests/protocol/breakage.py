@@ -121,7 +121,8 @@ def crash(sim: Simulation) -> None:
     sim.faults["crash"] += 1
     engine = sim.engine
     kept = EPISODE.dump_json(engine.episode) if engine.episode is not None else None
-    receipts = {name: RECEIPT.validate_json(RECEIPT.dump_json(one)) for name, one in engine.receipts.items()}
+    read = {name: RECEIPT.validate_json(one) for name, one in engine.receipts.items()}
+    receipts = {name: RECEIPT.dump_json(one).decode() for name, one in read.items()}
     episode = EPISODE.validate_json(kept) if kept is not None else None
     assert episode == engine.episode
     assert receipts == engine.receipts

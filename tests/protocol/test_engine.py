@@ -49,7 +49,7 @@ def test_a_command_sent_again_gets_its_receipt_and_changes_nothing():
     command = c.RecordFacts(command_id="x", actor="mara", role="peer", occurred_at=START, facts={"safe": "yes"})
     first = story.engine.submit(command, story.now)
     rows = len(story.engine.rows)
-    assert story.engine.submit(command, story.now + timedelta(days=1)) is first
+    assert story.engine.submit(command, story.now + timedelta(days=1)) == first
     assert len(story.engine.rows) == rows
     assert story.owed("finish_assessment")[0].missed is False
 
@@ -85,7 +85,7 @@ def test_a_command_sent_again_may_be_stamped_anew():
     again = c.RecordFacts(
         **told, occurred_at=START + timedelta(seconds=9), expected_revision=1, facts={"pain": 1, "safe": "yes"}
     )
-    assert story.engine.submit(again, story.now + timedelta(seconds=9)) is first
+    assert story.engine.submit(again, story.now + timedelta(seconds=9)) == first
     assert first.fingerprint == c.fingerprint(again)
     assert len(first.fingerprint) == 32
 
@@ -93,7 +93,7 @@ def test_a_command_sent_again_may_be_stamped_anew():
 def test_a_refusal_is_remembered_as_well():
     story = Story.begun()
     command = c.Advance(command_id="x", actor="mara", role="therapist", occurred_at=START)
-    assert story.engine.submit(command, START) is story.engine.submit(command, START)
+    assert story.engine.submit(command, START) == story.engine.submit(command, START)
     early = Story()
     assert code(early.engine.submit(command, START)) == "not_open"
     assert early.engine.submit(command, START).command_id == "x"

@@ -51,11 +51,11 @@ async def migration(shell: Stack) -> str:
     told, onto = opening(), newer("shorten", "1h")
     async with shell.worker(worker_sandbox=False):
         await shell.episodes.open(brisk(), told)
-        await record(shell, told.episode_id, 3)
         moving = command(Migrate, protocol_hash=onto.content_hash)
         receipt = await shell.episodes.migrate(told.episode_id, moving, onto)
         assert receipt.refusal is None
-        await record(shell, told.episode_id, 3)
+        await shell.recorded(told.episode_id)  # both documents, before the run ends
+        await record(shell, told.episode_id, 6)
         await shell.episodes.submit(told.episode_id, command(DeclareEmergency))
         await shell.recorded(told.episode_id)
     return told.episode_id

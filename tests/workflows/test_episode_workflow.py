@@ -112,10 +112,11 @@ async def test_a_closed_episode_takes_addenda_for_a_while(shell: Stack, monkeypa
             await shell.episodes.open(brisk(), opening(episode_id=episode_id))
 
 
+@pytest.mark.parametrize(("limit", "value"), [("ENOUGH_EVENTS", 40), ("COMMANDS_A_RUN", 4)])
 async def test_a_repeated_command_changes_nothing_before_and_after_continue_as_new(
-    shell: Stack, monkeypatch: pytest.MonkeyPatch
+    shell: Stack, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
 ):
-    monkeypatch.setattr(episode_workflow, "ENOUGH_EVENTS", 40)
+    monkeypatch.setattr(episode_workflow, limit, value)
     async with shell.worker():
         told = opening()
         first = await shell.episodes.open(brisk(), told)
@@ -131,6 +132,20 @@ async def test_a_repeated_command_changes_nothing_before_and_after_continue_as_n
         rows = await shell.recorded(told.episode_id)
         commands = [row.command_id for row in rows if row.actor == "maya" and "command" in (row.payload or {})]
         assert commands == [told.command_id, *(fact.command_id for fact in facts)]
+
+
+async def test_a_run_that_had_enough_commands_awaits_its_pages(shell: Stack, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(episode_workflow, "COMMANDS_A_RUN", 1)
+    shell.pager.seconds = 3.0
+    async with shell.worker():
+        episode_id = await opened(shell)
+        await shell.episodes.submit(episode_id, command(DeclareEmergency))
+        await until(shell, episode_id, lambda _view: bool(shell.pager.pages))
+        for number in range(6):
+            await shell.episodes.submit(episode_id, command(RecordFacts, facts={"distress_1": number % 5}))
+        first = shell.pager.pages[0].page_id
+        await until(shell, episode_id, lambda view: first not in view.episode.pages_open)
+        assert [page.page_id for page in shell.pager.pages].count(first) == 1, "nobody was paged twice"
 
 
 async def test_pages_under_way_are_taken_over_by_the_next_run(shell: Stack, monkeypatch: pytest.MonkeyPatch):
