@@ -16,7 +16,8 @@ from statistics import median
 
 from temporalio.client import Client
 
-from benchmarks.bare import BARE_QUEUE, BareTimer
+from benchmarks.bare import BareTimer
+from benchmarks.bare_worker import TUNED
 from benchmarks.embedded import Embedded, at_once, embedded, free_port, run_async
 from benchmarks.keeping import show
 from benchmarks.led import flagship, opening
@@ -43,7 +44,7 @@ async def measured(deadlines: int = DEADLINES) -> list[Row]:
     port = free_port()
     async with sink(port) as mails, embedded(smtp_port=port) as stack:
         stack.start_worker()
-        stack.start_module("benchmarks.bare", stack.settings.temporal_address, BARE_QUEUE)
+        stack.start_module("benchmarks.bare_worker", TUNED, stack.settings.temporal_address)
         client = await Client.connect(stack.settings.temporal_address)
         begins = time.time() + await _seconds_to_open(stack, client) * deadlines + SLACK_SECONDS
         dues = [begins + WITHIN_SECONDS * number / deadlines for number in range(deadlines)]
@@ -80,7 +81,7 @@ async def _open(stack: Embedded, client: Client, dues: list[float]) -> dict[str,
             receipt = await stack.episodes.open(spec, begun)
             assert receipt.next_deadline is not None
             assert abs(receipt.next_deadline.timestamp() - due) < 0.001
-            await client.start_workflow(BareTimer.run, due, id=_timer_id(due), task_queue=BARE_QUEUE)
+            await client.start_workflow(BareTimer.run, due, id=_timer_id(due), task_queue=TUNED)
 
         return work
 

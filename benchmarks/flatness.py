@@ -13,7 +13,8 @@ from statistics import median
 
 from temporalio.client import Client, WorkflowHandle
 
-from benchmarks.bare import BARE_QUEUE, Bare, Step
+from benchmarks.bare import Bare, Step
+from benchmarks.bare_worker import TUNED
 from benchmarks.embedded import Process, embedded, run_async
 from benchmarks.led import LEAD_IN, back_and_forth, flagship, led
 from benchmarks.tables import Row
@@ -33,9 +34,9 @@ async def measured() -> list[Row]:
     """The table."""
     async with embedded() as stack:
         worker = stack.start_worker()
-        stack.start_module("benchmarks.bare", stack.settings.temporal_address, BARE_QUEUE)
+        stack.start_module("benchmarks.bare_worker", TUNED, stack.settings.temporal_address)
         client = await Client.connect(stack.settings.temporal_address)
-        await client.start_workflow(Bare.run, 0, id="bare", task_queue=BARE_QUEUE)
+        await client.start_workflow(Bare.run, 0, id="bare", task_queue=TUNED)
         bare = client.get_workflow_handle_for(Bare.run, "bare")
         episode_id = await led(stack.episodes, flagship(stack.settings))
         ours = client.get_workflow_handle(workflow_id(episode_id))

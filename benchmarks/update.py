@@ -1,9 +1,10 @@
 """What a step of an episode costs end to end, against a bare Temporal Update on the same server in the same run.
 
 Ours: the product's client and worker, encryption, validator, rules, receipt, the trail in SQLite, pages and timers.
-Interleaved, ours and bare in turn; each ratio compares neighbours. Rows are recorded after the step that made them,
-so a turn of ours first runs for as long as a batch may stay, unmeasured, until recording keeps step; afterwards its
-last rows are waited for, so that they cost nothing of the turn of the other.
+Bare: a workflow without any of it, twice: `plain` in a worker as the SDK comes, `tuned` in one with the settings that
+we found for ours. Interleaved, each side in turn; each ratio compares neighbours. Rows are recorded after the step that
+made them, so a turn of ours first runs for as long as a batch may stay, unmeasured, until recording keeps step;
+afterwards its last rows are waited for, so that they cost nothing of the turn of the others.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from statistics import median
 
-from temporalio.client import Client, WorkflowHandle
-from temporalio.service import GrpcCompression
+from temporalio.client import WorkflowHandle
 
-from benchmarks.bare import BARE_QUEUE, Answer, Bare, Step
+from benchmarks.bare import Answer, Bare, Step
+from benchmarks.bare_worker import PLAIN, TUNED, client
 from benchmarks.embedded import Embedded, Process, embedded, run_async, until
 from benchmarks.embedded import at_once as do_at_once
 from benchmarks.led import back_and_forth, flagship, led
@@ -31,7 +32,7 @@ AT_ONCE = (1, 16, 64)
 ROUNDS = 6
 SECONDS = LONGEST_LINGER.total_seconds()
 """Of each turn: each episode's rows are recorded once in it."""
-PROCESSES = ("caller", "server", "worker")
+OURS, BARE = "ours", (PLAIN, TUNED)
 
 Stepper = Callable[[], Awaitable[object]]
 """One step of one episode."""
@@ -61,21 +62,25 @@ async def measured(at_once: tuple[int, ...] = AT_ONCE, rounds: int = ROUNDS) -> 
     """The table."""
     async with embedded() as stack:
         worker = stack.start_worker()
-        bare_worker = stack.start_module("benchmarks.bare", stack.settings.temporal_address, BARE_QUEUE)
+        bare_workers = {
+            side: stack.start_module("benchmarks.bare_worker", side, stack.settings.temporal_address) for side in BARE
+        }
         ids = await _led(stack, max(at_once))
         steps = [_our_stepper(stack, episode_id) for episode_id in ids]
-        bare = await _bare(stack, max(at_once))
+        bare = {side: await _bare(stack, side, max(at_once)) for side in BARE}
         sides: list[Row] = []
         ratios: list[Row] = []
         for count in at_once:
-            turns: list[tuple[Turn, Turn]] = []
+            turns: dict[str, list[Turn]] = {side: [] for side in (OURS, *BARE)}
             for _ in range(rounds):
-                mine = await _turn(steps[:count], {"server": stack.server, "worker": worker}, before=SECONDS)
+                turn = await _turn(steps[:count], {"server": stack.server, "worker": worker}, before=SECONDS)
+                turns[OURS].append(turn)
                 await until(partial(_all_recorded, stack, ids[:count]))
-                others = await _turn(bare[:count], {"server": stack.server, "worker": bare_worker}, before=0.5)
-                turns.append((mine, others))
-            sides += _sides(count, turns)
-            ratios += _ratios(count, turns)
+                for side, its_worker in bare_workers.items():
+                    processes = {"server": stack.server, "worker": its_worker}
+                    turns[side].append(await _turn(bare[side][:count], processes, before=0.5))
+            sides += [{"at once": count, "side": side, **_figures(its)} for side, its in turns.items()]
+            ratios += [row for side in BARE for row in _ratios(count, side, turns[OURS], turns[side])]
     return sides + ratios
 
 
@@ -104,12 +109,10 @@ def _our_stepper(stack: Embedded, episode_id: str) -> Stepper:
     return step
 
 
-async def _bare(stack: Embedded, count: int) -> list[Stepper]:
-    client = await Client.connect(stack.settings.temporal_address, grpc_compression=GrpcCompression.NONE)
-    started = [
-        await client.start_workflow(Bare.run, 0, id=f"bare-{number}", task_queue=BARE_QUEUE) for number in range(count)
-    ]
-    return [_bare_stepper(client.get_workflow_handle_for(Bare.run, one.id)) for one in started]
+async def _bare(stack: Embedded, side: str, count: int) -> list[Stepper]:
+    its = await client(side, stack.settings.temporal_address)
+    started = [await its.start_workflow(Bare.run, 0, id=f"{side}-{number}", task_queue=side) for number in range(count)]
+    return [_bare_stepper(its.get_workflow_handle_for(Bare.run, one.id)) for one in started]
 
 
 def _bare_stepper(handle: WorkflowHandle[Bare, None]) -> Stepper:
@@ -142,16 +145,13 @@ def _cpu_seconds(processes: dict[str, Process]) -> dict[str, float]:
     return {"caller": time.process_time()} | {name: process.cpu_seconds for name, process in processes.items()}
 
 
-def _sides(count: int, turns: list[tuple[Turn, Turn]]) -> list[Row]:
-    sides = {"ours": [ours for ours, _ in turns], "bare": [bare for _, bare in turns]}
-    return [{"at once": count, "side": name, **_figures(side)} for name, side in sides.items()]
-
-
-def _ratios(count: int, turns: list[tuple[Turn, Turn]]) -> list[Row]:
-    slower = [median(ours.milliseconds) / median(bare.milliseconds) for ours, bare in turns]
-    through = [ours.a_second / bare.a_second for ours, bare in turns]
-    found = {"p50, goal at most 1.2": slower, "throughput, goal at least 0.85": through}
-    return [{"at once": count, "ratio": name, **spread("ours to bare", values)} for name, values in found.items()]
+def _ratios(count: int, side: str, ours: list[Turn], bare: list[Turn]) -> list[Row]:
+    pairs = list(zip(ours, bare, strict=True))
+    found = {
+        "p50, goal at most 1.2": [median(one.milliseconds) / median(other.milliseconds) for one, other in pairs],
+        "throughput, goal at least 0.85": [one.a_second / other.a_second for one, other in pairs],
+    }
+    return [{"at once": count, "ratio": name, **spread(f"ours to {side}", values)} for name, values in found.items()]
 
 
 def _figures(turns: list[Turn]) -> Row:
