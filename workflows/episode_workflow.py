@@ -51,7 +51,7 @@ ENOUGH_EVENTS = 8_000
 """From here on a run ends even while activities are under way; Temporal suggests it at about half of this."""
 ENOUGH_BYTES = 8_000_000
 COMMANDS_A_RUN = 250
-"""After so many a run ends with a command. At each step the server writes anew what it remembers of each in the run."""
+"""After so many a run ends with a command. A step costs the server more, the more commands its run has taken."""
 ENOUGH_COMMANDS = 1_000
 """Temporal takes twice as many Updates in one run, and refuses every further one."""
 MOST_EVENTS, MOST_BYTES, MOST_COMMANDS = 25_000, 25_000_000, 1_500

@@ -44,30 +44,30 @@ async def test_a_repeated_command_changes_nothing_before_and_after_continue_as_n
         assert commands == [told.command_id, *(fact.command_id for fact in facts)]
 
 
+async def busy_emergency(shell: Stack) -> tuple[str, str]:
+    """An emergency whose pages take their time while others write; the episode and its first page, once done."""
+    shell.pager.seconds = 3.0
+    episode_id = await opened(shell)
+    await shell.episodes.submit(episode_id, command(DeclareEmergency))
+    await until(shell, episode_id, lambda _view: bool(shell.pager.pages))
+    for number in range(12):
+        await shell.episodes.submit(episode_id, command(RecordFacts, facts={"distress_1": number % 5}))
+    first = shell.pager.pages[0].page_id
+    await until(shell, episode_id, lambda view: first not in view.episode.pages_open)
+    return episode_id, first
+
+
 async def test_a_run_that_had_enough_commands_awaits_its_pages(shell: Stack, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(episode_workflow, "COMMANDS_A_RUN", 1)
-    shell.pager.seconds = 3.0
     async with shell.worker():
-        episode_id = await opened(shell)
-        await shell.episodes.submit(episode_id, command(DeclareEmergency))
-        await until(shell, episode_id, lambda _view: bool(shell.pager.pages))
-        for number in range(6):
-            await shell.episodes.submit(episode_id, command(RecordFacts, facts={"distress_1": number % 5}))
-        first = shell.pager.pages[0].page_id
-        await until(shell, episode_id, lambda view: first not in view.episode.pages_open)
+        _, first = await busy_emergency(shell)
         assert [page.page_id for page in shell.pager.pages].count(first) == 1, "nobody was paged twice"
 
 
 async def test_pages_under_way_are_taken_over_by_the_next_run(shell: Stack, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(episode_workflow, "ENOUGH_EVENTS", 40)
-    shell.pager.seconds = 2.0
     async with shell.worker():
-        episode_id = await opened(shell)
-        await shell.episodes.submit(episode_id, command(DeclareEmergency))
-        for number in range(12):
-            await shell.episodes.submit(episode_id, command(RecordFacts, facts={"distress_1": number % 5}))
-        first = shell.pager.pages[0].page_id
-        await until(shell, episode_id, lambda view: first not in view.episode.pages_open)
+        episode_id, _ = await busy_emergency(shell)
         rows = await shell.recorded(episode_id)
         reported = [row.payload["event"]["page_id"] for row in rows if row.kind == "PageReported" and row.payload]
         assert len(set(reported)) == len(reported)
